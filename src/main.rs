@@ -1,0 +1,2 @@
+//! dbperf binary
+fn main() {}
