@@ -1,0 +1,3 @@
+//! Record in, conclusions out: pure functions without I/O or a clock.
+//!
+//! No rendering and no server.

@@ -1,0 +1,131 @@
+//! Indexes: `pg_stat_user_indexes`, `pg_statio_user_indexes`, `pg_index`, `pg_constraint`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Bytes, Span};
+
+/// One row of `pg_stat_user_indexes`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the columns of pg_stat_user_indexes under their own names"
+)]
+pub struct StatUserIndex {
+    pub relid: u32,
+    pub indexrelid: u32,
+    pub schemaname: String,
+    pub relname: String,
+    pub indexrelname: String,
+    pub idx_scan: i64,
+    pub idx_tup_read: i64,
+    pub idx_tup_fetch: i64,
+    /// 16+.
+    pub last_idx_scan: Option<Timestamp>,
+}
+
+/// One row of `pg_statio_user_indexes`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the columns of pg_statio_user_indexes under their own names"
+)]
+pub struct StatioUserIndex {
+    pub indexrelid: u32,
+    pub idx_blks_read: i64,
+    pub idx_blks_hit: i64,
+}
+
+/// One index of `pg_index` outside the system schemas, arrays as arrays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the columns of pg_index under their own names")]
+pub struct IndexFacts {
+    pub indexrelid: u32,
+    pub indrelid: u32,
+    pub schemaname: String,
+    /// Name of the table.
+    pub relname: String,
+    /// Name of the index.
+    pub indexrelname: String,
+    /// `pg_class.relkind` of the index: `i`, or `I` for the parent of a partitioned index.
+    pub relkind: String,
+    /// `pg_am.amname`, such as `btree`.
+    pub amname: String,
+    pub indnkeyatts: i16,
+    /// Attribute numbers; 0 stands for an expression. Key columns first, then INCLUDE columns.
+    pub indkey: Vec<i16>,
+    pub indclass: Vec<u32>,
+    pub indcollation: Vec<u32>,
+    pub indoption: Vec<i16>,
+    pub indisunique: bool,
+    pub indisprimary: bool,
+    pub indisexclusion: bool,
+    pub indimmediate: bool,
+    pub indisreplident: bool,
+    pub indisclustered: bool,
+    pub indisvalid: bool,
+    pub indisready: bool,
+    /// 15+.
+    pub indnullsnotdistinct: Option<bool>,
+    /// `pg_get_expr(indexprs)`.
+    pub expressions: Option<String>,
+    /// `pg_get_expr(indpred)`.
+    pub predicate: Option<String>,
+    /// `pg_class.reloptions` of the index.
+    pub reloptions: Vec<String>,
+    /// Name of the constraint that owns the index (`pg_constraint.conindid`, type p, u or x).
+    pub constraint_name: Option<String>,
+    /// Parent in `pg_inherits` for the index of a partition.
+    pub parent: Option<u32>,
+    /// `pg_get_indexdef`.
+    pub definition: String,
+    /// `pg_relation_size`.
+    pub size_bytes: Option<Bytes>,
+    /// A build of it is running (`pg_stat_progress_create_index`).
+    pub building: bool,
+}
+
+/// One foreign key of `pg_constraint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the columns of pg_constraint under their own names"
+)]
+pub struct ForeignKey {
+    pub conname: String,
+    /// The referencing (child) table.
+    pub conrelid: u32,
+    /// The referenced (parent) table.
+    pub confrelid: u32,
+    /// Referencing columns, by attribute number.
+    pub conkey: Vec<i16>,
+    /// Referenced columns, by attribute number.
+    pub confkey: Vec<i16>,
+}
+
+/// Scans of one index on another node, a standby.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeIndexScans {
+    /// Name of the node, as in [`super::replication::Standby::name`].
+    pub node: String,
+    /// `pg_stat_user_indexes` there, read once.
+    pub rows: Vec<StatUserIndex>,
+}
+
+/// Indexes of the current database: counters at both ends of the window, facts once.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct IndexWindow {
+    /// `pg_stat_user_indexes`.
+    pub stat_user_indexes: Option<Span<StatUserIndex>>,
+    /// `pg_statio_user_indexes`.
+    pub statio_user_indexes: Option<Span<StatioUserIndex>>,
+    /// `pg_index`.
+    pub facts: Option<Vec<IndexFacts>>,
+    /// `pg_constraint`, type f.
+    pub foreign_keys: Option<Vec<ForeignKey>>,
+    /// The same counters on standbys (they keep their own).
+    pub standbys: Vec<NodeIndexScans>,
+    /// Number of standbys that stream from this primary but were not asked (no `--replica`):
+    /// whether an index is used there is not known.
+    pub standbys_not_asked: Option<u32>,
+}

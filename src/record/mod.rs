@@ -1,0 +1,22 @@
+//! What was measured: samples, deltas, coverage, and the run file that holds them all.
+//!
+//! Nothing here judges a number or touches a server: plain data with arithmetic on itself only.
+//! Row structs are named after the view they come from and keep PostgreSQL's own column names.
+
+pub mod activity;
+pub mod coverage;
+pub mod database;
+pub mod indexes;
+pub mod load;
+pub mod plan;
+pub mod pool;
+pub mod replication;
+pub mod run;
+pub mod server;
+pub mod statements;
+pub mod tables;
+mod units;
+
+pub use coverage::{Coverage, Status};
+pub use run::{Run, Span};
+pub use units::{Bytes, Lsn, LsnError, Millis, QueryId, Ratio};

@@ -1,0 +1,80 @@
+//! What an instrumented pool saw.
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::LatencyHistogram;
+
+use super::Millis;
+
+/// Counters of acquires. Identities:
+/// `acquires = immediate + waited + timed_out + cancelled + failed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AcquireCounters {
+    /// Acquires that ended in any way.
+    pub acquires: u64,
+    /// A permit was free at once.
+    pub immediate: u64,
+    /// A permit came after a wait.
+    pub waited: u64,
+    /// No permit, or no connection, within the acquire timeout.
+    pub timed_out: u64,
+    /// The caller went away while it waited.
+    pub cancelled: u64,
+    /// A permit came, but no connection could be made.
+    pub failed: u64,
+}
+
+impl AcquireCounters {
+    /// The identity of the type holds.
+    #[must_use]
+    pub fn add_up(&self) -> bool {
+        self.acquires
+            == self.immediate + self.waited + self.timed_out + self.cancelled + self.failed
+    }
+}
+
+/// One reading of the pool's gauges.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct PoolGauge {
+    /// Since the start of the window.
+    pub at: Millis,
+    /// Open connections.
+    pub size: u32,
+    /// Leased.
+    pub in_use: u32,
+    /// Waiting for a permit.
+    pub waiting: u32,
+}
+
+/// A pool over the window, warm-up excluded.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PoolRecord {
+    /// `deadpool`.
+    pub pool: String,
+    /// Largest number of connections.
+    pub pool_size: u32,
+    /// Concurrent clients that used it.
+    pub clients: u32,
+    /// Length of the window.
+    pub length: Millis,
+    /// Counters.
+    pub counters: AcquireCounters,
+    /// Wait for a permit, of every acquire that got one or gave up (0 if immediate).
+    pub permit_wait: LatencyHistogram,
+    /// TCP, startup and authentication of new connections.
+    pub connect: LatencyHistogram,
+    /// Check of a used connection before it is handed out again.
+    pub recycle: LatencyHistogram,
+    /// From hand-over to return.
+    pub lease: LatencyHistogram,
+    /// Σ lease.
+    pub lease_total: Millis,
+    /// Σ (lease − statement latency): held and did nothing.
+    pub held_idle_total: Millis,
+    /// Time integral of connections in use, clipped to the window, over its length.
+    pub in_use_mean: f64,
+    /// Largest number in use at once.
+    pub in_use_max: u32,
+    /// Gauges over time, at least 10 a second.
+    pub gauges: Vec<PoolGauge>,
+}

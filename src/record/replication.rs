@@ -1,0 +1,109 @@
+//! Replication: the primary's view of its standbys, and the standbys' view of themselves.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Lsn, Millis};
+
+/// Positions over time, all on dbperf's clock: milliseconds since the start of the window, taken
+/// at the middle of the round trip that read them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ReplicationWindow {
+    /// `pg_current_wal_lsn()` of the primary; empty if the server is itself a standby.
+    pub primary: Vec<LsnPoint>,
+    /// Rows of `pg_stat_replication`, sampled.
+    pub senders: Vec<SenderSample>,
+    /// Standbys that dbperf was connected to (`--replica`, `--lab-standby`).
+    pub standbys: Vec<Standby>,
+    /// `pg_replication_slots`, read once at the end.
+    pub slots: Option<Vec<Slot>>,
+}
+
+/// A position at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LsnPoint {
+    /// Since the start of the window.
+    pub at: Millis,
+    /// The position.
+    pub lsn: Lsn,
+}
+
+/// One row of `pg_stat_replication` at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the columns of pg_stat_replication under their own names"
+)]
+pub struct SenderSample {
+    /// Since the start of the window.
+    pub at: Millis,
+    pub pid: i32,
+    pub application_name: String,
+    pub client_addr: Option<String>,
+    pub state: Option<String>,
+    pub sent_lsn: Option<Lsn>,
+    pub write_lsn: Option<Lsn>,
+    pub flush_lsn: Option<Lsn>,
+    pub replay_lsn: Option<Lsn>,
+    /// NULL means idle and caught up, not zero.
+    pub write_lag: Option<Millis>,
+    pub flush_lag: Option<Millis>,
+    pub replay_lag: Option<Millis>,
+    pub sync_state: Option<String>,
+}
+
+/// One standby, asked directly.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Standby {
+    /// Its `cluster_name`, or else its address without secrets.
+    pub name: String,
+    /// Address without secrets.
+    pub address: String,
+    /// The `application_name` under which the primary sees it, where known
+    /// (from `primary_conninfo`, or else its `cluster_name`).
+    pub application_name: Option<String>,
+    /// `recovery_min_apply_delay`.
+    pub recovery_min_apply_delay: Option<Millis>,
+    /// Readings over time.
+    pub samples: Vec<StandbySample>,
+    /// Readings that failed, with the first reason.
+    pub failed_samples: u64,
+    /// First reason of a failed reading.
+    pub failure: Option<String>,
+}
+
+/// One reading of a standby.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StandbySample {
+    /// Since the start of the window.
+    pub at: Millis,
+    /// `pg_is_in_recovery()`; false after promotion.
+    pub in_recovery: bool,
+    /// `pg_last_wal_receive_lsn()`.
+    pub receive_lsn: Option<Lsn>,
+    /// `pg_last_wal_replay_lsn()`.
+    pub replay_lsn: Option<Lsn>,
+    /// `pg_get_wal_replay_pause_state()` (14+), or `paused`/`not paused` before.
+    pub replay_pause_state: Option<String>,
+    /// `pg_last_xact_replay_timestamp()`.
+    pub last_xact_replay_timestamp: Option<Timestamp>,
+    /// `pg_stat_wal_receiver.status`; `None` means there is no receiver.
+    pub receiver_status: Option<String>,
+    /// Age of `pg_stat_wal_receiver.last_msg_receipt_time` on the standby's own clock.
+    pub last_msg_age: Option<Millis>,
+}
+
+/// One row of `pg_replication_slots`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the columns of pg_replication_slots under their own names"
+)]
+pub struct Slot {
+    pub slot_name: String,
+    pub slot_type: String,
+    pub active: bool,
+    pub restart_lsn: Option<Lsn>,
+    pub wal_status: Option<String>,
+    pub safe_wal_size: Option<i64>,
+}

@@ -1,0 +1,121 @@
+//! One run: everything of one measurement, in one file.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::activity::ActivitySeries;
+use super::coverage::Coverage;
+use super::database::DatabaseWindow;
+use super::indexes::IndexWindow;
+use super::load::LoadResult;
+use super::plan::PlanRecord;
+use super::pool::PoolRecord;
+use super::replication::ReplicationWindow;
+use super::server::{Disturbance, Server, ServerLife};
+use super::statements::StatementWindow;
+use super::tables::TableWindow;
+use super::{Bytes, Millis};
+
+/// Version of the run file. A file with another number is refused, never guessed at.
+pub const RUN_FORMAT: u32 = 1;
+
+/// Rows of one view at both ends of the window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Span<T> {
+    /// Since the start of the window.
+    pub first_at: Millis,
+    /// At the start.
+    pub first: Vec<T>,
+    /// Since the start of the window.
+    pub last_at: Millis,
+    /// At the end.
+    pub last: Vec<T>,
+}
+
+/// Everything of one measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`RUN_FORMAT`].
+    pub format: u32,
+    /// What was run and when.
+    pub meta: RunMeta,
+    /// The server; `None` for an import without a server.
+    pub server: Option<Server>,
+    /// The machine that dbperf ran on.
+    pub host: Host,
+    /// What was looked at, what was not.
+    pub coverage: Vec<Coverage>,
+    /// Continuity at the start, at every statement sample, and at the end.
+    pub life: Vec<ServerLife>,
+    /// What broke the continuity of the counters.
+    pub disturbances: Vec<Disturbance>,
+    /// `pg_stat_activity`.
+    pub activity: Option<ActivitySeries>,
+    /// `pg_stat_statements`.
+    pub statements: Option<StatementWindow>,
+    /// `pg_stat_database` and the cluster's counters.
+    pub database: DatabaseWindow,
+    /// Tables.
+    pub tables: TableWindow,
+    /// Indexes.
+    pub indexes: IndexWindow,
+    /// Plans of the statements that matter.
+    pub plans: Vec<PlanRecord>,
+    /// Replication; `None` where it was not looked at.
+    pub replication: Option<ReplicationWindow>,
+    /// dbperf's own replay.
+    pub replay: Option<LoadResult>,
+    /// The pool of the replay.
+    pub pool: Option<PoolRecord>,
+    /// Imported results of the API.
+    pub api: Vec<LoadResult>,
+}
+
+/// What was run and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunMeta {
+    /// Unique name, such as `20261123T161500-4f2a`.
+    pub run_id: String,
+    /// Start of the window, by dbperf's clock.
+    pub started_at: Timestamp,
+    /// End of the window, by dbperf's clock.
+    pub ended_at: Timestamp,
+    /// Length of the window on dbperf's monotonic clock.
+    pub window: Millis,
+    /// dbperf's version.
+    pub dbperf_version: String,
+    /// The command line, secrets redacted.
+    pub command: String,
+    /// The window was cut short by a signal.
+    pub interrupted: bool,
+    /// The server is a throwaway cluster made for this run: its age says nothing about its use.
+    pub lab: bool,
+    /// The load command after `--` and how it ended.
+    pub load_command: Option<LoadCommand>,
+}
+
+/// The user's own load command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadCommand {
+    /// Program and arguments, secrets redacted.
+    pub command: String,
+    /// Exit code; `None` if a signal ended it.
+    pub exit_code: Option<i32>,
+}
+
+/// The machine that dbperf ran on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Host {
+    /// Usable cores.
+    pub cores: Option<u32>,
+    /// Memory.
+    pub memory_bytes: Option<Bytes>,
+    /// The server runs on this machine.
+    pub server_is_local: bool,
+    /// Share of this machine's CPU that was busy in the window (0 to 1), all processes.
+    pub cpu_busy_ratio: Option<f64>,
+    /// Share of this machine's memory in use at the end of the window (0 to 1).
+    pub memory_used_ratio: Option<f64>,
+    /// CPU time of dbperf itself in the window.
+    pub own_cpu: Option<Millis>,
+}

@@ -1,0 +1,3 @@
+//! Fills a database with production-like data.
+//!
+//! No load is driven here.
