@@ -1,3 +1,5 @@
 //! Record in, conclusions out: pure functions without I/O or a clock.
 //!
 //! No rendering and no server.
+
+pub mod conclusions;

@@ -1,0 +1,189 @@
+//! The server's time, its statements, plans and indexes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Evidence, Severity};
+
+/// The server's time by wait class, from samples of `pg_stat_activity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DatabaseTime {
+    /// Number of samples.
+    pub samples: u64,
+    /// Mean number of active sessions, parallel workers included.
+    pub average_active_sessions: f64,
+    /// Mean number of client sessions that are active or idle in transaction.
+    pub busy_connections: f64,
+    /// Shares, largest first.
+    pub by_wait_class: Vec<WaitShare>,
+}
+
+/// The share of one wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitShare {
+    /// `wait_event_type`, or `CPU*`: not waiting as far as is instrumented.
+    pub wait_class: String,
+    /// `wait_event`; `null` for `CPU*`.
+    pub wait_event: Option<String>,
+    /// Share of active session time (0 to 1).
+    pub share_ratio: f64,
+    /// Half width of the 95 % interval of the share (Wilson, correlated samples discounted).
+    pub share_error_ratio: f64,
+    /// Backend seconds in the window: share × average active sessions × length.
+    pub backend_sec: f64,
+}
+
+/// One statement over the window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Statement {
+    /// `queryid` as a string.
+    pub query_id: String,
+    /// Fingerprint of the parse tree.
+    pub fingerprint: Option<String>,
+    /// Normalised text.
+    pub query: String,
+    /// Role.
+    pub user: Option<String>,
+    /// Database.
+    pub database: Option<String>,
+    /// `toplevel`: `false` for a statement inside a function.
+    pub toplevel: Option<bool>,
+    /// Executions that ended without an error.
+    pub calls: i64,
+    /// Rows.
+    pub rows: i64,
+    /// Σ execution time.
+    pub total_exec_ms: f64,
+    /// Mean execution time.
+    pub mean_exec_ms: Option<f64>,
+    /// Standard deviation of the window's executions.
+    pub stddev_exec_ms: Option<f64>,
+    /// Σ planning time; `null` unless `track_planning` is on.
+    pub total_plan_ms: Option<f64>,
+    /// Blocks found in shared buffers.
+    pub shared_blks_hit: i64,
+    /// Blocks read from outside shared buffers.
+    pub shared_blks_read: i64,
+    /// Time reading blocks; `null` unless `track_io_timing` is on.
+    pub blk_read_ms: Option<f64>,
+    /// Temporary blocks written.
+    pub temp_blks_written: i64,
+    /// WAL bytes.
+    pub wal_bytes: i64,
+    /// Share of the window's execution time (0 to 1).
+    pub share_ratio: Option<f64>,
+    /// The entry was reset or evicted in the window: a part of it is missing.
+    pub statistics_reset: bool,
+    /// The plan, where one was fetched.
+    pub plan: Option<Plan>,
+}
+
+/// A plan in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// How it was obtained: `generic`, `custom` or `analyzed`.
+    pub text_ref: String,
+    /// One line per node, indented by depth; `null` where the plan could not be had.
+    pub text: Option<String>,
+    /// Why there is no plan.
+    pub error: Option<String>,
+    /// Total cost in the planner's unit.
+    pub total_cost: Option<f64>,
+    /// What is remarkable about it.
+    pub insights: Vec<Insight>,
+}
+
+/// Something remarkable in a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Insight {
+    /// Rule, such as `filter-discards-rows`.
+    pub rule: String,
+    /// Weight.
+    pub severity: Severity,
+    /// The node, such as `Seq Scan on tasks`.
+    pub node: String,
+    /// What it is and what would help.
+    pub detail: String,
+    /// How well it is known.
+    pub evidence: Evidence,
+}
+
+/// What to do with an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IndexVerdict {
+    /// Leave it.
+    Keep,
+    /// Nobody uses it.
+    DropUnused,
+    /// Another one is the same.
+    DropDuplicate,
+    /// Another one serves everything it serves.
+    DropRedundant,
+    /// It is invalid.
+    InvalidRebuild,
+}
+
+/// One index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Index {
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// Index.
+    pub index: String,
+    /// Size.
+    pub size_bytes: Option<u64>,
+    /// Scans in the window; `null` where the counters were disturbed.
+    pub scans: Option<i64>,
+    /// Scans since the statistics were reset.
+    pub scans_total: Option<i64>,
+    /// What to do.
+    pub verdict: IndexVerdict,
+    /// Why.
+    pub reason: String,
+    /// How well it is known.
+    pub evidence: Evidence,
+    /// SQL that carries it out; nothing is ever applied by dbperf.
+    pub remediation_sql: Option<String>,
+    /// SQL that takes it back.
+    pub undo_sql: Option<String>,
+}
+
+/// Where the wish for an index comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissingIndexKind {
+    /// A foreign key without one.
+    ForeignKey,
+    /// Conditions of a plan.
+    Candidate,
+}
+
+/// An index that would help.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MissingIndex {
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// Key columns in order.
+    pub columns: Vec<String>,
+    /// Where the wish comes from.
+    pub kind: MissingIndexKind,
+    /// SQL that creates it.
+    pub create_sql: String,
+    /// Estimated size.
+    pub size_bytes: Option<u64>,
+    /// Plan cost without it.
+    pub cost_before: Option<f64>,
+    /// Plan cost with it, where the planner was asked.
+    pub cost_after: Option<f64>,
+    /// Time given back per second of load.
+    pub saves_ms_per_sec: Option<f64>,
+    /// How well it is known.
+    pub evidence: Evidence,
+    /// Why.
+    pub reason: String,
+}

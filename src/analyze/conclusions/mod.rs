@@ -1,0 +1,189 @@
+//! What dbperf concludes: the one document that every report format renders.
+//!
+//! Field names are the JSON contract (`schema_version` 1): they end in their unit, `null` means
+//! not measured, with the reason in `coverage` or `not_evaluated`.
+
+mod breakdown;
+mod database;
+mod findings;
+mod load;
+mod pool;
+mod replication;
+
+pub use breakdown::{
+    Basis, Breakdown, Endpoint, EndpointStatement, PartKind, TimePart, TotalBreakdown,
+};
+pub use database::{
+    DatabaseTime, Index, IndexVerdict, Insight, MissingIndex, MissingIndexKind, Plan, Statement,
+    WaitShare,
+};
+pub use findings::{
+    ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
+    Subject,
+};
+pub use load::{Load, LoadOperation, LoadStage};
+pub use pool::{Expected, ObservedPool, Pool, Recommendation, ReplayPool, Summary, SweepPoint};
+pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the JSON contract.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The whole document. A section that a command does not fill is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conclusions {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What was run and when.
+    pub run: RunInfo,
+    /// The server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerInfo>,
+    /// What was looked at and what was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<CoverageRow>,
+    /// What broke the continuity of the counters in the window, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbances: Vec<String>,
+    /// The cost of measuring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overhead: Option<Overhead>,
+    /// The server's time by wait class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_time: Option<DatabaseTime>,
+    /// Where a request's time went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Breakdown>,
+    /// Statements by their share of the window's execution time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statements: Option<Vec<Statement>>,
+    /// What the statements above add up to, and what that leaves out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statements_coverage: Option<StatementsCoverage>,
+    /// Index verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indexes: Option<Vec<Index>>,
+    /// Indexes that would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_indexes: Option<Vec<MissingIndex>>,
+    /// Connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Pool>,
+    /// Standbys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
+    /// Load as the driver or the load tool saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
+    /// Findings, most time given back first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<Finding>>,
+    /// Rules that could not be decided, and which fact was missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_evaluated: Option<Vec<NotEvaluated>>,
+    /// Targets and what was measured against them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sla: Option<Vec<SlaRow>>,
+    /// The guide's checklist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<Vec<ChecklistItem>>,
+}
+
+/// What was run and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunInfo {
+    /// Unique name of the run.
+    pub run_id: String,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339.
+    pub ended_at: String,
+    /// Length of the window.
+    pub window_ms: f64,
+    /// Version of dbperf.
+    pub dbperf_version: String,
+    /// The command line, secrets redacted.
+    pub command: String,
+    /// The window was cut short.
+    pub interrupted: bool,
+    /// The server was a throwaway cluster.
+    pub lab: bool,
+}
+
+/// The server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerInfo {
+    /// `server_version`.
+    pub version: String,
+    /// `server_version_num`.
+    pub version_num: u32,
+    /// `pg_control_system().system_identifier`.
+    pub system_identifier: Option<String>,
+    /// `current_database()`.
+    pub database: String,
+    /// `pg_database_size`.
+    pub size_bytes: Option<u64>,
+    /// The server is a standby.
+    pub in_recovery: bool,
+    /// The session was encrypted.
+    pub tls: bool,
+    /// Address without secrets.
+    pub address: String,
+    /// Which source of the target won.
+    pub target_source: String,
+    /// Role of the session.
+    pub role: String,
+    /// Processor cores, where known.
+    pub cores: Option<u32>,
+    /// Extensions by name.
+    pub extensions: BTreeMap<String, String>,
+    /// Settings that the conclusions rest on.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// One row of `coverage`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CoverageRow {
+    /// View or step.
+    pub collector: String,
+    /// `ok`, `partial`, `failed` or `skipped`.
+    pub status: String,
+    /// Why it is not `ok`.
+    pub reason: Option<String>,
+    /// Time spent waiting for the server.
+    pub duration_ms: Option<f64>,
+}
+
+/// The cost of measuring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Overhead {
+    /// Execution time of dbperf's own statements on the server.
+    pub own_exec_ms: Option<f64>,
+    /// The same over the window, as a share of one core's time.
+    pub own_exec_ratio: Option<f64>,
+    /// CPU time of the load driver over the time of its threads.
+    pub driver_cpu_ratio: Option<f64>,
+}
+
+/// What the statement list rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatementsCoverage {
+    /// Σ execution time of all entries in the window, dbperf's own excluded.
+    pub total_exec_ms: f64,
+    /// Σ calls.
+    pub calls: i64,
+    /// Entries with a call in the window.
+    pub entries: u64,
+    /// Part of the window in which the counters were continuous (0 to 1).
+    pub covered_ratio: f64,
+    /// Σ execution time over Δ`pg_stat_database.active_time` (14+), both for the same databases.
+    pub exec_over_active_ratio: Option<f64>,
+    /// Entries that were evicted in the window.
+    pub evicted: u64,
+    /// Entries hidden from the role.
+    pub hidden_rows: u64,
+}

@@ -1,0 +1,147 @@
+//! Connections.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Evidence;
+
+/// Connections: observed on the server, measured in the replay's pool, and what follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pool {
+    /// From `pg_stat_activity` and `pg_stat_database`.
+    pub observed: Option<ObservedPool>,
+    /// From the replay's own pool.
+    pub replay: Option<ReplayPool>,
+    /// What follows.
+    pub recommendation: Option<Recommendation>,
+    /// Why there is no recommendation.
+    pub no_recommendation: Option<String>,
+    /// Measured sizes.
+    pub sweep: Vec<SweepPoint>,
+}
+
+/// What the server shows of its client connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ObservedPool {
+    /// Largest number of client connections seen at once.
+    pub size: u32,
+    /// Mean number that were active or idle in transaction.
+    pub in_use_mean: f64,
+    /// Largest number that were.
+    pub in_use_max: u32,
+    /// Idle in transaction over in use (0 to 1).
+    pub idle_in_transaction_ratio: Option<f64>,
+    /// New sessions per second; `null` before 14.
+    pub connections_per_sec: Option<f64>,
+    /// `max_connections` minus reserved ones.
+    pub usable_connections: Option<u32>,
+}
+
+/// Count, mean and quantiles of a duration.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Number of values.
+    pub count: u64,
+    /// Mean in milliseconds.
+    pub mean: f64,
+    /// Median in milliseconds.
+    pub p50: f64,
+    /// 95th percentile in milliseconds.
+    pub p95: f64,
+    /// 99th percentile in milliseconds.
+    pub p99: f64,
+    /// 99.9th percentile in milliseconds.
+    pub p999: f64,
+    /// Largest in milliseconds.
+    pub max: f64,
+}
+
+/// What the replay's pool measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplayPool {
+    /// Which pool.
+    pub pool: String,
+    /// Largest number of connections.
+    pub pool_size: u32,
+    /// Concurrent clients.
+    pub clients: u32,
+    /// Acquires that ended; the sum of the next five.
+    pub acquires: u64,
+    /// A permit was free at once.
+    pub immediate: u64,
+    /// A permit came after a wait.
+    pub waited: u64,
+    /// Gave up.
+    pub timed_out: u64,
+    /// The caller went away.
+    pub cancelled: u64,
+    /// No connection could be made.
+    pub failed: u64,
+    /// Wait for a permit, over all acquires.
+    pub permit_wait_ms: Option<Summary>,
+    /// New connections.
+    pub connect_ms: Option<Summary>,
+    /// Check of a used connection.
+    pub recycle_ms: Option<Summary>,
+    /// From hand-over to return.
+    pub lease_ms: Option<Summary>,
+    /// Held idle over lease (0 to 1).
+    pub held_idle_ratio: Option<f64>,
+    /// Mean number in use over the pool size (0 to 1).
+    pub utilisation_ratio: Option<f64>,
+}
+
+/// What a size is expected to give, or gave.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Expected {
+    /// Operations per second.
+    pub throughput_per_sec: Option<f64>,
+    /// 99th percentile of the response time.
+    pub p99_ms: Option<f64>,
+    /// 99th percentile of the wait for a connection.
+    pub wait_p99_ms: Option<f64>,
+}
+
+/// A pool size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Recommendation {
+    /// Connections per instance.
+    pub pool_size: u32,
+    /// Lower end of the interval.
+    pub pool_size_low: Option<u32>,
+    /// Upper end of the interval.
+    pub pool_size_high: Option<u32>,
+    /// Instances of the application.
+    pub instances: u32,
+    /// Connections of all instances.
+    pub connections_total: u32,
+    /// How well it is known.
+    pub evidence: Evidence,
+    /// The target it is made for.
+    pub target: String,
+    /// What the model expects.
+    pub expected: Expected,
+    /// What was measured at that size; `null` if it was not tried.
+    pub verified: Option<Expected>,
+    /// Verdict: `too-small`, `database-saturated`, `held-idle`, `connection-churn`, `too-large`, `fits`.
+    pub verdict: String,
+    /// Why, with the numbers.
+    pub reasons: Vec<String>,
+}
+
+/// One measured size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SweepPoint {
+    /// Size.
+    pub pool_size: u32,
+    /// Operations per second.
+    pub throughput_per_sec: f64,
+    /// Median response time.
+    pub p50_ms: f64,
+    /// 99th percentile of the response time.
+    pub p99_ms: f64,
+    /// 99th percentile of the wait for a connection.
+    pub wait_p99_ms: f64,
+    /// Share of the database's capacity in use (0 to 1).
+    pub db_busy_ratio: Option<f64>,
+}
