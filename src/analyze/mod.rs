@@ -3,3 +3,11 @@
 //! No rendering and no server.
 
 pub mod conclusions;
+pub mod indexes;
+pub mod missing_indexes;
+pub mod plans;
+pub mod rules;
+pub mod statements;
+
+#[cfg(test)]
+mod fixture;
