@@ -154,6 +154,10 @@ pub const CLIENT_WAIT_RATIO: f64 = 0.10;
 pub const IDLE_IN_TRANSACTION_SEC: f64 = 60.0;
 /// Idle in transaction over active and idle in transaction (ours).
 pub const IDLE_IN_TRANSACTION_RATIO: f64 = 0.20;
+/// Idle time in transactions below which its share does not matter (ours).
+pub const IDLE_IN_TRANSACTION_MIN_MS: f64 = 1_000.0;
+/// Held idle over lease (ours).
+pub const HELD_IDLE_RATIO: f64 = 0.50;
 /// New sessions over transactions (ours).
 pub const CHURN_SESSIONS_PER_TRANSACTION: f64 = 0.05;
 /// New sessions per second (ours).
