@@ -48,9 +48,8 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 ));
             found.push(remedy(draft).fire(facts));
         }
-        Ok(_) => {}
         Err(missing) if found.is_empty() => return Err(missing),
-        Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
     Ok(found)
 }
