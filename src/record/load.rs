@@ -192,3 +192,51 @@ pub struct LoadResult {
     /// CPU time of the driver over the time of its threads (0 to 1).
     pub driver_cpu_ratio: Option<f64>,
 }
+
+impl LoadResult {
+    /// Places the intervals on the clock of a run that started at `run_started_at`. Both clocks
+    /// are wall clocks; where the tool ran on another machine, its offset shifts the intervals.
+    pub fn align(&mut self, run_started_at: Timestamp) {
+        for interval in &mut self.intervals {
+            interval.from = interval.started_at.map(|at| {
+                Millis(at.duration_since(run_started_at).as_secs_f64() * 1000.0)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_before_the_run_lie_at_negative_times() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let interval = |second| LoadInterval {
+            started_at: Some(at(second)),
+            ..LoadInterval::default()
+        };
+        let mut result = LoadResult {
+            source: LoadSource {
+                tool: "test".to_owned(),
+                version: None,
+                files: Vec::new(),
+                arrival: Arrival::Closed,
+                percentile_method: PercentileMethod::Histogram,
+                warnings: Vec::new(),
+            },
+            length: None,
+            started_at: None,
+            ended_at: None,
+            total: Operation::default(),
+            operations: Vec::new(),
+            intervals: vec![interval(98), interval(102), LoadInterval::default()],
+            stages: Vec::new(),
+            driver_saturated: None,
+            driver_cpu_ratio: None,
+        };
+        result.align(at(100));
+        let from: Vec<_> = result.intervals.iter().map(|i| i.from.map(|m| m.0)).collect();
+        assert_eq!(from, [Some(-2000.0), Some(2000.0), None]);
+    }
+}
