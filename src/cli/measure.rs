@@ -328,7 +328,7 @@ async fn get_plans(
         Err(_) => return,
     };
     let options = ExplainOptions::default();
-    let asked = explain::plans(session.client(), major, &candidates, &options);
+    let asked = explain::plans(session.client(), &candidates, &options);
     if let Ok((records, coverage)) = interrupt.or(asked).await {
         progress.done(&format!("Asked for {} plans", records.len()));
         run.plans = records;

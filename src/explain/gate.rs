@@ -1,0 +1,210 @@
+//! What may be explained, and what may be executed by EXPLAIN ANALYZE. Unknown means no.
+
+use std::collections::BTreeSet;
+
+use pg_query::protobuf::Token;
+use pg_query::{NodeEnum, NodeRef};
+
+/// Why a statement is not executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The text does not parse.
+    #[error("its text does not parse: {0}")]
+    Unparsable(String),
+    /// There is not exactly one statement.
+    #[error("it is not exactly one statement")]
+    NotOne,
+    /// It is not a plain SELECT.
+    #[error("it is not a plain SELECT: only SELECT without INTO, locking or data-modifying WITH is executed")]
+    NotSelect,
+    /// It calls a function that does more than compute.
+    #[error("it calls {0}(), which may do more than read")]
+    Function(String),
+}
+
+/// Families of functions that act outside the transaction or on other sessions, although a
+/// read-only transaction allows them (checked on 13 to 18).
+const DENIED_PREFIXES: [&str; 14] = [
+    "dblink",
+    "lo_",
+    "pg_advisory",
+    "pg_backup",
+    "pg_cancel",
+    "pg_create_",
+    "pg_drop_",
+    "pg_file_",
+    "pg_logical_",
+    "pg_promote",
+    "pg_read_",
+    "pg_replication_",
+    "pg_terminate",
+    "pg_wal_replay_",
+];
+
+/// Volatile functions that only compute.
+const HARMLESS_VOLATILE: [&str; 5] = [
+    "clock_timestamp",
+    "gen_random_uuid",
+    "random",
+    "random_normal",
+    "timeofday",
+];
+
+/// The text is one statement that has a plan: SELECT, INSERT, UPDATE, DELETE or MERGE.
+#[must_use]
+pub fn explainable(text: &str) -> bool {
+    matches!(
+        only_statement(text),
+        Ok(NodeEnum::SelectStmt(_)
+            | NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_))
+    )
+}
+
+/// The names that stand before an opening parenthesis: every function the statement calls, and a
+/// few keywords beside them.
+///
+/// # Errors
+/// The statement is not a plain SELECT, or it calls a function of a denied family.
+pub(super) fn executable(text: &str) -> Result<Vec<String>, Refusal> {
+    let NodeEnum::SelectStmt(select) = only_statement(text)? else {
+        return Err(Refusal::NotSelect);
+    };
+    let modifies = pg_query::parse(text, pg_query::ParserOptions::default())
+        .map_err(|e| Refusal::Unparsable(e.to_string()))?
+        .protobuf
+        .nodes()
+        .iter()
+        .any(|(node, ..)| {
+            matches!(
+                node,
+                NodeRef::InsertStmt(_)
+                    | NodeRef::UpdateStmt(_)
+                    | NodeRef::DeleteStmt(_)
+                    | NodeRef::MergeStmt(_)
+                    | NodeRef::LockingClause(_)
+                    | NodeRef::IntoClause(_)
+            )
+        });
+    if modifies || select.into_clause.is_some() || !select.locking_clause.is_empty() {
+        return Err(Refusal::NotSelect);
+    }
+    let called = called_names(text)?;
+    match called.iter().find(|name| denied(name)) {
+        Some(name) => Err(Refusal::Function(name.clone())),
+        None => Ok(called.into_iter().collect()),
+    }
+}
+
+/// A volatile function is executed only if it is known to do nothing but compute.
+pub(super) fn harmless_volatile(name: &str) -> bool {
+    HARMLESS_VOLATILE.contains(&name)
+}
+
+fn denied(name: &str) -> bool {
+    DENIED_PREFIXES.iter().any(|p| name.starts_with(p))
+}
+
+fn only_statement(text: &str) -> Result<NodeEnum, Refusal> {
+    let parsed = pg_query::parse(text, pg_query::ParserOptions::default()).map_err(|e| Refusal::Unparsable(e.to_string()))?;
+    let mut statements = parsed.protobuf.stmts;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(raw), true) => raw.stmt.and_then(|n| n.node).ok_or(Refusal::NotOne),
+        _ => Err(Refusal::NotOne),
+    }
+}
+
+/// Read off the tokens and not the tree: the tree's walk does not reach every node.
+fn called_names(text: &str) -> Result<BTreeSet<String>, Refusal> {
+    let scanned = pg_query::scan(text).map_err(|e| Refusal::Unparsable(e.to_string()))?;
+    let code = scanned.tokens.iter().filter(|t| {
+        t.token != Token::SqlComment as i32 && t.token != Token::CComment as i32
+    });
+    let mut names = BTreeSet::new();
+    let mut before: Option<&str> = None;
+    for token in code {
+        let range = usize::try_from(token.start).ok().zip(usize::try_from(token.end).ok());
+        let word = range.and_then(|(start, end)| text.get(start..end));
+        if token.token == Token::Ascii40 as i32
+            && let Some(name) = before
+        {
+            names.insert(name.trim_matches('"').to_lowercase());
+        }
+        before = word;
+    }
+    Ok(names)
+}
+
+/// The highest `$n` of a text: the number of its parameters.
+///
+/// # Errors
+/// The text does not even consist of tokens.
+pub(super) fn parameter_count(text: &str) -> Result<usize, Refusal> {
+    let scanned = pg_query::scan(text).map_err(|e| Refusal::Unparsable(e.to_string()))?;
+    let numbers = scanned
+        .tokens
+        .iter()
+        .filter(|t| t.token == Token::Param as i32)
+        .filter_map(|t| {
+            let range = usize::try_from(t.start).ok()?..usize::try_from(t.end).ok()?;
+            text.get(range)?.strip_prefix('$')?.parse::<usize>().ok()
+        });
+    Ok(numbers.max().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_statements_with_a_plan_are_explained() {
+        assert!(explainable("SELECT * FROM t WHERE id = $1"));
+        assert!(explainable("INSERT INTO t VALUES ($1) ON CONFLICT DO NOTHING"));
+        for text in ["BEGIN", "SET x = $1", "VACUUM t", "SELECT 1; DELETE FROM t", "", "SELEC"] {
+            assert!(!explainable(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn attacks_are_refused() {
+        for text in [
+            "WITH gone AS (DELETE FROM t RETURNING *) SELECT * FROM gone",
+            "SELECT * FROM t FOR UPDATE",
+            "SELECT * FROM (SELECT * FROM t FOR SHARE) s",
+            "SELECT * INTO u FROM t",
+            "INSERT INTO t VALUES (1)",
+            "SELECT 1; SELECT 2",
+            "COMMIT",
+        ] {
+            assert!(
+                matches!(executable(text), Err(Refusal::NotSelect | Refusal::NotOne)),
+                "{text}: {:?}",
+                executable(text)
+            );
+        }
+        for text in [
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+            "SELECT pg_catalog.pg_read_file($1)",
+            "SELECT 1 ORDER BY \"pg_cancel_backend\" ( $1 )",
+            "SELECT count(*) FILTER (WHERE pg_advisory_lock($1) IS NULL)",
+            "SELECT * FROM dblink($1, $2) AS d(a int)",
+        ] {
+            assert!(matches!(executable(text), Err(Refusal::Function(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn functions_are_named_for_the_servers_own_answer() {
+        let called = executable("SELECT lower(name), my.f (id) /* g( */ FROM t WHERE a IN ($1)").unwrap();
+        assert!(called.contains(&"lower".to_owned()) && called.contains(&"f".to_owned()));
+        assert!(!called.contains(&"g".to_owned()));
+    }
+
+    #[test]
+    fn parameters_are_counted_by_their_highest_number() {
+        assert_eq!(parameter_count("SELECT '$9', $2 /* $7 */ + $1").unwrap(), 2);
+        assert_eq!(parameter_count("SELECT 1").unwrap(), 0);
+    }
+}

@@ -1,0 +1,109 @@
+//! Takes values out of plans: a condition of a custom plan holds the values it was planned with,
+//! and those may be anybody's data.
+
+use pg_query::protobuf::Token;
+use serde_json::Value;
+
+/// What stands where a value stood.
+const HIDDEN: &str = "$?";
+
+/// Keys of EXPLAIN (FORMAT JSON) whose text may hold values.
+fn holds_expressions(key: &str) -> bool {
+    key.ends_with("Cond")
+        || key.ends_with("Filter")
+        || key.ends_with("Key")
+        || matches!(
+            key,
+            "Output" | "Order By" | "Function Call" | "Table Function Call" | "Run Condition" | "Sampling Parameters"
+        )
+}
+
+/// Replaces every literal in every expression of a plan, in place.
+pub(super) fn scrub(plan: &mut Value) {
+    match plan {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if holds_expressions(key) {
+                    scrub_texts(value);
+                } else {
+                    scrub(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(scrub),
+        _ => {}
+    }
+}
+
+fn scrub_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = without_literals(text),
+        Value::Array(items) => items.iter_mut().for_each(scrub_texts),
+        other => scrub(other),
+    }
+}
+
+/// The expression with `$?` for every literal; all of it is hidden if it does not even scan.
+fn without_literals(expression: &str) -> String {
+    let Ok(scanned) = pg_query::scan(expression) else {
+        return HIDDEN.to_owned();
+    };
+    let mut text = String::with_capacity(expression.len());
+    let mut at = 0;
+    for token in scanned.tokens {
+        let (Ok(start), Ok(end)) = (usize::try_from(token.start), usize::try_from(token.end)) else {
+            return HIDDEN.to_owned();
+        };
+        let literal = [Token::Sconst, Token::Usconst, Token::Iconst, Token::Fconst, Token::Bconst, Token::Xconst]
+            .iter()
+            .any(|kind| token.token == *kind as i32);
+        let Some(between) = expression.get(at..start) else {
+            return HIDDEN.to_owned();
+        };
+        text.push_str(between);
+        text.push_str(if literal {
+            HIDDEN
+        } else {
+            expression.get(start..end).unwrap_or(HIDDEN)
+        });
+        at = end;
+    }
+    text.push_str(expression.get(at..).unwrap_or_default());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_value_survives_anywhere_in_a_plan() {
+        let mut plan = json!({"Plan": {
+            "Node Type": "Limit",
+            "Plans": [{
+                "Node Type": "Index Scan",
+                "Relation Name": "people",
+                "Index Cond": "((name = 'canary O''Hara'::text) AND (age > 424242))",
+                "Filter": "(score = ANY ('{canary,2}'::numeric[]))",
+                "Sort Key": ["(lower(name))", "((x + 424242.5))"],
+                "Output": ["id", "'canary'::text"],
+                "Plan Rows": 424_242,
+            }]
+        }});
+        scrub(&mut plan);
+        let inner = &plan["Plan"]["Plans"][0];
+        assert_eq!(inner["Index Cond"], "((name = $?::text) AND (age > $?))");
+        assert_eq!(inner["Filter"], "(score = ANY ($?::numeric[]))");
+        assert_eq!(inner["Sort Key"][0], "(lower(name))");
+        assert_eq!(inner["Relation Name"], "people");
+        assert_eq!(inner["Plan Rows"], 424_242, "estimates are not data");
+        assert!(!plan.to_string().contains("canary"));
+    }
+
+    #[test]
+    fn what_does_not_scan_is_hidden_whole() {
+        assert_eq!(without_literals("(a = 'unterminated"), HIDDEN);
+    }
+}
