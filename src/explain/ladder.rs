@@ -64,9 +64,9 @@ impl From<tokio_postgres::Error> for ProbeError {
                  pg_read_all_data on 14+)"
             ),
             &SqlState::QUERY_CANCELED => format!("{message}: the probe took too long"),
-            &SqlState::INDETERMINATE_DATATYPE | &SqlState::SYNTAX_ERROR => format!(
-                "{message}: the normalised text cannot be prepared as it is"
-            ),
+            &SqlState::INDETERMINATE_DATATYPE | &SqlState::SYNTAX_ERROR => {
+                format!("{message}: the normalised text cannot be prepared as it is")
+            }
             code => format!("{message} (SQLSTATE {})", code.code()),
         })
     }
@@ -155,7 +155,10 @@ async fn climb(
     .await?;
     let count = parameter_count(&candidate.text).map_err(|e| ProbeError(e.to_string()))?;
     execute(client, &format!("PREPARE {PREPARED} AS {}", candidate.text)).await?;
-    let values = candidate.sample_params.as_ref().filter(|p| p.len() == count);
+    let values = candidate
+        .sample_params
+        .as_ref()
+        .filter(|p| p.len() == count);
     let Some(values) = values else {
         execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
         let plan = explain(client, "VERBOSE", &vec![None; count]).await?;
@@ -260,6 +263,9 @@ mod tests {
     #[test]
     fn literals_cannot_leave_their_quotes() {
         assert_eq!(literal(None), "NULL");
-        assert_eq!(literal(Some("a'); DROP TABLE t; --\\'")), "E'a''); DROP TABLE t; --\\\\'''");
+        assert_eq!(
+            literal(Some("a'); DROP TABLE t; --\\'")),
+            "E'a''); DROP TABLE t; --\\\\'''"
+        );
     }
 }

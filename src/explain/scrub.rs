@@ -14,7 +14,12 @@ fn holds_expressions(key: &str) -> bool {
         || key.ends_with("Key")
         || matches!(
             key,
-            "Output" | "Order By" | "Function Call" | "Table Function Call" | "Run Condition" | "Sampling Parameters"
+            "Output"
+                | "Order By"
+                | "Function Call"
+                | "Table Function Call"
+                | "Run Condition"
+                | "Sampling Parameters"
         )
 }
 
@@ -51,12 +56,20 @@ fn without_literals(expression: &str) -> String {
     let mut text = String::with_capacity(expression.len());
     let mut at = 0;
     for token in scanned.tokens {
-        let (Ok(start), Ok(end)) = (usize::try_from(token.start), usize::try_from(token.end)) else {
+        let (Ok(start), Ok(end)) = (usize::try_from(token.start), usize::try_from(token.end))
+        else {
             return HIDDEN.to_owned();
         };
-        let literal = [Token::Sconst, Token::Usconst, Token::Iconst, Token::Fconst, Token::Bconst, Token::Xconst]
-            .iter()
-            .any(|kind| token.token == *kind as i32);
+        let literal = [
+            Token::Sconst,
+            Token::Usconst,
+            Token::Iconst,
+            Token::Fconst,
+            Token::Bconst,
+            Token::Xconst,
+        ]
+        .iter()
+        .any(|kind| token.token == *kind as i32);
         let Some(between) = expression.get(at..start) else {
             return HIDDEN.to_owned();
         };
