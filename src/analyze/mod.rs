@@ -3,3 +3,6 @@
 //! No rendering and no server.
 
 pub mod conclusions;
+pub mod database_time;
+pub mod load;
+pub mod replication;
