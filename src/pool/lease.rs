@@ -89,6 +89,7 @@ impl<C> Lease<C> {
 
 impl<C> StatementTimer<'_, C> {
     /// The last row, or the error, is there. Returns the latency.
+    #[must_use]
     pub fn finish(mut self) -> Duration {
         self.finished = true;
         self.lease.unfinished.set(false);

@@ -37,7 +37,7 @@ impl Source for Stub {
             yield_now().await;
         }
         self.asked.set(self.asked.get() + 1);
-        if self.fail_every > 0 && self.asked.get() % self.fail_every == 0 {
+        if self.fail_every > 0 && self.asked.get().is_multiple_of(self.fail_every) {
             return Err(AcquireError::Closed);
         }
         self.out.set(self.out.get() + 1);
@@ -91,7 +91,7 @@ async fn client(pool: Rc<Pool<Stub>>, script: Script) {
         let timer = script.in_statement.then(|| lease.statement());
         turns(script.hold).await;
         if let Some(timer) = timer {
-            timer.finish();
+            let _ = timer.finish();
         }
     };
     match script.cancel_after {
