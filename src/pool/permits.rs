@@ -44,7 +44,7 @@ type Abandoned<C> = (C, OwnedSemaphorePermit);
 /// Counters obey `acquires = immediate + waited + timed_out + cancelled + failed`.
 #[derive(Debug)]
 pub struct Pool<S: Source> {
-    pub(super) source: Rc<S>,
+    source: Rc<S>,
     meter: Meter,
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
@@ -164,7 +164,7 @@ impl<S: Source> Pool<S> {
 
     /// Where its connections come from.
     #[must_use]
-    pub fn source(&self) -> &S {
+    pub fn source(&self) -> &Rc<S> {
         &self.source
     }
 

@@ -112,7 +112,7 @@ fn run(pool_size: u32, stub: Stub, acquire_timeout: Duration, scripts: &[Script]
     LocalSet::new().block_on(&runtime, async move {
         let (pool, reaper) = Pool::new(stub, Meter::default(), pool_size, acquire_timeout).unwrap();
         let pool = Rc::new(pool);
-        let source = Rc::clone(&pool.source);
+        let source = Rc::clone(pool.source());
         let meter = pool.meter().clone();
         let reaper = tokio::task::spawn_local(reaper.run());
         meter.open_window(Instant::now());

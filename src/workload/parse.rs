@@ -3,7 +3,7 @@
 mod generators;
 
 use super::{
-    Defaults, Foreach, Param, StatementKind, Think, Workload, WorkloadError, WorkloadOperation,
+    Defaults, Foreach, Param, StatementKind, Workload, WorkloadError, WorkloadOperation,
     WorkloadStatement, check, scan,
 };
 
