@@ -68,12 +68,8 @@ impl Plan {
     /// Checks the workload against the server and plans it.
     pub(super) async fn prepare(
         workload: &Workload,
-        config: &tokio_postgres::Config,
+        client: &tokio_postgres::Client,
     ) -> Result<Self, DriveError> {
-        let connected = session::connect(config).await;
-        let (client, task) = connected.map_err(|error| DriveError::Connect {
-            reason: session::with_causes(&error),
-        })?;
         let mut operations = Vec::new();
         for operation in &workload.operations {
             let mut described = Vec::new();
@@ -89,8 +85,6 @@ impl Plan {
             }
             operations.push(plan(workload, operation, &described)?);
         }
-        drop(client);
-        let _ = task.await;
         let weights = workload.operations.iter().map(|o| o.weight);
         Ok(Self {
             operations,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::MissedTickBehavior;
-use tokio_postgres::Config;
+use tokio_postgres::{Config, NoTls};
 
 use crate::pool::{DeadpoolSource, Meter, Pool};
 use crate::workload::Workload;
@@ -66,11 +66,7 @@ async fn conduct(
     let meter = Meter::default();
     let source = DeadpoolSource::new(config.clone(), options.pool_size, meter.clone());
     let (pool, reaper) = Pool::new(source?, meter, options.pool_size, options.acquire_timeout)?;
-    let plan = tokio::select! {
-        plan = tokio::time::timeout(CHECK_LIMIT, Plan::prepare(workload, config)) =>
-            plan.map_err(|_| DriveError::Silent(CHECK_LIMIT))??,
-        () = control.stopped() => return Err(DriveError::Interrupted),
-    };
+    let plan = check(workload, config, control).await?;
     let reaper = spawn_local(reaper.run());
     let source = Rc::clone(pool.source());
     let shared = Rc::new(Shared {
@@ -93,6 +89,36 @@ async fn conduct(
     result
 }
 
+/// Checks the workload on a connection of its own. A check that is stopped or takes too long is cancelled
+/// on the server too: it may wait for a lock there.
+async fn check(
+    workload: &Workload,
+    config: &Config,
+    control: &Control,
+) -> Result<Plan, DriveError> {
+    let connected = limited(session::connect(config), control).await?;
+    let (client, task) = connected.map_err(|error| DriveError::Connect {
+        reason: session::with_causes(&error),
+    })?;
+    let plan = limited(Plan::prepare(workload, &client), control).await;
+    if plan.is_err() {
+        let cancel = client.cancel_token();
+        let _ = tokio::time::timeout(CLOSE_LIMIT, cancel.cancel_query(NoTls)).await;
+    }
+    drop(client);
+    let _ = tokio::time::timeout(CLOSE_LIMIT, task).await;
+    plan?
+}
+
+/// Waits for a step of the check, until it is stopped or takes too long.
+async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<T, DriveError> {
+    tokio::select! {
+        done = tokio::time::timeout(CHECK_LIMIT, step) =>
+            done.map_err(|_| DriveError::Silent(CHECK_LIMIT)),
+        () = control.stopped() => Err(DriveError::Interrupted),
+    }
+}
+
 /// What the course of the load left behind.
 struct Measured {
     interrupted: bool,
@@ -105,7 +131,9 @@ struct Measured {
 /// Warm-up, window, drain.
 async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle<()>>) -> Measured {
     let options = &shared.options;
-    let mut interrupted = !go_on(shared, control, options.warmup).await;
+    // Without a warm-up the window opens before any client sends its first request.
+    let mut interrupted =
+        !options.warmup.is_zero() && !go_on(shared, control, options.warmup).await;
     let mut gauges = None;
     let mut cpu = None;
     if *shared.phase.borrow() == Phase::Run {
