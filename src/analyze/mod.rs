@@ -2,7 +2,22 @@
 //!
 //! No rendering and no server.
 
+pub mod breakdown;
+pub mod checklist;
+mod conclude;
 pub mod conclusions;
 pub mod database_time;
+#[cfg(test)]
+mod fixture;
+pub mod indexes;
 pub mod load;
+pub mod missing_indexes;
+pub mod plans;
+pub mod pool;
 pub mod replication;
+pub mod rules;
+pub mod sla;
+pub mod statements;
+
+pub use conclude::{Options, conclude, imported};
+pub use sla::Sla;

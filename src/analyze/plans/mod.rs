@@ -1,0 +1,82 @@
+//! Reads plans: what a node cost by itself, and what is remarkable about it.
+//!
+//! No asking for plans (that is `explain`) and no judging of statements (that is
+//! [`super::rules`]). The accounting follows what EXPLAIN documents about loops, parallel workers,
+//! subplans and early stops; it is written beside the code in [`account`].
+
+pub mod account;
+pub mod conditions;
+mod insights;
+mod text;
+pub mod tree;
+
+use crate::record::Run;
+use crate::record::plan::{PlanMode, PlanRecord};
+
+use super::conclusions::Plan;
+use account::Account;
+use insights::Look;
+use tree::PlanTree;
+
+/// A plan in short: one line per node, and its insights. A record without a plan keeps its reason.
+#[must_use]
+pub fn conclude(record: &PlanRecord, run: &Run) -> Plan {
+    let mut plan = Plan {
+        text_ref: mode_name(record.mode).to_owned(),
+        text: None,
+        error: record.error.clone(),
+        total_cost: None,
+        insights: Vec::new(),
+    };
+    let Some(json) = &record.plan else {
+        return plan;
+    };
+    match PlanTree::read(json) {
+        Ok(tree) => {
+            let account = Account::of(&tree);
+            plan.text = Some(text::render(&account));
+            plan.total_cost = Some(tree.root.total_cost);
+            plan.insights = insights::find(&Look {
+                tree: &tree,
+                account: &account,
+                analyzed: record.mode == PlanMode::Analyzed,
+                run,
+            });
+        }
+        Err(error) => plan.error = Some(error.to_string()),
+    }
+    plan
+}
+
+fn mode_name(mode: PlanMode) -> &'static str {
+    match mode {
+        PlanMode::Generic => "generic",
+        PlanMode::Custom => "custom",
+        PlanMode::Analyzed => "analyzed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::analyze::fixture;
+    use crate::record::QueryId;
+
+    #[test]
+    fn an_error_is_kept_and_a_foreign_document_is_one() {
+        let mut record = PlanRecord {
+            query_id: QueryId(1),
+            mode: PlanMode::Generic,
+            plan: None,
+            error: Some("permission denied".to_owned()),
+        };
+        let plan = conclude(&record, &fixture::run());
+        assert_eq!(plan.error.as_deref(), Some("permission denied"));
+        assert_eq!((plan.text, plan.total_cost), (None, None));
+        record.plan = Some(json!({"nothing": 1}));
+        let plan = conclude(&record, &fixture::run());
+        assert!(plan.error.unwrap().contains("`Plan`"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Every threshold of the findings and of the plan insights, with its unit in the name and its
+//! source beside it. "Ours" is our judgement.
+
+// Statements ------------------------------------------------------------------------------------
+
+/// Share of the window's execution time at which one statement dominates it (pg-extras-rs).
+pub const STATEMENT_DOMINATES_RATIO: f64 = 0.33;
+/// Calls below which a mean says little (pghero).
+pub const SLOW_STATEMENT_MIN_CALLS: i64 = 100;
+/// Mean execution time of a slow statement (pghero).
+pub const SLOW_STATEMENT_MEAN_MS: f64 = 20.0;
+/// Standard deviation over mean of an unstable statement (ours).
+pub const UNSTABLE_VARIATION_RATIO: f64 = 2.0;
+/// Mean below which variation is noise (ours).
+pub const UNSTABLE_MIN_MEAN_MS: f64 = 1.0;
+/// Share of the execution time spent reading blocks (pg-extras-rs reads the same columns; ours).
+pub const READ_BOUND_RATIO: f64 = 0.5;
+/// Share of the window's execution time below which a statement is not looked at, where a rule of
+/// the statement alone would otherwise report trifles (postgres-mcp).
+pub const STATEMENT_MATTERS_RATIO: f64 = 0.05;
+/// Blocks read over blocks accessed (ours).
+pub const LOW_HIT_READ_RATIO: f64 = 0.10;
+/// Blocks read below which a hit ratio says little (ours).
+pub const LOW_HIT_MIN_BLOCKS: i64 = 1_000;
+/// Temporary bytes written per call (ours).
+pub const TEMP_SPILL_BYTES_PER_CALL: f64 = 1_048_576.0;
+/// Temporary bytes written in the window (ours).
+pub const TEMP_SPILL_BYTES: f64 = 104_857_600.0;
+/// Executions per request of a chatty statement (ours).
+pub const CHATTY_CALLS_PER_REQUEST: f64 = 10.0;
+/// Rows per execution of a chatty statement (ours).
+pub const CHATTY_ROWS_PER_CALL: f64 = 1.0;
+/// Share of all WAL written by one statement (ours).
+pub const WAL_HEAVY_RATIO: f64 = 0.20;
+/// WAL in the window below which its distribution does not matter: one segment (ours).
+pub const WAL_HEAVY_MIN_BYTES: i64 = 16_777_216;
+/// Share of planning in planning and execution (pg-extras-rs).
+pub const PLANNING_HEAVY_RATIO: f64 = 0.5;
+/// Share of JIT in the execution time (ours).
+pub const JIT_HEAVY_RATIO: f64 = 0.20;
+/// Share of rollbacks in all transactions (ours).
+pub const ROLLBACK_RATIO: f64 = 0.05;
+/// Transactions below which a share of rollbacks says little (ours).
+pub const ROLLBACK_MIN_TRANSACTIONS: i64 = 100;
+
+// Plans -----------------------------------------------------------------------------------------
+
+/// Total cost below which a plan has no insights (RegreSQL).
+pub const PLAN_MIN_TOTAL_COST: f64 = 10.0;
+/// Buffers below which an executed plan has no insights (RegreSQL).
+pub const PLAN_MIN_BUFFERS: f64 = 10.0;
+/// Own time or cost of a node: info (PEV2).
+pub const NODE_INFO_RATIO: f64 = 0.10;
+/// Own time or cost of a node: warning (PEV2).
+pub const NODE_WARNING_RATIO: f64 = 0.40;
+/// A plan faster than this is info at most (PEV2).
+pub const NODE_MIN_PLAN_MS: f64 = 10.0;
+/// Estimate against rows: info (PEV2, depesz).
+pub const MISESTIMATE_INFO_FACTOR: f64 = 10.0;
+/// Estimate against rows: warning (PEV2, depesz).
+pub const MISESTIMATE_WARNING_FACTOR: f64 = 100.0;
+/// Rows removed over rows read: info (PEV2).
+pub const FILTER_INFO_RATIO: f64 = 0.50;
+/// Rows removed over rows read: warning (PEV2).
+pub const FILTER_WARNING_RATIO: f64 = 0.90;
+/// Rows removed below which a filter does not matter (ours).
+pub const FILTER_MIN_ROWS_REMOVED: f64 = 1_000.0;
+/// Rows of a table from which a sequential scan is worth a look (pghero).
+pub const SEQ_SCAN_MIN_TABLE_ROWS: f64 = 10_000.0;
+/// Heap fetches over rows: info (PEV2).
+pub const HEAP_FETCHES_INFO_RATIO: f64 = 0.0;
+/// Heap fetches over rows: warning (PEV2 at 40 and 90 %).
+pub const HEAP_FETCHES_WARNING_RATIO: f64 = 0.40;
+/// Outer rows against their estimate in a nested loop (ours, after pganalyze).
+pub const BLOWUP_OUTER_FACTOR: f64 = 10.0;
+/// Loops that are many (ours).
+pub const MANY_LOOPS: f64 = 1_000.0;
+/// Share of the time from which many loops matter (ours).
+pub const LOOPS_MIN_TIME_RATIO: f64 = 0.10;
+/// Rows produced and skipped (ours).
+pub const LARGE_OFFSET_ROWS: f64 = 10_000.0;
+/// Rows removed under a limit (ours).
+pub const LIMIT_SCAN_MIN_ROWS_REMOVED: f64 = 10_000.0;
+/// Share of rows removed under a limit (ours).
+pub const LIMIT_SCAN_RATIO: f64 = 0.90;
+/// JIT time over execution time (ours).
+pub const JIT_RATIO: f64 = 0.10;
+/// JIT time that matters (ours).
+pub const JIT_MIN_MS: f64 = 5.0;
+/// Planning time that matters (ours).
+pub const PLANNING_MIN_MS: f64 = 5.0;
+/// Trigger time over execution time (ours).
+pub const TRIGGER_RATIO: f64 = 0.10;
+/// Descents of an index per execution (ours).
+pub const INDEX_SEARCHES_PER_LOOP: f64 = 10.0;
+
+// Indexes ---------------------------------------------------------------------------------------
+
+/// Size from which an unused index is worth dropping (pghero 4.0).
+pub const UNUSED_INDEX_MIN_BYTES: u64 = 10 * 1024 * 1024;
+/// The same in a lab, whose data is a small copy of the real one (ours).
+pub const LAB_UNUSED_INDEX_MIN_BYTES: u64 = 1024 * 1024;
+/// Age of the counters from which "never scanned" is an argument, in days (ours; pganalyze 35).
+pub const UNUSED_INDEX_MIN_AGE_DAYS: f64 = 7.0;
+/// Age of the counters that covers a monthly job, in days (pganalyze).
+pub const MONTHLY_JOB_AGE_DAYS: f64 = 35.0;
+/// Updates and deletes over live rows below which a table was only loaded (ours).
+pub const LOADED_TABLE_CHANGE_RATIO: f64 = 0.01;
+/// How much larger the covering index may be before the prefix is worth keeping (ours).
+pub const REDUNDANT_MAX_SIZE_FACTOR: f64 = 3.0;
+/// Size of the child table from which a foreign key wants an index (postgres-checkup H003).
+pub const FK_MIN_CHILD_BYTES: u64 = 10 * 1024 * 1024;
+/// Writes of child and parent from which a foreign key wants an index (postgres-checkup H003).
+pub const FK_MIN_WRITES: i64 = 1_000;
+/// Rows of a child table that is scanned in no time (ours).
+pub const FK_TINY_CHILD_ROWS: f64 = 1_000.0;
+/// Share of a table's rows that a scan keeps, up to which an index is proposed (ours).
+pub const CANDIDATE_MAX_KEPT_RATIO: f64 = 0.10;
+/// Share of the plan's cost in the scan from which an index is proposed (PEV2's warning).
+pub const CANDIDATE_MIN_COST_RATIO: f64 = 0.40;
+/// Columns of a proposed index (ours).
+pub const CANDIDATE_MAX_COLUMNS: usize = 3;
+/// Scans by index of all scans below which sequential scans prevail (pghero).
+pub const SEQ_SCAN_INDEX_USE_RATIO: f64 = 0.95;
+/// Rows per sequential scan over the table's rows below which a LIMIT cut it short (ours).
+pub const SEQ_SCAN_FULL_RATIO: f64 = 0.50;
+/// Updates from which the share of HOT updates matters (ours).
+pub const HOT_MIN_UPDATES: i64 = 10_000;
+/// Share of HOT updates (ours).
+pub const HOT_RATIO: f64 = 0.50;
+
+// Waits -----------------------------------------------------------------------------------------
+
+/// Activity samples without which no wait is judged (ours).
+pub const WAIT_MIN_SAMPLES: u64 = 100;
+/// Share of lock waits (ours).
+pub const LOCK_WAIT_RATIO: f64 = 0.05;
+/// Share of waits for WAL to be written (ours).
+pub const WAL_WAIT_RATIO: f64 = 0.10;
+/// Share of waits for a synchronous standby (ours).
+pub const SYNC_REPLICA_WAIT_RATIO: f64 = 0.05;
+/// Share of waits for reads (ours).
+pub const READ_WAIT_RATIO: f64 = 0.20;
+/// Share of waits for the lock manager (ours).
+pub const LOCK_MANAGER_RATIO: f64 = 0.05;
+/// Share of waits for a buffer's lock (ours).
+pub const BUFFER_WAIT_RATIO: f64 = 0.05;
+/// Share of waits for the client while active (ours).
+pub const CLIENT_WAIT_RATIO: f64 = 0.10;
+
+// Connections and pool --------------------------------------------------------------------------
+
+/// Length of one open, idle transaction in seconds (ours).
+pub const IDLE_IN_TRANSACTION_SEC: f64 = 60.0;
+/// Idle in transaction over active and idle in transaction (ours).
+pub const IDLE_IN_TRANSACTION_RATIO: f64 = 0.20;
+/// New sessions over transactions (ours).
+pub const CHURN_SESSIONS_PER_TRANSACTION: f64 = 0.05;
+/// New sessions per second (ours).
+pub const CHURN_SESSIONS_PER_SEC: f64 = 1.0;
+/// Sessions that ended badly over all sessions (ours).
+pub const SESSIONS_LOST_RATIO: f64 = 0.01;
+/// Client connections over usable ones: warning (ours).
+pub const CONNECTIONS_WARNING_RATIO: f64 = 0.80;
+/// Client connections over usable ones: critical (ours).
+pub const CONNECTIONS_CRITICAL_RATIO: f64 = 0.95;
+
+// Replication -----------------------------------------------------------------------------------
+
+/// Bytes behind (ours).
+pub const REPLICA_LAG_BYTES: u64 = 64 * 1024 * 1024;
+/// Samples in which a standby has to be behind (ours).
+pub const REPLICA_LAG_SAMPLES: usize = 3;
+/// WAL kept back by a slot (ours).
+pub const SLOT_RETAINED_BYTES: u64 = 10 * 1024 * 1024 * 1024;
+/// WAL kept back by a slot over `max_slot_wal_keep_size` (ours).
+pub const SLOT_RETAINED_RATIO: f64 = 0.50;
+
+// Vacuum and settings ---------------------------------------------------------------------------
+
+/// How far past autovacuum's own threshold a table has to be (ours).
+pub const AUTOVACUUM_BEHIND_FACTOR: f64 = 2.0;
+/// Rows of a table that was never analysed (ours).
+pub const NEVER_ANALYZED_MIN_ROWS: i64 = 1_000;
+/// Memory from which the default of `shared_buffers` is too small (PostgreSQL's manual suggests a
+/// quarter of the memory).
+pub const DEFAULT_MEMORY_MIN_BYTES: u64 = 4 * 1024 * 1024 * 1024;
