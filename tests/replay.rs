@@ -449,17 +449,26 @@ fn the_window_begins_after_the_warm_up_and_says_so() {
     let lab = lab();
     let quick = workload("-- operation: quick\nSELECT 1;");
     let (sender, receiver) = std::sync::mpsc::channel();
-    let control = Control::on_window_start(move || sender.send(Instant::now()).unwrap());
+    let (control, gate) = Control::gated(move || sender.send(Instant::now()).unwrap());
     let options = DriveOptions {
         warmup: Duration::from_millis(400),
         ..options()
     };
     let start = Instant::now();
+    let observer = std::thread::spawn(move || {
+        let warm: Instant = receiver.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        gate.open();
+        warm
+    });
     let replayed = replay(&quick, config(&lab), &options, &control).unwrap();
     adds_up(&replayed);
-    let hook = receiver.try_recv().unwrap();
-    assert!(hook - start >= Duration::from_millis(400));
-    assert!(hook - replayed.window_started < Duration::from_millis(50));
+    let warm = observer.join().unwrap();
+    assert!(warm - start >= Duration::from_millis(400));
+    // The window waits for the gate, and not much longer.
+    let waited = replayed.window_started - warm;
+    assert!(waited >= Duration::from_millis(300), "{waited:?}");
+    assert!(waited < Duration::from_millis(400), "{waited:?}");
     let length = replayed.window_ended - replayed.window_started;
     assert!((length.as_secs_f64() - 1.0).abs() < 0.2, "{length:?}");
     // Connecting and preparing belong to the warm-up.

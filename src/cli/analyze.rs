@@ -148,10 +148,9 @@ fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
         Some(window) => Ok(Load::Watch(window)),
         // A lab that nobody uses has nothing to tell: it gets the sample's workload.
         None if args.target.lab => {
-            let (file, text) = (seed::SAMPLE_WORKLOAD_NAME, seed::SAMPLE_WORKLOAD);
-            let workload = Workload::parse(file, text)
+            let workload = Workload::parse(seed::SAMPLE_WORKLOAD, "the sample workload")
                 .map_err(|e| Failure::new(Exit::Bug, e.to_string()))?;
-            Ok(replay_load(workload, file, &args.drive, true))
+            Ok(replay_load(workload, &args.drive, true))
         }
         None => Ok(Load::Watch(DEFAULT_WINDOW)),
     }
@@ -161,22 +160,21 @@ fn workload_load(path: &Path, drive: &DriveArgs, lab: bool) -> Result<Load, Fail
     let name = path.display().to_string();
     let text = String::from_utf8(read_input(path)?)
         .map_err(|_| Failure::input(format!("{name} is not UTF-8 text")))?;
-    let workload = Workload::parse(&name, &text).map_err(|e| Failure::input(e.to_string()))?;
+    let workload = Workload::parse(&text, &name).map_err(|e| Failure::input(e.to_string()))?;
     if workload.writes && !lab && !drive.writes {
         return Err(Failure::usage(format!(
             "{name} writes to the database: add --writes --target-db NAME if that is meant, or \
              run it with --lab"
         )));
     }
-    Ok(replay_load(workload, &name, drive, lab || drive.writes))
+    Ok(replay_load(workload, drive, lab || drive.writes))
 }
 
-fn replay_load(workload: Workload, file: &str, drive: &DriveArgs, allow_writes: bool) -> Load {
+fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Load {
     let options = drive.options(&workload, allow_writes);
     Load::Replay {
         workload: Arc::new(workload),
         options,
-        file: file.to_owned(),
     }
 }
 
@@ -261,10 +259,4 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         checklist: None,
         ..all
     }
-}
-
-/// A command line as it may be shown: passwords in URLs, `key=value` strings and flags replaced.
-pub(super) fn redacted_command(words: &[String]) -> String {
-    let shown: Vec<String> = words.iter().map(|w| crate::pg::redact(w)).collect();
-    shown.join(" ")
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::workload::Think;
+
 /// Where does the time of a request go, and what change would give it back?
 ///
 /// dbperf watches a PostgreSQL server for a while, joins what it sees with the results of a load
@@ -151,8 +153,8 @@ pub(super) struct DriveArgs {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero)]
     pub(super) warmup: Duration,
     /// Pause of a client between requests: `100ms` or `1s..5s`.
-    #[arg(long, value_name = "TIME", value_parser = think)]
-    pub(super) think: Option<(Duration, Duration)>,
+    #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Think))]
+    pub(super) think: Option<Think>,
     /// Largest number of connections of the pool.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) pool_size: Option<u32>,
@@ -302,15 +304,4 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err("a time of zero measures nothing; expected a time such as 250ms, 30s or 5m".to_owned());
     }
     Ok(duration)
-}
-
-fn think(text: &str) -> Result<(Duration, Duration), String> {
-    let (low, high) = match text.split_once("..") {
-        Some((low, high)) => (duration_or_zero(low)?, duration_or_zero(high)?),
-        None => (duration_or_zero(text)?, duration_or_zero(text)?),
-    };
-    if low > high {
-        return Err(format!("the pause begins with the shorter time: {text} runs backwards"));
-    }
-    Ok((low, high))
 }

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
 use super::progress::Progress;
-use crate::lab::{KeptLab, LabOptions, keep};
+use crate::lab::{self, KeptLab, LabOptions};
 
 /// `lab`.
 pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
@@ -17,12 +17,12 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
                 standby: *standby,
                 ..LabOptions::default()
             };
-            let kept = keep::start(&options).map_err(|e| Failure::precondition(&e))?;
+            let kept = lab::start_kept(&options).map_err(|e| Failure::precondition(&e))?;
             progress.done("Started a throwaway PostgreSQL server");
             Ok(output::to_stdout(describe(&kept).as_bytes()))
         }
         LabAction::Stop => {
-            let stopped = keep::stop().map_err(|e| Failure::precondition(&e))?;
+            let stopped = lab::stop_kept(None).map_err(|e| Failure::precondition(&e))?;
             let text = match stopped {
                 Some(_) => "stopped and removed\n",
                 None => "no lab was running\n",
@@ -30,7 +30,7 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
             Ok(output::to_stdout(text.as_bytes()))
         }
         LabAction::Status => {
-            let status = keep::status().map_err(|e| Failure::precondition(&e))?;
+            let status = lab::kept_status(None).map_err(|e| Failure::precondition(&e))?;
             let text = status.map_or_else(|| "no lab is running\n".to_owned(), |k| describe(&k));
             Ok(output::to_stdout(text.as_bytes()))
         }
@@ -38,11 +38,11 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn describe(kept: &KeptLab) -> String {
-    let state = if kept.running { "running" } else { "not running" };
-    let mut text = format!("PostgreSQL {} {state}\nprimary  {}\n", kept.version, kept.primary_dsn);
-    if let Some(standby) = &kept.standby_dsn {
+    let state = if kept.running() { "running" } else { "not running" };
+    let mut text = format!("PostgreSQL {} {state}\nprimary  {}\n", kept.version, kept.primary.dsn);
+    if let Some(standby) = &kept.standby {
         text.push_str("standby  ");
-        text.push_str(standby);
+        text.push_str(&standby.dsn);
         text.push('\n');
     }
     text

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::args::DriveArgs;
 use super::context::Context;
@@ -12,10 +14,11 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::target::Servers;
-use crate::collect::{HostMeter, ObserveOptions, Observed, Observer};
-use crate::drive::{self, Control, DriveOptions, Replayed};
+use super::redact::redacted_command;
+use crate::collect::{HostMeter, ObserveOptions, Observer};
+use crate::drive::{self, Control, DriveError, DriveOptions, Gate, Replayed, Stopper};
 use crate::explain::{self, Candidate, ExplainOptions};
-use crate::pg::{Session, SessionOptions};
+use crate::pg::{SearchPath, Session, SessionOptions};
 use crate::record::run::{LoadCommand, RUN_FORMAT, Run, RunMeta};
 use crate::record::{Coverage, Millis, Status};
 use crate::workload::Workload;
@@ -31,8 +34,6 @@ pub(super) enum Load {
         workload: Arc<Workload>,
         /// How.
         options: DriveOptions,
-        /// The file, or the sample's name.
-        file: String,
     },
     /// The user's own load command.
     Command(Vec<String>),
@@ -61,46 +62,105 @@ pub(super) async fn run(
     interrupt: &Interrupt,
     context: &Context,
 ) -> Result<Run, Failure> {
-    let run_id = run_id();
-    let options = ObserveOptions {
-        replicas: servers.replicas.clone(),
-        run_id: run_id.clone(),
-        ..ObserveOptions::default()
-    };
     let workload = match &load {
         Load::Replay { workload, .. } => Some(Arc::clone(workload)),
         _ => None,
     };
-    let started = interrupt
-        .or(Observer::start(&servers.target, options))
-        .await?;
-    let (observer, _) = started.map_err(|e| Failure::precondition(&e))?;
-    let host = HostMeter::start();
-    let started_at = Timestamp::now();
-    let origin = observer.started();
-
-    let outcome = within_window(&load, servers, origin, interrupt, context).await;
-    let progress = Progress::step(context, "Reading the server's counters");
-    let observed = observer.finish().await;
-    let ended_at = Timestamp::now();
-    progress.done("Read the server's counters");
+    let driver = match &load {
+        Load::Replay {
+            workload, options, ..
+        } => Some(Driver::warm_up(workload, options, servers, interrupt, context).await?),
+        _ => None,
+    };
+    let window = match Window::open(servers, interrupt).await {
+        Ok(window) => window,
+        Err(failure) => {
+            if let Some(driver) = driver {
+                driver.abandon().await;
+            }
+            return Err(failure);
+        }
+    };
+    let outcome = within_window(&load, driver, interrupt, context).await;
+    let mut run = window.close(servers.lab, interrupt, context).await;
     let outcome = outcome?;
-
-    let mut run = assemble(Parts {
-        run_id,
-        started_at,
-        ended_at,
-        lab: servers.lab,
-        interrupted: interrupt.asked(),
-        observed,
-        host,
-        outcome,
-        load: &load,
-    });
+    run.meta.load_command = outcome.command;
+    run.meta.interrupted = interrupt.asked();
+    if let Some(replayed) = outcome.replayed {
+        run.replay = Some(replayed.load);
+        run.pool = Some(replayed.pool);
+    }
     if !interrupt.asked() {
         get_plans(&mut run, servers, workload.as_deref(), plans, interrupt, context).await;
     }
     Ok(run)
+}
+
+/// An open window: the server is being observed.
+struct Window {
+    run_id: String,
+    observer: Observer,
+    host: HostMeter,
+    started_at: Timestamp,
+}
+
+impl Window {
+    async fn open(servers: &Servers, interrupt: &Interrupt) -> Result<Self, Failure> {
+        let run_id = run_id();
+        let options = ObserveOptions {
+            replicas: servers.replicas.clone(),
+            ..ObserveOptions::new(&run_id)
+        };
+        let started = interrupt.or(Observer::start(&servers.target, options));
+        let (observer, _) = started.await?.map_err(|e| Failure::precondition(&e))?;
+        // The window's clock began a moment ago, at the first sample.
+        let since = observer.started().elapsed();
+        let now = Timestamp::now();
+        Ok(Self {
+            run_id,
+            observer,
+            host: HostMeter::start(),
+            started_at: now.checked_sub(since).unwrap_or(now),
+        })
+    }
+
+    async fn close(self, lab: bool, interrupt: &Interrupt, context: &Context) -> Run {
+        let progress = Progress::step(context, "Reading the server's counters");
+        let observed = self.observer.finish().await;
+        let ended_at = Timestamp::now();
+        progress.done("Read the server's counters");
+        let server_is_local = observed.server.cores.is_some();
+        let meta = RunMeta {
+            run_id: self.run_id,
+            started_at: self.started_at,
+            ended_at,
+            window: observed.window,
+            dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: redacted_command(&std::env::args().collect::<Vec<_>>()),
+            interrupted: interrupt.asked(),
+            lab,
+            load_command: None,
+        };
+        Run {
+            format: RUN_FORMAT,
+            meta,
+            server: Some(observed.server),
+            host: self.host.finish(server_is_local),
+            coverage: observed.coverage,
+            life: observed.life,
+            disturbances: observed.disturbances,
+            activity: observed.activity,
+            statements: observed.statements,
+            database: observed.database,
+            tables: observed.tables,
+            indexes: observed.indexes,
+            plans: Vec::new(),
+            replication: observed.replication,
+            replay: None,
+            pool: None,
+            api: Vec::new(),
+        }
+    }
 }
 
 /// What the window's load left behind.
@@ -112,30 +172,22 @@ struct Outcome {
 
 async fn within_window(
     load: &Load,
-    servers: &Servers,
-    origin: Instant,
+    driver: Option<Driver>,
     interrupt: &Interrupt,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    match load {
-        Load::Watch(length) => {
-            watch(*length, interrupt, context).await;
-            Ok(Outcome::default())
+    let mut outcome = Outcome::default();
+    match (load, driver) {
+        (Load::Watch(length), _) => watch(*length, interrupt, context).await,
+        (Load::Command(command), _) => {
+            outcome.command = Some(run_command(command, interrupt, context).await?);
         }
-        Load::Command(command) => Ok(Outcome {
-            command: Some(run_command(command, interrupt, context).await?),
-            ..Outcome::default()
-        }),
-        Load::Replay {
-            workload, options, ..
-        } => {
-            let replayed = replay(workload, options, servers, origin, interrupt, context).await?;
-            Ok(Outcome {
-                replayed: Some(replayed),
-                ..Outcome::default()
-            })
+        (Load::Replay { .. }, Some(driver)) => {
+            outcome.replayed = Some(driver.measure(interrupt, context).await?);
         }
+        (Load::Replay { .. }, None) => {}
     }
+    Ok(outcome)
 }
 
 async fn watch(length: Duration, interrupt: &Interrupt, context: &Context) {
@@ -157,7 +209,7 @@ async fn run_command(
     interrupt: &Interrupt,
     context: &Context,
 ) -> Result<LoadCommand, Failure> {
-    let shown = super::analyze::redacted_command(command);
+    let shown = redacted_command(command);
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| Failure::usage("there is no command after --"))?;
@@ -203,92 +255,100 @@ async fn stop_child(child: &mut tokio::process::Child) -> std::io::Result<ExitSt
     }
 }
 
-async fn replay(
-    workload: &Arc<Workload>,
-    options: &DriveOptions,
-    servers: &Servers,
-    origin: Instant,
-    interrupt: &Interrupt,
-    context: &Context,
-) -> Result<Replayed, Failure> {
-    let total = options.warmup + options.duration;
-    let progress = Progress::of(context, "Replaying", total.as_secs());
-    let control = Arc::new(Control::new());
-    let config = servers.target.conninfo.tokio_config();
-    let thread = {
-        let (workload, options, control) = (Arc::clone(workload), options.clone(), Arc::clone(&control));
-        tokio::task::spawn_blocking(move || drive::replay(&workload, config, &options, origin, &control))
-    };
-    tokio::pin!(thread);
-    let started = Instant::now();
-    let joined = loop {
+/// A replay on its own thread, with its own runtime.
+struct Driver {
+    thread: JoinHandle<Result<Replayed, DriveError>>,
+    gate: Gate,
+    stopper: Stopper,
+    progress: Arc<drive::Progress>,
+    length: Duration,
+}
+
+impl Driver {
+    /// Starts the load and waits until it is warm.
+    async fn warm_up(
+        workload: &Arc<Workload>,
+        options: &DriveOptions,
+        servers: &Servers,
+        interrupt: &Interrupt,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        let config = servers.target.conninfo.tokio_config();
+        let config = config.map_err(|e| Failure::precondition(&e))?;
+        let (warm, is_warm) = oneshot::channel();
+        let (control, gate) = Control::gated(move || {
+            // Nobody waits any more if the command is being interrupted.
+            let _ = warm.send(());
+        });
+        let (stopper, counts) = (control.stopper(), control.progress());
+        let (workload, options) = (Arc::clone(workload), options.clone());
+        let length = options.duration;
+        let progress = Progress::step(context, "Warming up");
+        let thread = tokio::task::spawn_blocking(move || {
+            drive::replay(&workload, config, &options, &control)
+        });
+        let driver = Self {
+            thread,
+            gate,
+            stopper,
+            progress: counts,
+            length,
+        };
         tokio::select! {
-            joined = &mut thread => break joined,
-            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+            warm = is_warm => match warm {
+                Ok(()) => {
+                    progress.done("Warmed up");
+                    Ok(driver)
+                }
+                // The replay ended before it was warm: it says why.
+                Err(_) => match driver.join().await {
+                    Err(failure) => Err(failure),
+                    Ok(_) => Err(Failure::interrupted()),
+                },
+            },
+            () = interrupt.wait() => {
+                driver.abandon().await;
+                Err(Failure::interrupted())
+            }
         }
-        if interrupt.asked() {
-            control.stop();
-        }
-        let done = control.operations();
-        progress.at(started.elapsed().as_secs(), &format!("Replaying, {done} operations so far"));
-    };
-    let replayed = joined
-        .map_err(|e| Failure::new(Exit::Bug, format!("the replay failed: {e}")))?
-        .map_err(|e| Failure::precondition(&e))?;
-    progress.done(&format!("Replayed {} operations", replayed.load.total.requests));
-    Ok(replayed)
-}
-
-struct Parts<'a> {
-    run_id: String,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-    lab: bool,
-    interrupted: bool,
-    observed: Observed,
-    host: HostMeter,
-    outcome: Outcome,
-    load: &'a Load,
-}
-
-fn assemble(parts: Parts<'_>) -> Run {
-    let observed = parts.observed;
-    let server_is_local = observed.server.cores.is_some();
-    let (mut replay, pool) = match parts.outcome.replayed {
-        Some(replayed) => (Some(replayed.load), Some(replayed.pool)),
-        None => (None, None),
-    };
-    if let (Some(result), Load::Replay { file, .. }) = (&mut replay, parts.load) {
-        result.source.files = vec![file.clone()];
     }
-    Run {
-        format: RUN_FORMAT,
-        meta: RunMeta {
-            run_id: parts.run_id,
-            started_at: parts.started_at,
-            ended_at: parts.ended_at,
-            window: observed.window,
-            dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: super::analyze::redacted_command(&std::env::args().collect::<Vec<_>>()),
-            interrupted: parts.interrupted,
-            lab: parts.lab,
-            load_command: parts.outcome.command,
-        },
-        server: Some(observed.server),
-        host: parts.host.finish(server_is_local),
-        coverage: observed.coverage,
-        life: observed.life,
-        disturbances: observed.disturbances,
-        activity: observed.activity,
-        statements: observed.statements,
-        database: observed.database,
-        tables: observed.tables,
-        indexes: observed.indexes,
-        plans: Vec::new(),
-        replication: observed.replication,
-        replay,
-        pool,
-        api: Vec::new(),
+
+    /// Opens the window and waits for its end.
+    async fn measure(mut self, interrupt: &Interrupt, context: &Context) -> Result<Replayed, Failure> {
+        self.gate.open();
+        let bar = Progress::of(context, "Replaying", self.length.as_secs());
+        let started = Instant::now();
+        while !self.thread.is_finished() {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                () = interrupt.wait() => self.stopper.stop(),
+            }
+            if interrupt.asked() {
+                break;
+            }
+            let (done, errors) = (self.progress.requests(), self.progress.errors());
+            let failed = if errors > 0 { format!(", {errors} failed") } else { String::new() };
+            bar.at(started.elapsed().as_secs(), &format!("Replaying, {done} operations{failed}"));
+        }
+        let replayed = self.join().await?;
+        bar.done(&format!("Replayed {} operations", replayed.load.total.requests));
+        Ok(replayed)
+    }
+
+    /// Ends a replay whose result nobody will read.
+    async fn abandon(self) {
+        self.stopper.stop();
+        // Its connections are closed when it returns; what it says does not matter any more.
+        let _ = self.thread.await;
+    }
+
+    async fn join(self) -> Result<Replayed, Failure> {
+        let ended = self.thread.await;
+        let result = ended.map_err(|e| Failure::new(Exit::Bug, format!("the replay failed: {e}")))?;
+        result.map_err(|e| match e {
+            DriveError::Interrupted => Failure::interrupted(),
+            e => Failure::precondition(&e),
+        })
     }
 }
 
@@ -315,10 +375,12 @@ async fn get_plans(
     }
     let progress = Progress::step(context, "Asking for plans");
     let started = Instant::now();
-    let session = Session::connect(
-        &servers.target.conninfo,
-        &SessionOptions::new(&run.meta.run_id).statement_timeout(EXPLAIN_TIMEOUT),
-    );
+    let session_options = SessionOptions {
+        statement_timeout: EXPLAIN_TIMEOUT,
+        search_path: SearchPath::Role,
+        ..SessionOptions::new(&run.meta.run_id)
+    };
+    let session = Session::connect(&servers.target.conninfo, &session_options);
     let session = match interrupt.or(session).await {
         Ok(Ok(session)) => session,
         Ok(Err(error)) => {
@@ -337,8 +399,11 @@ async fn get_plans(
             row
         }));
     } else {
-        session.cancel().await;
+        // The session ends anyway; the statement need not go on without it.
+        let _ = session.cancel().await;
+        return;
     }
+    session.close().await;
 }
 
 /// The statements with the most execution time in the connected database, each with parameters of
@@ -368,11 +433,29 @@ fn candidates(
         explain::explainable(&text.query).then(|| Candidate {
             query_id: delta.key.queryid,
             text: text.query.clone(),
-            sample_params: workload.and_then(|w| w.sample_params(text.fingerprint.as_deref()?)),
+            sample_params: sample_params(workload, text.fingerprint.as_deref()),
             analyze: plans.analyze,
         })
     });
     texts.take(plans.count).collect()
+}
+
+/// One draw of parameters for the statement of the workload that has this fingerprint.
+fn sample_params(
+    workload: Option<&Workload>,
+    fingerprint: Option<&str>,
+) -> Option<Vec<Option<String>>> {
+    let (workload, fingerprint) = (workload?, fingerprint?);
+    for (o, operation) in workload.operations.iter().enumerate() {
+        for (s, statement) in operation.statements.iter().enumerate() {
+            if explain::fingerprint(&statement.sql).as_deref() == Some(fingerprint) {
+                let drawn = workload.sample_params(o, s, 1)?;
+                // A value that comes from another statement's row is not known here.
+                return drawn.iter().all(Option::is_some).then_some(drawn);
+            }
+        }
+    }
+    None
 }
 
 /// `20261123T161500-4f2a`: sorts by time, and two at once differ.
@@ -385,17 +468,17 @@ fn run_id() -> String {
 impl DriveArgs {
     /// What the drive is told: flags win over the workload file's own header.
     pub(super) fn options(&self, workload: &Workload, allow_writes: bool) -> DriveOptions {
-        let defaults = &workload.defaults;
+        let proposed = DriveOptions::proposed_by(workload);
         DriveOptions {
-            clients: self.clients.or(defaults.clients).unwrap_or(10),
+            clients: self.clients.unwrap_or(proposed.clients),
             duration: self.duration,
             warmup: self.warmup,
-            think: self.think.or(defaults.think).unwrap_or_default(),
-            pool_size: self.pool_size.or(defaults.pool_size).unwrap_or(10),
+            think: self.think.unwrap_or(proposed.think),
+            pool_size: self.pool_size.unwrap_or(proposed.pool_size),
             acquire_timeout: self.acquire_timeout,
-            statement_timeout: self.statement_timeout,
+            statement_timeout: Some(self.statement_timeout),
             seed: self.seed,
-            max_errors: self.max_errors,
+            max_errors: Some(self.max_errors),
             allow_writes,
         }
     }

@@ -12,6 +12,7 @@ mod lab;
 mod measure;
 mod output;
 mod progress;
+mod redact;
 mod run_file;
 mod target;
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tokio_postgres::NoTls;
+
 use super::args::TargetArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -9,7 +11,7 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use crate::lab::{Lab, LabOptions};
 use crate::pg::{self, Conninfo, Target};
-use crate::seed;
+use crate::seed::{self, SampleOptions};
 
 /// Where to connect.
 #[derive(Debug)]
@@ -107,18 +109,31 @@ async fn fill(
 ) -> Result<(), Failure> {
     let progress = Progress::of(context, "Filling it with the sample application", 0);
     let bar = progress.bar();
-    let report = seed::load_sample(conninfo, &seed::SampleOptions { seed, scale }, &|what, done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-        bar.set_message(what.to_owned());
-    })
+    let config = conninfo.tokio_config().map_err(|e| Failure::precondition(&e))?;
+    let (mut client, connection) = config
+        .connect(NoTls)
+        .await
+        .map_err(|e| Failure::precondition(&e))?;
+    let connection = tokio::spawn(connection);
+    let report = seed::load_sample(
+        &mut client,
+        &SampleOptions { seed, scale },
+        &|what, done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(what.to_owned());
+        },
+    )
     .await
     .map_err(|e| Failure::precondition(&e))?;
+    drop(client);
+    // The session's counters are flushed when it has ended.
+    let _ = connection.await;
     progress.done(&format!(
         "Filled {} tables with {} rows in {:.1} s (seed number {seed})",
         report.tables.len(),
         report.rows,
-        report.elapsed.as_secs_f64()
+        report.took.as_secs_f64()
     ));
     Ok(())
 }

@@ -8,11 +8,24 @@ use tokio::sync::watch;
 /// A hook, called once.
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// The other end of a replay: stop it, watch its progress, learn when its window begins.
+/// The other end of a replay: stop it, watch its progress, hold its window until an observer is
+/// ready.
 pub struct Control {
     stop: Arc<watch::Sender<bool>>,
+    gate: Arc<watch::Sender<bool>>,
     progress: Arc<Progress>,
-    on_window_start: Mutex<Option<Hook>>,
+    on_warm: Mutex<Option<Hook>>,
+}
+
+/// Opens the window of a gated replay, from any thread.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// Lets the window begin.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
 }
 
 /// Stops a replay from any thread. Requests under way are cancelled on the server, and what was recorded
@@ -31,8 +44,9 @@ impl Default for Control {
     fn default() -> Self {
         Self {
             stop: Arc::new(watch::Sender::new(false)),
+            gate: Arc::new(watch::Sender::new(true)),
             progress: Arc::default(),
-            on_window_start: Mutex::new(None),
+            on_warm: Mutex::new(None),
         }
     }
 }
@@ -46,14 +60,17 @@ impl std::fmt::Debug for Control {
 }
 
 impl Control {
-    /// A control that calls `hook` when the warm-up is over and the window begins. The hook runs on the
-    /// driver's thread and holds up the load while it runs, so it should only pass the message on.
+    /// A control that calls `on_warm` when the warm-up is over, on the driver's thread, and goes on
+    /// warming up until the gate opens: so an observer's window can begin before the replay's.
     #[must_use]
-    pub fn on_window_start(hook: impl FnOnce() + Send + 'static) -> Self {
-        Self {
-            on_window_start: Mutex::new(Some(Box::new(hook))),
+    pub fn gated(on_warm: impl FnOnce() + Send + 'static) -> (Self, Gate) {
+        let gate = Arc::new(watch::Sender::new(false));
+        let control = Self {
+            gate: Arc::clone(&gate),
+            on_warm: Mutex::new(Some(Box::new(on_warm))),
             ..Self::default()
-        }
+        };
+        (control, Gate(gate))
     }
 
     /// A handle that stops the replay.
@@ -74,15 +91,22 @@ impl Control {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
-    pub(super) fn window_starts(&self) {
+    /// Says that the warm-up is over.
+    pub(super) fn warm(&self) {
         let hook = self
-            .on_window_start
+            .on_warm
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(hook) = hook {
             hook();
         }
+    }
+
+    /// Completes when the window may begin; at once without a gate.
+    pub(super) async fn gate_opened(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.gate.subscribe().wait_for(|open| *open).await;
     }
 }
 

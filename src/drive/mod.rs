@@ -23,7 +23,7 @@ mod request;
 mod session;
 mod trace;
 
-pub use control::{Control, Progress, Stopper};
+pub use control::{Control, Gate, Progress, Stopper};
 pub use error::{DriveError, StatementPlace};
 pub use options::{DriveOptions, Replayed};
 pub use replay::replay;

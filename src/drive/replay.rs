@@ -134,13 +134,16 @@ async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle
     // Without a warm-up the window opens before any client sends its first request.
     let mut interrupted =
         !options.warmup.is_zero() && !go_on(shared, control, options.warmup).await;
+    if *shared.phase.borrow() == Phase::Run {
+        control.warm();
+        interrupted |= !gate(shared, control).await;
+    }
     let mut gauges = None;
     let mut cpu = None;
     if *shared.phase.borrow() == Phase::Run {
         let now = Instant::now();
         shared.pool.meter().open_window(now);
         shared.recorder.borrow_mut().open(now, Timestamp::now());
-        control.window_starts();
         cpu = cpu::thread_cpu().map(|cpu| (cpu, now));
         gauges = Some(spawn_local(watch_gauges(Rc::clone(shared))));
         interrupted = !go_on(shared, control, options.duration).await;
@@ -189,6 +192,19 @@ async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle
 async fn go_on(shared: &Shared, control: &Control, length: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(length) => true,
+        () = shared.reached(Phase::Finish) => true,
+        () = control.stopped() => {
+            shared.enter(Phase::Cancel);
+            false
+        }
+    }
+}
+
+/// Waits for the gate before the window; the load goes on meanwhile.
+async fn gate(shared: &Shared, control: &Control) -> bool {
+    tokio::select! {
+        biased;
+        () = control.gate_opened() => true,
         () = shared.reached(Phase::Finish) => true,
         () = control.stopped() => {
             shared.enter(Phase::Cancel);

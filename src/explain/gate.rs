@@ -65,6 +65,14 @@ pub fn explainable(text: &str) -> bool {
     )
 }
 
+/// Fingerprint of a statement's parse tree, the same for every spelling and every constant; `None`
+/// where it does not parse.
+#[must_use]
+pub fn fingerprint(text: &str) -> Option<String> {
+    let options = pg_query::FingerprintOptions::default();
+    pg_query::fingerprint(text, options).ok().map(|f| f.hex)
+}
+
 /// The names that stand before an opening parenthesis: every function the statement calls, and a
 /// few keywords beside them.
 ///
