@@ -57,15 +57,31 @@ fn ends() -> Vec<u32> {
     majors
 }
 
+/// The user and the command line of every process; a zombie has none.
+fn processes() -> Vec<(u32, String)> {
+    if let Ok(entries) = Path::new("/proc").read_dir() {
+        let read = |folder: PathBuf| {
+            let line = std::fs::read(folder.join("cmdline")).ok()?;
+            let uid = std::fs::metadata(&folder).ok()?.uid();
+            Some((uid, String::from_utf8_lossy(&line).replace('\0', " ")))
+        };
+        return entries.flatten().filter_map(|e| read(e.path())).collect();
+    }
+    let mut listed = Command::new("ps");
+    listed.args(["-A", "-ww", "-o", "uid=,args="]);
+    let listed = listed.output().unwrap();
+    let parse = |line: &str| {
+        let (uid, args) = line.trim().split_once(' ')?;
+        Some((uid.parse().ok()?, args.to_owned()))
+    };
+    let text = String::from_utf8_lossy(&listed.stdout);
+    text.lines().filter_map(parse).collect()
+}
+
 /// Whether any process has this folder on its command line.
 fn served(folder: &Path) -> bool {
     let folder = folder.to_str().unwrap();
-    let mut said = Command::new("ps");
-    said.args(["-e", "-ww", "-o", "args="]);
-    let said = said.output().unwrap();
-    String::from_utf8_lossy(&said.stdout)
-        .lines()
-        .any(|line| line.contains(folder))
+    processes().iter().any(|(_, line)| line.contains(folder))
 }
 
 fn count(parent: &Path) -> usize {
@@ -346,11 +362,12 @@ fn servers_run_unprivileged_and_apart_from_the_terminal() {
         let lab = lab(major, with_standby(parent.path())).unwrap();
         for cluster in [lab.primary(), lab.standby().unwrap()] {
             let pid = Pid::from_raw(cluster.pid().unwrap());
-            let mut asked = Command::new("ps");
-            asked.args(["-o", "uid=", "-p", &pid.to_string()]);
-            let said = String::from_utf8(asked.output().unwrap().stdout).unwrap();
-            assert_eq!(said.trim(), account.uid.to_string());
-            assert_ne!(said.trim(), "0");
+            let data = cluster.data_dir();
+            let owners = processes().into_iter();
+            let owners = owners.filter(|(_, line)| line.contains(data.to_str().unwrap()));
+            let owners: Vec<u32> = owners.map(|(uid, _)| uid).collect();
+            assert_eq!(owners, [account.uid], "one server, as that user");
+            assert_ne!(account.uid, 0);
             assert_ne!(getpgid(Some(pid)).unwrap(), getpgrp());
             assert_eq!(getsid(Some(pid)).unwrap(), pid);
 
