@@ -25,8 +25,12 @@ impl SessionOptions {
     /// The usual options of a run: 30 s per statement, pinned `search_path`.
     #[must_use]
     pub fn new(run_id: &str) -> Self {
+        let mut application_name = format!("{OWN_PREFIX}{}/{run_id}", env!("CARGO_PKG_VERSION"));
+        // As the server would do it, so that the name is found again (NAMEDATALEN is 64).
+        application_name.retain(|c| c.is_ascii_graphic());
+        application_name.truncate(63);
         Self {
-            application_name: format!("{OWN_PREFIX}{}/{run_id}", env!("CARGO_PKG_VERSION")),
+            application_name,
             statement_timeout: Duration::from_secs(30),
             connect_timeout: None,
             search_path: SearchPath::Pinned,

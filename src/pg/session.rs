@@ -52,6 +52,7 @@ struct Facts {
     in_recovery: bool,
     read_only: bool,
     role_search_path: String,
+    database: String,
     pid: i32,
     through_pooler: Option<bool>,
 }
@@ -365,6 +366,12 @@ impl Session {
         self.facts.host.is_local()
     }
 
+    /// `current_database()`.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.facts.database
+    }
+
     /// `server_version_num`, such as 150018.
     #[must_use]
     pub fn version_num(&self) -> u32 {
@@ -436,6 +443,7 @@ impl Facts {
             in_recovery: column::get(&row, view.name, "in_recovery")?,
             read_only: get("transaction_read_only")? == "on",
             role_search_path: get("search_path")?,
+            database: get("database")?,
             pid,
             through_pooler: key_pid.map(|key| key != pid),
             address,

@@ -3,7 +3,7 @@ SELECT /* dbperf */
     a.attnum,
     a.attname::text AS attname,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
-    a.attnotnull
+    a.attnotnull AS not_null
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

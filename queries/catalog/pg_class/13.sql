@@ -6,7 +6,8 @@ SELECT /* dbperf */
     c.reltuples,
     c.relpages,
     c.reloptions,
-    i.inhparent AS parent
+    i.inhparent AS parent,
+    pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid AND c.relispartition

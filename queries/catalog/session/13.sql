@@ -4,4 +4,5 @@ SELECT /* dbperf */
     pg_catalog.pg_is_in_recovery() AS in_recovery,
     pg_catalog.current_setting('transaction_read_only') AS transaction_read_only,
     pg_catalog.current_setting('search_path') AS search_path,
+    pg_catalog.current_database()::text AS database,
     pg_catalog.pg_backend_pid() AS pid
