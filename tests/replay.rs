@@ -6,6 +6,8 @@
     reason = "clippy takes helpers of tests for ordinary code; a failed step is a failed test"
 )]
 
+mod support;
+
 use std::time::{Duration, Instant};
 
 use dbperf::drive::{Control, DriveError, DriveOptions, Replayed, replay};
@@ -14,8 +16,10 @@ use dbperf::record::load::Operation;
 use dbperf::workload::{Think, Workload};
 use tokio_postgres::{Client, Config, NoTls};
 
+/// A lab on the newest server found; the replay asks no catalogue whose shape depends on the version.
 fn lab() -> Lab {
-    Lab::start(&LabOptions::default()).expect("a PostgreSQL server to test on")
+    let (major, _) = support::servers().pop().expect("a PostgreSQL server");
+    support::lab(major, LabOptions::default()).expect("the server that was found")
 }
 
 fn config(lab: &Lab) -> Config {
@@ -499,8 +503,17 @@ fn a_check_that_waits_for_a_lock_is_cancelled_on_the_server() {
         ));
         assert!(start.elapsed() < Duration::from_secs(2));
         // The cancelled session ends when it has said so.
-        while client.query_one(SESSIONS, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-            assert!(start.elapsed() < Duration::from_secs(2), "a session is left behind");
+        while client
+            .query_one(SESSIONS, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {
+            assert!(
+                start.elapsed() < Duration::from_secs(2),
+                "a session is left behind"
+            );
         }
     });
 }
