@@ -2,4 +2,8 @@
 //!
 //! No rendering and no server.
 
+pub mod checklist;
 pub mod conclusions;
+pub mod figures;
+pub mod sla;
+pub mod summary;
