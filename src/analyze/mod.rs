@@ -7,6 +7,7 @@ pub mod checklist;
 mod conclude;
 pub mod conclusions;
 pub mod database_time;
+pub mod figures;
 #[cfg(test)]
 mod fixture;
 pub mod indexes;
@@ -18,6 +19,7 @@ pub mod replication;
 pub mod rules;
 pub mod sla;
 pub mod statements;
+pub mod summary;
 
 pub use conclude::{Options, conclude, imported};
 pub use sla::Sla;
