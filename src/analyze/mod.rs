@@ -3,3 +3,7 @@
 //! No rendering and no server.
 
 pub mod conclusions;
+pub mod database_time;
+pub mod load;
+#[cfg(test)]
+mod testing;
