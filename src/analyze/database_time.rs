@@ -1,168 +1,229 @@
 //! The server's time by wait class, from samples of `pg_stat_activity`.
 //!
-//! A share is (active sessions seen in a wait) over (active sessions seen), over all samples. Its
-//! error is the Wilson interval with the number of *distinct executions* seen, not of samples: ten
-//! readings of one long statement are one observation.
+//! A share is the number of active sessions seen in a wait over the number of active sessions seen
+//! in all. Samples of one long statement are not independent: the number of samples is divided by
+//! the mean number of consecutive samples that saw the same statement before the interval is
+//! computed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::conclusions::{DatabaseTime, WaitShare};
+use jiff::Timestamp;
+
 use crate::record::Run;
 use crate::record::activity::{ActivitySeries, SessionSample};
 use crate::stats::wilson;
 
-/// Name of the class for an active session that waits for nothing that is instrumented.
+use super::conclusions::{DatabaseTime, WaitShare};
+
+/// How an active session without a wait event is named: not waiting as far as `PostgreSQL` is
+/// instrumented, which includes waiting for a free core.
 pub const CPU: &str = "CPU*";
 
-/// Concludes the wait shares; `None` where activity was not sampled, or where the role may not see
-/// what other sessions do (then every share would be of dbperf's own role only).
+/// The time of active sessions by wait; `None` without any sample.
 #[must_use]
 pub fn conclude(run: &Run) -> Option<DatabaseTime> {
     let series = run.activity.as_ref()?;
-    let samples = series.samples.len();
-    if samples == 0 || hides_sessions(series) {
+    if series.samples.is_empty() {
         return None;
     }
-    let active: Vec<&SessionSample> = all(series).filter(|s| counts_as_active(s)).collect();
-    let busy =
-        all(series).filter(|s| is_client(s) && (s.is_active() || s.is_idle_in_transaction()));
-    let per_sample = |count: usize| count as f64 / samples as f64;
-    Some(DatabaseTime {
-        samples: samples as u64,
-        average_active_sessions: per_sample(active.len()),
-        busy_connections: per_sample(busy.count()),
-        by_wait_class: shares(&active, samples, run.meta.window.secs()),
-    })
-}
-
-fn all(series: &ActivitySeries) -> impl Iterator<Item = &SessionSample> {
-    series.samples.iter().flat_map(|s| &s.sessions)
-}
-
-fn hides_sessions(series: &ActivitySeries) -> bool {
-    all(series).any(|s| s.state.is_none() && is_client(s))
-}
-
-fn is_client(session: &SessionSample) -> bool {
-    session.backend_type == "client backend"
-}
-
-/// Client backends and their parallel workers; a worker that waits in class Activity is parked.
-fn counts_as_active(session: &SessionSample) -> bool {
-    session.is_active() && session.wait_event_type.as_deref() != Some("Activity")
-}
-
-fn shares(active: &[&SessionSample], samples: usize, window_secs: f64) -> Vec<WaitShare> {
-    let mut counts: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
-    for session in active {
-        let class = session.wait_event_type.clone();
-        let event = session.wait_event.clone().filter(|_| class.is_some());
-        *counts
-            .entry((class.unwrap_or_else(|| CPU.to_owned()), event))
-            .or_default() += 1;
+    let samples = series.samples.len() as f64;
+    let mut by_wait: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
+    let mut active = 0u64;
+    let mut busy = 0u64;
+    for session in series.samples.iter().flat_map(|s| &s.sessions) {
+        if counts(session) {
+            active += 1;
+            *by_wait.entry(wait_of(session)).or_default() += 1;
+        }
+        busy += u64::from(is_busy_client(session));
     }
-    let executions = distinct_executions(active);
-    let mut shares: Vec<WaitShare> = counts
+    let average_active_sessions = active as f64 / samples;
+    let effective_n = effective_samples(series);
+    let mut by_wait_class: Vec<WaitShare> = by_wait
         .into_iter()
-        .map(|((wait_class, wait_event), count)| {
-            let share = count as f64 / active.len() as f64;
-            let interval = wilson(share, executions as f64);
+        .map(|((wait_class, wait_event), seen)| {
+            let share = seen as f64 / active as f64;
             WaitShare {
                 wait_class,
                 wait_event,
                 share_ratio: share,
-                share_error_ratio: (share - interval.low).max(interval.high - share),
-                backend_sec: count as f64 / samples as f64 * window_secs,
+                share_error_ratio: wilson(share, effective_n).half_width(),
+                backend_sec: share * average_active_sessions * run.meta.window.secs(),
             }
         })
         .collect();
-    shares.sort_by(|a, b| b.share_ratio.total_cmp(&a.share_ratio));
-    shares
+    by_wait_class.sort_by(|a, b| b.share_ratio.total_cmp(&a.share_ratio));
+    Some(DatabaseTime {
+        samples: series.samples.len() as u64,
+        average_active_sessions,
+        busy_connections: busy as f64 / samples,
+        by_wait_class,
+    })
 }
 
-/// Executions that can be told apart: a session runs one statement from its `query_start` on.
-fn distinct_executions(active: &[&SessionSample]) -> usize {
-    let distinct: HashSet<_> = active.iter().map(|s| (s.pid, s.query_start)).collect();
-    distinct.len()
+/// Mean number of active sessions that were not waiting; `None` without any sample.
+#[must_use]
+pub fn average_on_cpu(series: &ActivitySeries) -> Option<f64> {
+    if series.samples.is_empty() {
+        return None;
+    }
+    let on_cpu = series
+        .samples
+        .iter()
+        .flat_map(|s| &s.sessions)
+        .filter(|s| counts(s) && s.wait_event_type.is_none())
+        .count();
+    Some(on_cpu as f64 / series.samples.len() as f64)
+}
+
+/// The session is part of the session load: active, of a client or one of its parallel workers,
+/// and not in a wait of class Activity (a background process at rest).
+fn counts(session: &SessionSample) -> bool {
+    session.is_active()
+        && matches!(
+            session.backend_type.as_str(),
+            "client backend" | "parallel worker"
+        )
+        && session.wait_event_type.as_deref() != Some("Activity")
+}
+
+/// The session is of a client and is active or idle in transaction.
+#[must_use]
+pub fn is_busy_client(session: &SessionSample) -> bool {
+    session.backend_type == "client backend"
+        && (session.is_active() || session.is_idle_in_transaction())
+}
+
+fn wait_of(session: &SessionSample) -> (String, Option<String>) {
+    match &session.wait_event_type {
+        Some(class) => (class.clone(), session.wait_event.clone()),
+        None => (CPU.to_owned(), None),
+    }
+}
+
+/// The number of independent samples: every stretch of consecutive samples that saw one statement
+/// (by session and `query_start`, workers with their leader) counts once, so that n divided by the
+/// mean length of a stretch is the number of stretches.
+fn effective_samples(series: &ActivitySeries) -> f64 {
+    type Seen = BTreeSet<(i32, Option<Timestamp>)>;
+    let mut stretches = 0u64;
+    let mut before = Seen::new();
+    for sample in &series.samples {
+        let now: Seen = sample
+            .sessions
+            .iter()
+            .filter(|s| counts(s))
+            .map(|s| {
+                let owner = s.leader_pid.unwrap_or(s.pid);
+                (owner, s.query_start.filter(|_| s.leader_pid.is_none()))
+            })
+            .collect();
+        let leaders: BTreeSet<i32> = now
+            .iter()
+            .filter(|(_, start)| start.is_some())
+            .map(|(pid, _)| *pid)
+            .collect();
+        // A worker whose leader is there adds nothing of its own.
+        let now: Seen = now
+            .into_iter()
+            .filter(|(pid, start)| start.is_some() || !leaders.contains(pid))
+            .collect();
+        stretches += now.difference(&before).count() as u64;
+        before = now;
+    }
+    stretches as f64
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
+    use crate::analyze::testing::{activity, run, session};
     use crate::record::Millis;
-    use crate::record::activity::ActivitySample;
 
-    fn session(pid: i32, query_start: i64, wait: Option<(&str, &str)>) -> SessionSample {
-        SessionSample {
-            pid,
-            leader_pid: None,
-            datname: None,
-            usename: None,
-            application_name: "app".to_owned(),
-            backend_type: "client backend".to_owned(),
-            state: Some("active".to_owned()),
-            wait_event_type: wait.map(|w| w.0.to_owned()),
-            wait_event: wait.map(|w| w.1.to_owned()),
-            query_id: None,
-            query_start: Some(Timestamp::from_second(query_start).unwrap()),
-            xact_start: None,
-            state_change: None,
-            blocked_by: Vec::new(),
-        }
+    fn starting(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
-    fn series(samples: Vec<Vec<SessionSample>>) -> ActivitySeries {
-        let sample = |(i, sessions)| ActivitySample {
-            at: Millis(100.0 * f64::from(i)),
-            sessions,
-            ..ActivitySample::default()
-        };
-        ActivitySeries {
-            samples: (0..).zip(samples).map(sample).collect(),
-            ..ActivitySeries::default()
-        }
-    }
-
-    fn active_of(series: &ActivitySeries) -> Vec<&SessionSample> {
-        all(series).filter(|s| counts_as_active(s)).collect()
+    /// One session waits for a lock throughout, one runs short statements.
+    fn staged(samples: u32) -> Run {
+        let series = activity((0..samples).map(|i| {
+            let mut blocked = session(1, "app", "active");
+            blocked.wait_event_type = Some("Lock".to_owned());
+            blocked.wait_event = Some("transactionid".to_owned());
+            blocked.query_start = Some(starting(i64::from(i / 10)));
+            let mut short = session(2, "app", "active");
+            short.query_start = Some(starting(i64::from(i)));
+            vec![blocked, short]
+        }));
+        let mut run = run(Millis(10_000.0));
+        run.activity = Some(series);
+        run
     }
 
     #[test]
-    fn shares_are_of_active_sessions_and_long_statements_count_once() {
-        let lock = Some(("Lock", "transactionid"));
-        let hundred = (0..100)
-            .map(|i| vec![session(1, 0, lock), session(2, i, None)])
-            .collect();
-        let series = series(hundred);
-        let found = shares(&active_of(&series), 100, 10.0);
-        assert_eq!(found.len(), 2);
-        for share in &found {
-            assert!((share.share_ratio - 0.5).abs() < 1e-9);
-            assert!((share.backend_sec - 10.0).abs() < 1e-9);
-            // 101 executions and not 200 samples: the error is that of n = 101.
-            let expected = wilson(0.5, 101.0).half_width();
-            assert!((share.share_error_ratio - expected).abs() < 1e-9);
-        }
+    fn shares_follow_what_was_seen() {
+        let time = conclude(&staged(100)).unwrap();
+        assert_eq!(time.samples, 100);
+        assert!((time.average_active_sessions - 2.0).abs() < 1e-12);
+        assert_eq!(time.by_wait_class.len(), 2);
+        let lock = time
+            .by_wait_class
+            .iter()
+            .find(|w| w.wait_class == "Lock")
+            .unwrap();
+        assert_eq!(lock.wait_event.as_deref(), Some("transactionid"));
+        assert!((lock.share_ratio - 0.5).abs() < 1e-12);
+        assert!((lock.backend_sec - 10.0).abs() < 1e-9);
+        // 10 stretches of the blocked session and 100 of the other count as 110, not as 200.
+        let expected = wilson(0.5, 110.0).half_width();
+        assert!((lock.share_error_ratio - expected).abs() < 1e-12);
     }
 
     #[test]
-    fn idle_in_transaction_is_busy_but_not_active_and_parked_workers_are_neither() {
-        let mut holder = session(1, 0, Some(("Client", "ClientRead")));
-        holder.state = Some("idle in transaction".to_owned());
-        let mut parked = session(2, 0, Some(("Activity", "LogicalApplyMain")));
-        parked.backend_type = "parallel worker".to_owned();
-        let series = series(vec![vec![holder, parked, session(3, 0, None)]]);
-        let active = active_of(&series);
-        assert_eq!(active.len(), 1);
-        assert_eq!(shares(&active, 1, 1.0)[0].wait_class, CPU);
+    fn few_samples_have_a_wide_error() {
+        let time = conclude(&staged(2)).unwrap();
+        assert!(time.by_wait_class[0].share_error_ratio > 0.25);
     }
 
     #[test]
-    fn a_hidden_session_is_seen_to_be_hidden() {
-        let mut hidden = session(1, 0, None);
-        hidden.state = None;
-        assert!(hides_sessions(&series(vec![vec![hidden]])));
+    fn idle_and_background_sessions_are_no_load() {
+        let series = activity((0..4).map(|_| {
+            let mut launcher = session(9, "", "active");
+            launcher.backend_type = "autovacuum launcher".to_owned();
+            let mut resting = session(8, "app", "active");
+            resting.wait_event_type = Some("Activity".to_owned());
+            vec![launcher, resting, session(3, "app", "idle in transaction")]
+        }));
+        let mut run = run(Millis(1000.0));
+        run.activity = Some(series);
+        let time = conclude(&run).unwrap();
+        assert!(time.by_wait_class.is_empty());
+        assert!(time.average_active_sessions.abs() < 1e-12);
+        // A client in a wait of class Activity still holds its connection.
+        assert!((time.busy_connections - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn parallel_workers_count_as_load_but_not_as_evidence() {
+        let series = activity((0..5).map(|_| {
+            let mut leader = session(1, "app", "active");
+            leader.query_start = Some(starting(1));
+            let mut worker = session(2, "app", "active");
+            worker.leader_pid = Some(1);
+            worker.query_start = Some(starting(1));
+            worker.backend_type = "parallel worker".to_owned();
+            vec![leader, worker]
+        }));
+        assert!((effective_samples(&series) - 1.0).abs() < 1e-12);
+        assert!((average_on_cpu(&series).unwrap() - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_sampled_is_not_measured() {
+        assert_eq!(conclude(&run(Millis(1000.0))), None);
+        let mut empty = run(Millis(1000.0));
+        empty.activity = Some(ActivitySeries::default());
+        assert_eq!(conclude(&empty), None);
+        assert_eq!(average_on_cpu(&ActivitySeries::default()), None);
     }
 }

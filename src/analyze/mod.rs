@@ -20,6 +20,8 @@ pub mod rules;
 pub mod sla;
 pub mod statements;
 pub mod summary;
+#[cfg(test)]
+mod testing;
 
 pub use conclude::{Options, conclude, imported};
 pub use sla::Sla;
