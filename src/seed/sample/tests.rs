@@ -195,4 +195,4 @@ fn impossible_scales_are_refused() {
 
 /// Of [`SMALL`]. It changes whenever a generated value changes, and runs of before and after can then
 /// no longer be compared.
-const GOLDEN: u64 = 11430724784425601259;
+const GOLDEN: u64 = 11_430_724_784_425_601_259;
