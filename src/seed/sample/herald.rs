@@ -9,7 +9,7 @@ use super::{Table, World};
 pub(super) const MESSAGES: Table = Table {
     name: "messages",
     columns: "id, workspace_id, sender_id, recipient_id, channel, subject, body, metadata, sent_at, read_at",
-    base_rows: 380_000,
+    base_rows: 320_000,
     min_rows: 1_000,
     row: message,
 };
@@ -29,7 +29,7 @@ fn message(world: &mut World, draw: &mut Draw, index: usize, out: &mut CopyText)
     let recipient = world.member(draw, workspace);
     let subject_length = draw.length(30.0, 0.3, 14, 90);
     let subject = world.corpus.title(draw, subject_length);
-    let body_length = draw.length(105.0, 0.7, 14, 1_200);
+    let body_length = draw.length(95.0, 0.7, 14, 1_200);
     let body = world.corpus.piece(draw, body_length);
     let metadata = draw.chance(0.1).then(|| {
         draw.weighted(&[

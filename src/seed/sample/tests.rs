@@ -193,5 +193,6 @@ fn impossible_scales_are_refused() {
     assert!(SampleOptions::default().check().is_ok());
 }
 
-/// Changes whenever a generated value changes; then say so in the changelog.
-const GOLDEN: u64 = 12_599_820_313_427_099_503;
+/// Of [`SMALL`]. It changes whenever a generated value changes, and runs of before and after can then
+/// no longer be compared.
+const GOLDEN: u64 = 11_430_724_784_425_601_259;

@@ -119,7 +119,7 @@ fn task(world: &mut World, draw: &mut Draw, index: usize, out: &mut CopyText) {
     let created = at.max(created);
     world.tasks.push(Parent { workspace, created });
     let assignee = draw.chance(0.88).then(|| world.member(draw, workspace) + 1);
-    let title_length = draw.length(40.0, 0.35, 14, 140);
+    let title_length = draw.length(56.0, 0.35, 16, 160);
     let title = world.corpus.title(draw, title_length);
     let status = if AS_OF - created > 60 * DAY {
         draw.weighted(&[("done", 86), ("dropped", 8), ("open", 4), ("blocked", 2)])
