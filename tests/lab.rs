@@ -19,34 +19,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dbperf::lab::{
-    Account, Cluster, Lab, LabError, LabOptions, StopMode, start_kept, status_kept, stop_kept,
-};
+use dbperf::lab::{Account, Cluster, Lab, LabError, LabOptions, StopMode};
 use nix::{
     sys::signal::{Signal, kill, killpg},
     unistd::{Pid, getpgid, getpgrp, getsid},
 };
-use support::{connect, lab, open_parent, prepared, servers};
+use support::{
+    alone, connect, count, lab, open_parent, processes, served, servers, setting, value,
+    with_standby,
+};
 use tokio_postgres::Client;
-
-fn with_standby(parent: &Path) -> LabOptions {
-    LabOptions {
-        standby: true,
-        parent: Some(parent.to_path_buf()),
-        ..LabOptions::default()
-    }
-}
-
-fn alone(parent: &Path) -> LabOptions {
-    LabOptions {
-        standby: false,
-        ..with_standby(parent)
-    }
-}
-
-fn setting(name: &str, value: &str) -> Vec<(String, String)> {
-    vec![(name.to_owned(), value.to_owned())]
-}
 
 /// The oldest and the newest version found, for what hardly depends on the version.
 fn ends() -> Vec<u32> {
@@ -55,29 +37,6 @@ fn ends() -> Vec<u32> {
         majors.drain(1..majors.len() - 1);
     }
     majors
-}
-
-/// Whether any process has this folder on its command line.
-fn served(folder: &Path) -> bool {
-    let folder = folder.to_str().unwrap();
-    let mut said = Command::new("ps");
-    said.args(["-e", "-ww", "-o", "args="]);
-    let said = said.output().unwrap();
-    String::from_utf8_lossy(&said.stdout)
-        .lines()
-        .any(|line| line.contains(folder))
-}
-
-fn count(parent: &Path) -> usize {
-    parent.read_dir().unwrap().count()
-}
-
-async fn value(client: &Client, sql: &str) -> String {
-    client
-        .query_one(sql, &[])
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
-        .get(0)
 }
 
 /// Asks until the answer is the wanted one; fails after a generous time.
@@ -346,11 +305,12 @@ fn servers_run_unprivileged_and_apart_from_the_terminal() {
         let lab = lab(major, with_standby(parent.path())).unwrap();
         for cluster in [lab.primary(), lab.standby().unwrap()] {
             let pid = Pid::from_raw(cluster.pid().unwrap());
-            let mut asked = Command::new("ps");
-            asked.args(["-o", "uid=", "-p", &pid.to_string()]);
-            let said = String::from_utf8(asked.output().unwrap().stdout).unwrap();
-            assert_eq!(said.trim(), account.uid.to_string());
-            assert_ne!(said.trim(), "0");
+            let data = cluster.data_dir();
+            let owners = processes().into_iter();
+            let owners = owners.filter(|(_, line)| line.contains(data.to_str().unwrap()));
+            let owners: Vec<u32> = owners.map(|(uid, _)| uid).collect();
+            assert_eq!(owners, [account.uid], "one server, as that user");
+            assert_ne!(account.uid, 0);
             assert_ne!(getpgid(Some(pid)).unwrap(), getpgrp());
             assert_eq!(getsid(Some(pid)).unwrap(), pid);
 
@@ -415,82 +375,6 @@ fn a_template_of_another_version_is_refused() {
     })
     .unwrap_err();
     assert!(matches!(&error, LabError::Template { .. }), "{error}");
-    assert_eq!(count(parent.path()), 1);
-}
-
-/// What a shell does with a DSN that a kept lab prints.
-async fn ask(dsn: &str, sql: &str) -> String {
-    let (client, connection) = tokio_postgres::connect(dsn, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    value(&client, sql).await
-}
-
-#[tokio::test]
-async fn a_kept_lab_stays_until_it_is_stopped() {
-    let Some((major, _)) = servers().pop() else {
-        return;
-    };
-    let parent = open_parent();
-    let options = prepared(major, with_standby(parent.path())).unwrap();
-    let here = Some(parent.path());
-    assert!(status_kept(here).unwrap().is_none());
-    assert!(stop_kept(here).unwrap().is_none());
-    assert_eq!(count(parent.path()), 0);
-
-    let kept = start_kept(&options).unwrap();
-    assert!(kept.running());
-    let recovering = "SELECT pg_is_in_recovery()::text";
-    assert_eq!(ask(&kept.primary.dsn, recovering).await, "false");
-    let standby = kept.standby.as_ref().unwrap();
-    assert_eq!(ask(&standby.dsn, recovering).await, "true");
-
-    // Another lab's sweep leaves it, and a second start finds it.
-    drop(lab(major, alone(parent.path())));
-    let again = start_kept(&options).unwrap();
-    assert_eq!(again.primary.pid, kept.primary.pid);
-    let status = status_kept(here).unwrap().unwrap();
-    assert_eq!(status.primary.pid, kept.primary.pid);
-    assert_eq!(status.version, kept.version);
-
-    let other = LabOptions {
-        settings: setting("work_mem", "1MB"),
-        ..options.clone()
-    };
-    let error = start_kept(&other).unwrap_err();
-    assert!(matches!(error, LabError::KeptDiffers { .. }), "{error}");
-
-    // As after a reboot: the servers are gone, the data is not.
-    let pid = Pid::from_raw(kept.primary.pid.unwrap());
-    kill(pid, Signal::SIGQUIT).unwrap();
-    let begun = Instant::now();
-    while status_kept(here).unwrap().unwrap().running() {
-        assert!(begun.elapsed() < Duration::from_secs(30));
-    }
-    assert!(start_kept(&options).unwrap().running());
-
-    let stopped = stop_kept(here).unwrap().unwrap();
-    assert!(stopped.running(), "what stop returns is what it stopped");
-    assert!(status_kept(here).unwrap().is_none());
-    assert!(!served(parent.path()));
-    assert_eq!(count(parent.path()), 0);
-}
-
-#[test]
-fn a_kept_labs_folder_planted_by_another_is_refused() {
-    let parent = open_parent();
-    let own = nix::unistd::geteuid();
-    let path = parent.path().join(format!("dbperf-kept-{own}"));
-    std::fs::create_dir(&path).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
-    let error = status_kept(Some(parent.path())).unwrap_err();
-    assert!(matches!(error, LabError::Foreign { .. }), "{error}");
-
-    std::fs::remove_dir(&path).unwrap();
-    std::os::unix::fs::symlink(parent.path(), &path).unwrap();
-    let error = stop_kept(Some(parent.path())).unwrap_err();
-    assert!(matches!(error, LabError::Foreign { .. }), "{error}");
     assert_eq!(count(parent.path()), 1);
 }
 

@@ -24,7 +24,7 @@ pub use conf::LabOptions;
 pub use error::LabError;
 pub use folder::reachable_by;
 pub use keep::{
-    KeptLab, KeptServer, start as start_kept, status as kept_status, stop as stop_kept,
+    KeptLab, KeptServer, start as start_kept, status as status_kept, stop as stop_kept,
 };
 pub use postmaster::StopMode;
 pub use template::prepare_template;
