@@ -13,7 +13,7 @@
 
 mod client;
 mod control;
-mod cpu;
+mod doubt;
 mod error;
 mod options;
 mod plan;

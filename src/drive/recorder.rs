@@ -59,6 +59,7 @@ pub(super) struct Frame {
     pub(super) ended: Instant,
     pub(super) ended_at: Timestamp,
     pub(super) cpu_ratio: Option<f64>,
+    pub(super) saturated: Option<bool>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -227,7 +228,7 @@ impl Recorder {
             operations,
             intervals,
             stages: vec![stage],
-            driver_saturated: frame.cpu_ratio.map(|r| r > super::cpu::SATURATED_RATIO),
+            driver_saturated: frame.saturated,
             driver_cpu_ratio: frame.cpu_ratio,
         }
     }
@@ -310,6 +311,7 @@ mod tests {
             ended,
             ended_at: Timestamp::UNIX_EPOCH,
             cpu_ratio: Some(0.9),
+            saturated: Some(true),
             warnings: Vec::new(),
         }
     }

@@ -17,7 +17,7 @@ use crate::workload::Workload;
 use super::client::{self, Phase, Shared};
 use super::plan::Plan;
 use super::recorder::{Frame, Recorder};
-use super::{Control, DriveError, DriveOptions, Replayed, cpu, session};
+use super::{Control, DriveError, DriveOptions, Replayed, doubt, session};
 
 /// How long requests under way may take after the end of the window before they are cancelled (ours).
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -32,9 +32,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Distance of two readings of the pool's gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A driver that wakes up later than this in one of twenty ticks says so (ours): so much may be missing
-/// from or added to each latency.
-const LATE: Duration = Duration::from_millis(10);
+/// SQLSTATE `read_only_sql_transaction`: a workload without `-- writes` tried to write.
+const READ_ONLY: &str = "25006";
 
 /// Replays a workload through a pool, and blocks until it is over and all its connections are closed.
 ///
@@ -124,8 +123,8 @@ struct Measured {
     interrupted: bool,
     ended: Instant,
     cpu_ratio: Option<f64>,
-    /// How late the driver woke up, at each tick.
-    lateness: Vec<Duration>,
+    /// How late the driver woke up at worst, but for one tick in twenty.
+    late: Option<Duration>,
 }
 
 /// Warm-up, window, drain.
@@ -144,7 +143,7 @@ async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle
         let now = Instant::now();
         shared.pool.meter().open_window(now);
         shared.recorder.borrow_mut().open(now, Timestamp::now());
-        cpu = cpu::thread_cpu().map(|cpu| (cpu, now));
+        cpu = doubt::thread_cpu().map(|cpu| (cpu, now));
         gauges = Some(spawn_local(watch_gauges(Rc::clone(shared))));
         interrupted = !go_on(shared, control, options.duration).await;
     }
@@ -167,7 +166,7 @@ async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle
     let ended = Instant::now();
     shared.pool.meter().close_window(ended);
     let cpu_ratio = cpu.and_then(|(before, since)| {
-        let used = cpu::thread_cpu()?.saturating_sub(before);
+        let used = doubt::thread_cpu()?.saturating_sub(before);
         Some(used.as_secs_f64() / ended.duration_since(since).as_secs_f64())
     });
     let lateness = match gauges {
@@ -183,7 +182,7 @@ async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle
         interrupted,
         ended,
         cpu_ratio,
-        lateness,
+        late: doubt::p95(lateness),
     }
 }
 
@@ -238,13 +237,22 @@ fn conclude(
     let recorder = shared.recorder.replace(Recorder::new(workload));
     let most = recorder.failures.iter().max_by_key(|(_, count)| **count);
     let most = most.map_or_else(String::new, |(key, count)| format!("{key} ({count} times)"));
+    let mut warnings = doubt::warnings(measured.cpu_ratio, measured.late);
+    if recorder.failures.contains_key(READ_ONLY) {
+        warnings.push(
+            "statements that only seem to read tried to write and were refused: declare `-- writes` above \
+             the first operation if they may"
+                .to_owned(),
+        );
+    }
     let partial = recorder.opened().map(|window_started| {
         let frame = Frame {
             clients: options.clients,
             ended: measured.ended,
             ended_at: Timestamp::now(),
             cpu_ratio: measured.cpu_ratio,
-            warnings: doubts(&measured.lateness),
+            saturated: doubt::saturated(measured.cpu_ratio, measured.late),
+            warnings,
         };
         let meter = shared.pool.meter();
         Replayed {
@@ -266,23 +274,6 @@ fn conclude(
     partial.ok_or(DriveError::Interrupted)
 }
 
-/// What the driver has to say against its own measurement.
-fn doubts(lateness: &[Duration]) -> Vec<String> {
-    let mut sorted = lateness.to_vec();
-    sorted.sort_unstable();
-    let Some(&p95) = sorted.get(sorted.len() * 95 / 100) else {
-        return Vec::new();
-    };
-    if p95 <= LATE {
-        return Vec::new();
-    }
-    vec![format!(
-        "the driver's thread woke up {} ms late or more in one of twenty readings: the machine it runs \
-         on has no free core, and latencies include that wait",
-        p95.as_millis()
-    )]
-}
-
 /// Closes what is idle and waits until every connection has told the server good-bye.
 async fn close(source: &DeadpoolSource) {
     let mut tasks = source.close();
@@ -291,20 +282,5 @@ async fn close(source: &DeadpoolSource) {
         for task in &tasks {
             task.abort();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_driver_that_wakes_up_late_says_so() {
-        let ms = Duration::from_millis;
-        assert!(doubts(&[]).is_empty());
-        assert!(doubts(&vec![ms(1); 100]).is_empty());
-        let mut late = vec![ms(1); 90];
-        late.extend(vec![ms(40); 10]);
-        assert!(doubts(&late)[0].contains("40 ms late"));
     }
 }

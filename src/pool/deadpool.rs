@@ -135,9 +135,9 @@ impl managed::Manager for TimedManager {
 
     async fn create(&self) -> Result<ClientWrapper, Self::Error> {
         let start = Instant::now();
-        let result = self.inner.create().await;
+        let client = self.inner.create().await?;
         self.meter.connected(start);
-        result
+        Ok(client)
     }
 
     async fn recycle(

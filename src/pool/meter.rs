@@ -197,7 +197,8 @@ impl Meter {
         }
     }
 
-    /// A new connection was made, or could not be made, in the time since `start`.
+    /// A new connection was made in the time since `start`. One that could not be made is a failed acquire,
+    /// and its time is in the acquire.
     pub(super) fn connected(&self, start: Instant) {
         let mut state = self.state();
         if state.counts(start) {

@@ -46,7 +46,7 @@ pub enum Generator {
         /// Values with their weights, at least one.
         values: Vec<(String, u32)>,
     },
-    /// `sequence START`: counts up, over all clients of the run.
+    /// `sequence START`: counts up, over all clients of a run; the next run begins at the start again.
     Sequence {
         /// First value.
         start: i64,
