@@ -7,7 +7,7 @@ use comfy_table::{
 use crate::report::doc::{Cell, Column, Fit, Table, Tone};
 use crate::report::render::Style;
 
-use super::layout::{cut, width, wrap};
+use super::layout::{cut, cut_middle, width, wrap};
 use super::{cell_text, paint};
 
 /// Blanks between two columns.
@@ -78,7 +78,7 @@ impl Need {
         }
         let least = match column.fit {
             Fit::Tight => word,
-            Fit::Wrap | Fit::Cut => natural.min(LEAST_PROSE).max(title),
+            Fit::Wrap | Fit::Cut | Fit::CutMiddle => natural.min(LEAST_PROSE).max(title),
         };
         Self { least, natural }
     }
@@ -118,8 +118,10 @@ fn share_out(shown: &[usize], needs: &[Need], room: usize) -> Vec<usize> {
 
 /// The lines of one cell in its width.
 fn lines_of(text: &str, column: &Column, columns: usize, unicode: bool) -> Vec<String> {
-    if column.fit == Fit::Cut {
-        return vec![cut(text, columns, unicode)];
+    match column.fit {
+        Fit::Cut => return vec![cut(text, columns, unicode)],
+        Fit::CutMiddle => return vec![cut_middle(text, columns, unicode)],
+        Fit::Tight | Fit::Wrap => {}
     }
     let mut lines = wrap(text, columns);
     if lines.len() > MOST_LINES {
