@@ -94,8 +94,9 @@ fn interval(part: &TimePart) -> Cell {
 fn by_endpoint(endpoints: &[Endpoint]) -> Table {
     let mut columns = vec![
         Column::name("Endpoint"),
-        Column::number("Count").drop(1),
-        Column::number("Mean"),
+        // Both stand in the table by endpoint of the load already.
+        Column::number("Count").drop(2),
+        Column::number("Mean").drop(1),
     ];
     columns.extend(PARTS.map(|part| {
         Column::number(match part {

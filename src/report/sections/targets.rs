@@ -27,15 +27,8 @@ pub(super) fn sla(c: &Conclusions) -> Section {
         table.row([
             Cell::new(row.name.clone()),
             Cell::new(row.target.clone()),
-            Cell {
-                absent: false,
-                ..Cell::known(row.actual.clone(), |a| a)
-            },
-            // The value says already that nothing was measured.
-            match row.status {
-                SlaStatus::NotMeasured => Cell::new("open").tone(Tone::Dim),
-                status => format::status(status),
-            },
+            Cell::new(row.actual.clone().unwrap_or_default()),
+            format::status(row.status),
             Cell::new(shown).tone(Tone::Dim),
         ]);
     }
