@@ -71,6 +71,8 @@ pub(super) enum Fit {
     Wrap,
     /// Long text that has its full form elsewhere: takes what is left and is cut.
     Cut,
+    /// A name, of which both ends tell more than the middle.
+    CutMiddle,
 }
 
 /// A column.
@@ -81,6 +83,8 @@ pub(super) struct Column {
     pub(super) fit: Fit,
     /// A narrow report leaves out the columns with the highest number first; 0 always stays.
     pub(super) drop: u8,
+    /// Why nothing was measured, where nothing was.
+    pub(super) absent: Option<&'static str>,
 }
 
 impl Column {
@@ -91,6 +95,7 @@ impl Column {
             right: true,
             fit: Fit::Tight,
             drop: 0,
+            absent: None,
         }
     }
 
@@ -116,6 +121,20 @@ impl Column {
             fit: Fit::Cut,
             ..Self::word(title)
         }
+    }
+
+    /// A column of names, cut in the middle.
+    pub(super) const fn name(title: &'static str) -> Self {
+        Self {
+            fit: Fit::CutMiddle,
+            ..Self::word(title)
+        }
+    }
+
+    /// The same column with the reason for which it may be empty.
+    pub(super) const fn absent(mut self, why: &'static str) -> Self {
+        self.absent = Some(why);
+        self
     }
 
     /// The same column, left out of a narrow report.
@@ -148,16 +167,23 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Takes out the columns in which nothing was measured and returns their titles: one line
-    /// says it better than a column of `not measured`.
-    pub(super) fn take_absent_columns(&mut self) -> Vec<&'static str> {
+    /// Takes out the columns in which nothing was measured and returns their titles and reasons:
+    /// one line says it better than a column of `not measured`.
+    pub(super) fn take_absent_columns(&mut self) -> Vec<String> {
         let absent = |table: &Self, i: usize| {
             !table.rows.is_empty() && table.rows.iter().all(|row| row[i].absent)
         };
         let mut titles = Vec::new();
         for i in (0..self.columns.len()).rev() {
             if absent(self, i) {
-                titles.insert(0, self.columns.remove(i).title);
+                let column = self.columns.remove(i);
+                titles.insert(
+                    0,
+                    match column.absent {
+                        Some(why) => format!("{} ({why})", column.title),
+                        None => column.title.to_owned(),
+                    },
+                );
                 for row in &mut self.rows {
                     row.remove(i);
                 }
@@ -247,6 +273,14 @@ impl Section {
     /// Adds a heading within the section.
     pub(super) fn heading(&mut self, text: impl Into<String>) {
         self.blocks.push(Block::Heading(Cell::new(text)));
+    }
+
+    /// Says how many rows a table leaves to the JSON, if any.
+    pub(super) fn more(&mut self, all: usize, shown: usize, one: &str, many: &str) {
+        if all > shown {
+            let rest = super::format::plural((all - shown) as u64, one, many);
+            self.dim(format!("{rest} more in the JSON."));
+        }
     }
 
     /// Adds a table, and a line for its columns in which nothing was measured.

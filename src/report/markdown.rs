@@ -91,6 +91,8 @@ fn items(items: &[Item], out: &mut String) {
         if i > 0 {
             out.push('\n');
         }
+        // Whatever belongs to an entry stands below its text (`CommonMark`, list items).
+        let indent = " ".repeat((i + 1).to_string().len() + 2);
         let mark = item
             .mark
             .as_ref()
@@ -104,7 +106,7 @@ fn items(items: &[Item], out: &mut String) {
                 add(
                     out,
                     format_args!(
-                        "\n   {}\n",
+                        "\n{indent}{}\n",
                         inline(&Cell {
                             tone: Tone::Plain,
                             ..cell.clone()
@@ -112,14 +114,17 @@ fn items(items: &[Item], out: &mut String) {
                     ),
                 );
             } else if cell.code {
-                add(out, format_args!("\n   {label}:\n\n"));
+                add(out, format_args!("\n{indent}{label}:\n\n"));
                 let mut block = String::new();
                 fenced(&clean(&cell.text), "sql", &mut block);
                 for line in block.lines() {
-                    add(out, format_args!("   {line}\n"));
+                    add(out, format_args!("{indent}{line}\n"));
                 }
             } else {
-                add(out, format_args!("\n   {label}: {}\n", escape(&cell.text)));
+                add(
+                    out,
+                    format_args!("\n{indent}{label}: {}\n", escape(&cell.text)),
+                );
             }
         }
     }
@@ -210,6 +215,19 @@ mod tests {
             escape("# no heading\n- no list"),
             "\\# no heading - no list"
         );
+    }
+
+    #[test]
+    fn the_tenth_entry_keeps_what_belongs_to_it() {
+        let entry = Item {
+            mark: None,
+            title: Cell::new("x"),
+            lines: vec![("do", Cell::code("select 1"))],
+        };
+        let mut out = String::new();
+        items(&vec![entry; 10], &mut out);
+        assert!(out.starts_with("1. x\n\n   do:\n\n   ```sql\n   select 1\n"));
+        assert!(out.ends_with("10. x\n\n    do:\n\n    ```sql\n    select 1\n    ```\n"));
     }
 
     #[test]

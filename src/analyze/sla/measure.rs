@@ -248,7 +248,7 @@ fn replication_lag(conclusions: &Conclusions, limit: f64) -> Measured {
         .find(|s| s.verdict == StandbyVerdict::Severed)
     {
         let note = format!("standby {} receives nothing", severed.name);
-        return Measured::Unbounded("without bound".to_owned(), note);
+        return Measured::Unbounded("unbounded".to_owned(), note);
     }
     let worst = standbys
         .iter()

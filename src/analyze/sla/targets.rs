@@ -270,7 +270,7 @@ pub(super) static SPECS: &[Spec] = {
         ),
         spec(
             ("websocket", "subscription_ms"),
-            "WebSocket subscription",
+            "WebSocket subscribe",
             M::WebSocket,
             Millis,
             Below,

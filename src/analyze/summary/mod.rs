@@ -230,7 +230,7 @@ fn leading_statement(c: &Conclusions) -> Option<String> {
     let statement = c.statements.as_ref()?.first()?;
     let share = statement.share_ratio.filter(|s| *s > 0.0)?;
     Some(format!(
-        "The first statement takes {} of all execution time: {}",
+        "Statement S1 takes {} of all execution time: {}",
         percent(share),
         short_query(statement)
     ))

@@ -14,6 +14,9 @@ const PARTS: [PartKind; 5] = [
     PartKind::Unattributed,
 ];
 
+/// Endpoints in the table, most total time first; the JSON has all.
+const ENDPOINT_ROWS: usize = 40;
+
 /// Statements by endpoint that are listed; the JSON has all.
 const STATEMENT_ROWS: usize = 20;
 
@@ -34,6 +37,12 @@ pub(super) fn breakdown(c: &Conclusions) -> Section {
     if !breakdown.endpoints.is_empty() {
         section.heading("By endpoint");
         section.table(by_endpoint(&breakdown.endpoints));
+        section.more(
+            breakdown.endpoints.len(),
+            ENDPOINT_ROWS,
+            "endpoint",
+            "endpoints",
+        );
         section.dim(
             "m measured, d derived (arithmetic on measured values), i inferred (a model), b bound.",
         );
@@ -84,13 +93,20 @@ fn interval(part: &TimePart) -> Cell {
 
 fn by_endpoint(endpoints: &[Endpoint]) -> Table {
     let mut columns = vec![
-        Column::cut("Endpoint"),
-        Column::number("Count").drop(1),
-        Column::number("Mean"),
+        Column::name("Endpoint"),
+        // Both stand in the table by endpoint of the load already.
+        Column::number("Count").drop(2),
+        Column::number("Mean").drop(1),
     ];
-    columns.extend(PARTS.map(|part| Column::number(part_name(part))));
+    columns.extend(PARTS.map(|part| {
+        Column::number(match part {
+            // The longest name would take the room of the endpoint's.
+            PartKind::App => "app",
+            part => part_name(part),
+        })
+    }));
     let mut table = Table::new(columns);
-    for endpoint in endpoints {
+    for endpoint in endpoints.iter().take(ENDPOINT_ROWS) {
         let mut row = vec![
             Cell::code(endpoint.name.clone()),
             Cell::new(count(endpoint.requests)),
@@ -131,7 +147,7 @@ fn statements(c: &Conclusions, breakdown: &Breakdown, section: &mut Section) {
     }
     pairs.sort_by(|a, b| b.1.calls_per_request.total_cmp(&a.1.calls_per_request));
     let mut table = Table::new([
-        Column::cut("Endpoint"),
+        Column::name("Endpoint"),
         Column::number("Calls per request"),
         Column::word("Basis"),
         Column::word("Id"),
@@ -165,10 +181,5 @@ fn statements(c: &Conclusions, breakdown: &Breakdown, section: &mut Section) {
     }
     section.heading("Statements of an endpoint");
     section.table(table);
-    if pairs.len() > STATEMENT_ROWS {
-        section.dim(format!(
-            "{} more pairs are in the JSON.",
-            pairs.len() - STATEMENT_ROWS
-        ));
-    }
+    section.more(pairs.len(), STATEMENT_ROWS, "row", "rows");
 }

@@ -2,7 +2,7 @@
 
 use crate::analyze::conclusions::Conclusions;
 use crate::report::doc::{Cell, Column, Section, Table};
-use crate::report::format::{count, duration, number, percent, percent_with_error};
+use crate::report::format::{count, duration, number, percent, percent_with_error, plural};
 
 use super::reason;
 
@@ -60,9 +60,8 @@ pub(super) fn database_time(c: &Conclusions) -> Section {
     if !small.is_empty() {
         let share: f64 = small.iter().map(|w| w.share_ratio).sum();
         section.dim(format!(
-            "{} waits of less than {} each make up {}.",
-            small.len(),
-            percent(LEAST_SHARE),
+            "{} of less than 0.5 % in all: {}.",
+            plural(small.len() as u64, "wait", "waits"),
             percent(share)
         ));
     }

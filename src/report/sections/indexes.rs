@@ -34,8 +34,8 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
         .partition(|i| i.verdict == IndexVerdict::Keep);
     if !change.is_empty() {
         let mut table = Table::new([
-            Column::cut("Index"),
-            Column::cut("Table").drop(2),
+            Column::name("Index"),
+            Column::name("Table").drop(2),
             Column::number("Size"),
             Column::number("Scans"),
             Column::number("Since reset").drop(3),

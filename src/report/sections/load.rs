@@ -5,6 +5,9 @@ use crate::analyze::sla::{self, name};
 use crate::report::doc::{Cell, Column, Section, Table};
 use crate::report::format::{self, count, duration, percent, rate};
 
+/// Endpoints in the table; the JSON has all.
+const ROWS: usize = 40;
+
 const NO_LOAD: &str = "Not measured: no load ran and none was imported (--workload or --api).";
 
 /// Where the numbers of the load come from.
@@ -84,7 +87,7 @@ pub(super) fn summary(c: &Conclusions) -> Section {
     section.table(table);
     section.dim(match load.driver_saturated {
         Some(true) => "The load driver was the limit of this load.",
-        Some(false) => "The load driver was not the limit (its CPU and its lag were measured).",
+        Some(false) => "The load driver was not the limit.",
         None => "Whether the load driver was the limit was not measured.",
     });
     for warning in &load.warnings {
@@ -106,7 +109,7 @@ pub(super) fn endpoints(c: &Conclusions) -> Section {
         );
     }
     let mut table = Table::new([
-        Column::cut("Endpoint"),
+        Column::name("Endpoint"),
         Column::number("Count"),
         Column::number("Rate").drop(3),
         Column::number("Mean"),
@@ -118,7 +121,7 @@ pub(super) fn endpoints(c: &Conclusions) -> Section {
         Column::number("Errors"),
         Column::word("Status"),
     ]);
-    for o in &load.operations {
+    for o in load.operations.iter().take(ROWS) {
         table.row([
             Cell::code(o.name.clone()),
             Cell::new(count(o.requests)),
@@ -142,6 +145,7 @@ pub(super) fn endpoints(c: &Conclusions) -> Section {
         }
     }
     section.table(table);
+    section.more(load.operations.len(), ROWS, "endpoint", "endpoints");
     status_note(c, &mut section);
     section
 }
@@ -159,7 +163,7 @@ pub(super) fn stages(c: &Conclusions) -> Section {
         );
     }
     let mut table = Table::new([
-        Column::cut("Stage"),
+        Column::name("Stage"),
         Column::number("Users"),
         Column::number("Length"),
         Column::number("Requests").drop(1),

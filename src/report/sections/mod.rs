@@ -23,8 +23,9 @@ type Make = fn(&Conclusions) -> Section;
 
 /// The whole report.
 pub(super) fn report(c: &Conclusions) -> Report {
+    let whole = is_whole(c);
     let mut sections: Vec<Section> = Vec::new();
-    if is_whole(c) {
+    if whole {
         sections.push(answer::answer(c));
     }
     let all: [(bool, Make); 19] = [
@@ -48,7 +49,6 @@ pub(super) fn report(c: &Conclusions) -> Report {
         (c.server.is_some(), coverage::server),
         (c.statements.is_some(), statements::texts),
     ];
-    let whole = is_whole(c);
     sections.extend(
         all.into_iter()
             .filter(|(filled, _)| whole || *filled)

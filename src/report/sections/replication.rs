@@ -48,7 +48,7 @@ fn verdict(verdict: StandbyVerdict) -> Cell {
 
 fn standbys(standbys: &[StandbyState]) -> Table {
     let mut table = Table::new([
-        Column::cut("Standby"),
+        Column::name("Standby"),
         Column::word("State"),
         Column::number("Lag p50"),
         Column::number("p95"),
@@ -89,7 +89,7 @@ fn catch_up(s: &StandbyState) -> Cell {
 
 fn slots(slots: &[SlotState]) -> Table {
     let mut table = Table::new([
-        Column::cut("Slot"),
+        Column::name("Slot"),
         Column::word("Active"),
         Column::word("WAL status"),
         Column::number("WAL kept back"),

@@ -35,9 +35,13 @@ pub(super) fn statements(c: &Conclusions) -> Section {
         Column::number("Mean"),
         Column::number("Stddev").drop(3),
         Column::number("Rows/call").drop(2),
-        Column::number("Planning").drop(7),
+        Column::number("Planning")
+            .drop(7)
+            .absent("track_planning is off"),
         Column::number("Cache hit").drop(4),
-        Column::number("Read time").drop(6),
+        Column::number("Read time")
+            .drop(6)
+            .absent("track_io_timing is off"),
         Column::number("Temp").drop(5),
         Column::number("WAL").drop(8),
         Column::cut("Statement"),

@@ -19,20 +19,17 @@ pub(super) fn sla(c: &Conclusions) -> Section {
         Column::word("Status"),
         Column::prose("How measured, or why not"),
     ]);
+    let mut before = "";
     for row in whole() {
+        let note = row.note.as_deref().unwrap_or_default();
+        let shown = without_repetition(before, note);
+        before = note;
         table.row([
             Cell::new(row.name.clone()),
             Cell::new(row.target.clone()),
-            Cell {
-                absent: false,
-                ..Cell::known(row.actual.clone(), |a| a)
-            },
-            // The value says already that nothing was measured.
-            match row.status {
-                SlaStatus::NotMeasured => Cell::new("open").tone(Tone::Dim),
-                status => format::status(status),
-            },
-            Cell::new(row.note.clone().unwrap_or_default()).tone(Tone::Dim),
+            Cell::new(row.actual.clone().unwrap_or_default()),
+            format::status(row.status),
+            Cell::new(shown).tone(Tone::Dim),
         ]);
     }
     let mut section = Section::new(TITLE);
@@ -52,6 +49,16 @@ pub(super) fn sla(c: &Conclusions) -> Section {
         }
     }
     section
+}
+
+/// A note whose first clause is that of the row before says `as above` instead of it.
+fn without_repetition(before: &str, note: &str) -> String {
+    let first = |n: &str| n.split("; ").next().unwrap_or_default().len();
+    let clause = &note[..first(note)];
+    if clause.is_empty() || clause != &before[..first(before)] {
+        return note.to_owned();
+    }
+    format!("as above{}", &note[clause.len()..])
 }
 
 fn tally(statuses: impl Iterator<Item = SlaStatus>) -> String {

@@ -44,6 +44,24 @@ pub(super) fn cut(text: &str, columns: usize, unicode: bool) -> String {
     format!("{}{mark}", text[..end].trim_end())
 }
 
+/// The text, cut in the middle where it is too long: of `GET /lords/architect/initiatives` the
+/// end tells most, of an index's name too.
+pub(super) fn cut_middle(text: &str, columns: usize, unicode: bool) -> String {
+    let mark = if unicode { "…" } else { "..." };
+    if width(text) <= columns || columns < width(mark) + 4 {
+        return cut(text, columns, unicode);
+    }
+    let room = columns - width(mark);
+    let head = fitting(text, room / 2);
+    let room = room - width(&text[..head]);
+    let tail = text
+        .char_indices()
+        .map(|(start, _)| start)
+        .find(|start| *start >= head && width(&text[*start..]) <= room)
+        .unwrap_or(text.len());
+    format!("{}{mark}{}", &text[..head], &text[tail..])
+}
+
 /// Lines of at most `columns`, broken at blanks; a word that is longer than a line is broken where
 /// the line ends. A number stays with its unit. Never empty.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
@@ -122,6 +140,10 @@ mod tests {
         assert_eq!(cut("select * from tasks", 10, false), "select...");
         assert_eq!(cut("tasks", 5, true), "tasks");
         assert_eq!(cut("漢字漢字", 4, true), "漢…");
+        assert_eq!(
+            cut_middle("GET /lords/architect/initiatives", 21, true),
+            "GET /lords…nitiatives"
+        );
     }
 
     proptest! {
@@ -131,8 +153,10 @@ mod tests {
             for line in wrap(&text, columns) {
                 prop_assert!(width(&line) <= columns, "{line:?}");
             }
-            prop_assert!(width(&cut(&text, columns, true)) <= columns);
-            prop_assert!(width(&cut(&text, columns, false)) <= columns);
+            for unicode in [true, false] {
+                prop_assert!(width(&cut(&text, columns, unicode)) <= columns);
+                prop_assert!(width(&cut_middle(&text, columns, unicode)) <= columns);
+            }
         }
     }
 }

@@ -109,14 +109,15 @@ impl Page {
         if let Some(source) = &section.source {
             self.paragraph(INDENT, source, Tone::Dim);
         }
-        let mut after_table = section.source.is_some();
+        let mut apart = section.source.is_some();
         for block in &section.blocks {
-            self.block(block, after_table);
-            after_table = matches!(block, Block::Table(_) | Block::Bars(_));
+            self.block(block, apart);
+            apart = !matches!(block, Block::Heading(_));
         }
     }
 
-    fn block(&mut self, block: &Block, after_table: bool) {
+    /// `apart`: a table is set apart from what stands before it.
+    fn block(&mut self, block: &Block, apart: bool) {
         match block {
             Block::Text(cell) => self.paragraph(INDENT, &cell.text, cell.tone),
             Block::Heading(cell) => {
@@ -124,7 +125,7 @@ impl Page {
                 self.paragraph(INDENT, &cell.text, Tone::Strong);
             }
             Block::Table(table) => {
-                if after_table {
+                if apart {
                     self.blank();
                 }
                 let room = self.width - INDENT.len();

@@ -7,14 +7,17 @@ use comfy_table::{
 use crate::report::doc::{Cell, Column, Fit, Table, Tone};
 use crate::report::render::Style;
 
-use super::layout::{cut, width, wrap};
+use super::layout::{cut, cut_middle, width, wrap};
 use super::{cell_text, paint};
 
 /// Blanks between two columns.
 const GAP: usize = 2;
 
 /// A column of prose or SQL is of no use below this.
-const LEAST_PROSE: usize = 22;
+const LEAST_PROSE: usize = 20;
+
+/// A name is worth more than a column that may be left out.
+const LEAST_NAME: usize = 34;
 
 /// A cell is not taller than this; a hostile text must not fill the screen.
 const MOST_LINES: usize = 8;
@@ -61,6 +64,7 @@ pub(super) fn render(table: &Table, room: usize, style: Style) -> Vec<String> {
 struct Need {
     least: usize,
     natural: usize,
+    tight: bool,
 }
 
 impl Need {
@@ -79,8 +83,13 @@ impl Need {
         let least = match column.fit {
             Fit::Tight => word,
             Fit::Wrap | Fit::Cut => natural.min(LEAST_PROSE).max(title),
+            Fit::CutMiddle => natural.min(LEAST_NAME).max(title),
         };
-        Self { least, natural }
+        Self {
+            least,
+            natural,
+            tight: column.fit == Fit::Tight,
+        }
     }
 }
 
@@ -92,8 +101,8 @@ fn least(shown: &[usize], needs: &[Need]) -> usize {
     shown.iter().map(|i| needs[*i].least).sum::<usize>() + gaps(shown.len())
 }
 
-/// Widths of the shown columns. Everybody has what it needs first; what is left goes to whoever
-/// lacks least, so that short columns are served before long prose.
+/// Widths of the shown columns. Everybody has what it needs first; what is left goes to numbers
+/// and short words, then to prose and names, to whoever lacks least first.
 fn share_out(shown: &[usize], needs: &[Need], room: usize) -> Vec<usize> {
     let room = room.saturating_sub(gaps(shown.len()));
     let mut widths: Vec<usize> = shown.iter().map(|i| needs[*i].least).collect();
@@ -106,10 +115,18 @@ fn share_out(shown: &[usize], needs: &[Need], room: usize) -> Vec<usize> {
     }
     let mut free = room.saturating_sub(widths.iter().sum());
     let mut order: Vec<usize> = (0..shown.len()).collect();
-    order.sort_by_key(|at| needs[shown[*at]].natural.saturating_sub(widths[*at]));
+    order.sort_by_key(|at| {
+        let need = needs[shown[*at]];
+        (!need.tight, need.natural.saturating_sub(widths[*at]))
+    });
     for (served, at) in order.iter().enumerate() {
         let lacks = needs[shown[*at]].natural.saturating_sub(widths[*at]);
-        let given = lacks.min(free / (order.len() - served));
+        let share = if needs[shown[*at]].tight {
+            free
+        } else {
+            free / (order.len() - served)
+        };
+        let given = lacks.min(share);
         widths[*at] += given;
         free -= given;
     }
@@ -118,8 +135,10 @@ fn share_out(shown: &[usize], needs: &[Need], room: usize) -> Vec<usize> {
 
 /// The lines of one cell in its width.
 fn lines_of(text: &str, column: &Column, columns: usize, unicode: bool) -> Vec<String> {
-    if column.fit == Fit::Cut {
-        return vec![cut(text, columns, unicode)];
+    match column.fit {
+        Fit::Cut => return vec![cut(text, columns, unicode)],
+        Fit::CutMiddle => return vec![cut_middle(text, columns, unicode)],
+        Fit::Tight | Fit::Wrap => {}
     }
     let mut lines = wrap(text, columns);
     if lines.len() > MOST_LINES {
