@@ -144,8 +144,7 @@ impl Observer {
             .await?
             .remove("pg_stat_statements");
         let source = statements_source(&server, extension.as_ref(), &mut ledger);
-        let max_entries = server.setting("pg_stat_statements.max");
-        let mut chain = Chain::new(source, max_entries.and_then(|m| m.parse().ok()));
+        let mut chain = Chain::new(source, &server);
 
         let open = |target: &Target| Link::open(target.clone(), session_options.clone());
         let (activity_link, opened) = open(target).await;

@@ -12,6 +12,8 @@ use crate::pg::{PgError, Session, read_settings, standby_application_name};
 use crate::record::replication::{LsnPoint, SenderSample, Standby};
 use crate::record::{Lsn, Millis};
 
+const POSITION: &str = "pg_current_wal_lsn";
+
 /// Without a standby to compare with, positions are read this often, to notice one that comes.
 const NO_STANDBY_INTERVAL: Duration = Duration::from_secs(1);
 /// The senders' rows are read at every n-th position.
@@ -45,7 +47,9 @@ impl Primary {
         while ticker.tick().await {
             let with_senders = count % SENDERS_EVERY == 0;
             count += 1;
-            if let Err(e) = primary.sample(with_senders, origin).await {
+            if let Err(e) = primary.link.session().await {
+                primary.ledger.failed(POSITION, &e);
+            } else if let Err(e) = primary.sample(with_senders, origin).await {
                 primary.link.failed(&e);
             }
             if with_senders && !watched {
@@ -64,12 +68,12 @@ impl Primary {
     }
 
     async fn sample(&mut self, with_senders: bool, origin: Instant) -> Result<(), PgError> {
-        let Some(session) = self.link.session().await? else {
+        let Some(session) = self.link.current() else {
             return Ok(());
         };
         let start = origin.elapsed();
         let lsn = pg_stat_replication::read_current_lsn(session);
-        let lsn: Option<Lsn> = self.ledger.time("pg_current_wal_lsn", lsn).await?;
+        let lsn: Option<Lsn> = self.ledger.time(POSITION, lsn).await?;
         let at = middle(start, origin);
         self.points.extend(lsn.map(|lsn| LsnPoint { at, lsn }));
         if with_senders {
@@ -127,8 +131,17 @@ impl StandbyWatch {
     ) -> Self {
         let mut ticker = Ticker::new(origin, interval, stop);
         while ticker.tick().await {
-            if let Err(e) = self.sample(origin).await {
-                self.link.failed(&e);
+            let sampled = match self.link.session().await.map(|_| ()) {
+                Ok(()) => self
+                    .sample(origin)
+                    .await
+                    .inspect_err(|e| self.link.failed(e)),
+                Err(e) => {
+                    self.ledger.failed("standby", &e);
+                    Err(e)
+                }
+            };
+            if let Err(e) = sampled {
                 self.standby.failed_samples += 1;
                 self.standby.failure.get_or_insert_with(|| e.to_string());
             }
@@ -137,7 +150,7 @@ impl StandbyWatch {
     }
 
     async fn sample(&mut self, origin: Instant) -> Result<(), PgError> {
-        let Some(session) = self.link.session().await? else {
+        let Some(session) = self.link.current() else {
             self.standby.failed_samples += 1;
             return Ok(());
         };

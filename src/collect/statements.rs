@@ -14,7 +14,7 @@ use super::ticker::{Ticker, middle};
 use crate::pg::catalog::MARKER;
 use crate::pg::{PgError, Session, read_life};
 use crate::record::Millis;
-use crate::record::server::{Disturbance, ServerLife};
+use crate::record::server::{Disturbance, Server, ServerLife};
 use crate::record::statements::{
     StatementAccumulator, StatementKey, StatementSample, StatementWindow,
 };
@@ -34,6 +34,9 @@ pub(super) struct Chain {
     source: Option<Source>,
     /// `pg_stat_statements.max`.
     max_entries: Option<u64>,
+    /// The statistics of a database begin with a `stats_reset` (before 15), so that its first
+    /// appearance is no reset.
+    born_with_reset: bool,
     accumulator: StatementAccumulator,
     calls: HashMap<StatementKey, i64>,
     changed: BTreeSet<i64>,
@@ -50,10 +53,13 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(source: Option<Source>, max_entries: Option<u64>) -> Self {
+    pub(super) fn new(source: Option<Source>, server: &Server) -> Self {
+        let max_entries = server.setting("pg_stat_statements.max");
         Self {
             source,
-            max_entries,
+            max_entries: max_entries.and_then(|max| max.parse().ok()),
+            // The setting came with the statistics in shared memory.
+            born_with_reset: server.setting("stats_fetch_consistency").is_none(),
             accumulator: StatementAccumulator::new(),
             calls: HashMap::new(),
             changed: BTreeSet::new(),
@@ -93,17 +99,17 @@ impl Chain {
     /// One sample: continuity first, then the numbers, so that a reset in between shows in the
     /// numbers and is explained by the next tick.
     pub(super) async fn tick(&mut self, link: &mut Link, origin: Instant) {
-        let session = link.session().await;
-        let result = match session {
-            Ok(Some(session)) => self.sample(session, origin).await,
-            Ok(None) => return,
-            Err(e) => Err(e),
-        };
-        if let Err(e) = result {
+        if let Err(e) = link.session().await {
             self.ledger.failed(LIFE, &e);
-            link.failed(&e);
         }
+        // Before the sample, so that the interval that it ends is the gap.
         self.note_losses(link.losses());
+        if let Some(session) = link.current()
+            && let Err(e) = self.sample(session, origin).await
+        {
+            link.failed(&e);
+            self.note_losses(link.losses());
+        }
     }
 
     /// A lost connection is a gap, and it is said once.
@@ -166,7 +172,10 @@ impl Chain {
     /// clock, if there was one since.
     fn continuity(&mut self, life: &ServerLife, at: Millis) -> Option<Millis> {
         let before = self.life.last()?;
-        let found = life.disturbances_since(before);
+        let mut found = life.disturbances_since(before);
+        if self.born_with_reset && before.database_stats_reset.is_none() {
+            found.retain(|d| *d != Disturbance::DatabaseStatsReset);
+        }
         let restarted = life.postmaster_start_time != before.postmaster_start_time;
         if found.contains(&Disturbance::Failover) && restarted {
             self.replaced = true;
