@@ -1,16 +1,19 @@
 //! The whole analysis: every section in its order, then the rules, then the targets.
 
+use jiff::Timestamp;
+
 use super::conclusions::{
     Conclusions, CoverageRow, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo,
 };
-use super::sla::Sla;
+use super::sla::{Sla, SlaFacts};
 use super::{
     breakdown, checklist, database_time, indexes, load, missing_indexes, pool, replication, rules,
     sla, statements,
 };
 use crate::import::EndpointMap;
 use crate::record::server::{Disturbance, Server};
-use crate::record::{Coverage, Run, Status};
+use crate::record::load::LoadResult;
+use crate::record::{Coverage, Millis, Run, Status};
 
 /// What the user knows beside the run.
 #[derive(Debug, Default)]
@@ -82,8 +85,8 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
     });
     conclusions.findings = Some(findings);
     conclusions.not_evaluated = Some(not_evaluated);
-    conclusions.sla = Some(sla::conclude(&conclusions, run, &options.sla));
-    conclusions.checklist = Some(checklist::conclude(&conclusions, run));
+    conclusions.sla = Some(sla::conclude(&conclusions, SlaFacts::of(run), &options.sla));
+    conclusions.checklist = Some(checklist::conclude(&conclusions));
     Ok(conclusions)
 }
 
@@ -185,7 +188,7 @@ fn disturbance(disturbance: &Disturbance) -> String {
 fn overhead(run: &Run) -> Option<Overhead> {
     let own = run.statements.as_ref().map(|s| {
         let own = s.own.iter().map(|d| d.counters.total_exec_time + d.counters.total_plan_time);
-        own.sum::<crate::record::Millis>().0
+        own.sum::<Millis>().0
     });
     run.server.as_ref()?;
     Some(Overhead {
@@ -193,4 +196,28 @@ fn overhead(run: &Run) -> Option<Overhead> {
         own_exec_ratio: own.filter(|_| run.meta.window.0 > 0.0).map(|ms| ms / run.meta.window.0),
         driver_cpu_ratio: run.replay.as_ref().and_then(|r| r.driver_cpu_ratio),
     })
+}
+
+/// Concludes what can be said of load results alone, without a server.
+#[must_use]
+pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
+    let began = results.iter().filter_map(|r| r.started_at).min();
+    let ended = results.iter().filter_map(|r| r.ended_at).max();
+    let text = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
+    let length = results.iter().filter_map(|r| r.length).map(|l| l.0);
+    Conclusions {
+        schema_version: SCHEMA_VERSION,
+        run: RunInfo {
+            run_id: "import".to_owned(),
+            started_at: text(began),
+            ended_at: text(ended),
+            window_ms: length.max_by(f64::total_cmp).unwrap_or_default(),
+            dbperf_version: dbperf_version.to_owned(),
+            command: "dbperf import".to_owned(),
+            interrupted: false,
+            lab: false,
+        },
+        load: load::of_results(results),
+        ..Conclusions::empty()
+    }
 }

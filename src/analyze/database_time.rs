@@ -19,11 +19,12 @@ use super::conclusions::{DatabaseTime, WaitShare};
 /// instrumented, which includes waiting for a free core.
 pub const CPU: &str = "CPU*";
 
-/// The time of active sessions by wait; `None` without any sample.
+/// The time of active sessions by wait; `None` without any sample, or where the role may not see
+/// what other sessions do: then every share would be of a part that nobody chose.
 #[must_use]
 pub fn conclude(run: &Run) -> Option<DatabaseTime> {
     let series = run.activity.as_ref()?;
-    if series.samples.is_empty() {
+    if series.samples.is_empty() || hides_sessions(series) {
         return None;
     }
     let samples = series.samples.len() as f64;
@@ -43,11 +44,13 @@ pub fn conclude(run: &Run) -> Option<DatabaseTime> {
         .into_iter()
         .map(|((wait_class, wait_event), seen)| {
             let share = seen as f64 / active as f64;
+            let interval = wilson(share, effective_n);
             WaitShare {
                 wait_class,
                 wait_event,
                 share_ratio: share,
-                share_error_ratio: wilson(share, effective_n).half_width(),
+                // The farther end: the interval is not symmetric around the share.
+                share_error_ratio: (share - interval.low).max(interval.high - share),
                 backend_sec: share * average_active_sessions * run.meta.window.secs(),
             }
         })
@@ -59,6 +62,11 @@ pub fn conclude(run: &Run) -> Option<DatabaseTime> {
         busy_connections: busy as f64 / samples,
         by_wait_class,
     })
+}
+
+fn hides_sessions(series: &ActivitySeries) -> bool {
+    let mut sessions = series.samples.iter().flat_map(|s| &s.sessions);
+    sessions.any(|s| s.state.is_none() && s.backend_type == "client backend")
 }
 
 /// Mean number of active sessions that were not waiting; `None` without any sample.

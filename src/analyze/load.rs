@@ -10,6 +10,17 @@ use super::conclusions::{Load, LoadOperation, LoadStage};
 #[must_use]
 pub fn conclude(run: &Run) -> Option<Load> {
     let (result, others) = client_view(run)?;
+    Some(section(result, others))
+}
+
+/// The load of results alone; of several the one with most requests. `None` without any.
+#[must_use]
+pub fn of_results(results: &[LoadResult]) -> Option<Load> {
+    let result = results.iter().max_by_key(|r| r.total.requests)?;
+    Some(section(result, results.len() - 1))
+}
+
+fn section(result: &LoadResult, others: usize) -> Load {
     let mut warnings = result.source.warnings.clone();
     if others > 0 {
         warnings.push(format!(
@@ -17,7 +28,7 @@ pub fn conclude(run: &Run) -> Option<Load> {
              tools cannot be added"
         ));
     }
-    Some(Load {
+    Load {
         source: result.source.tool.clone(),
         arrival: arrival(result.source.arrival).to_owned(),
         percentile_note: percentile_note(result),
@@ -30,7 +41,7 @@ pub fn conclude(run: &Run) -> Option<Load> {
             .collect(),
         stages: result.stages.iter().map(stage).collect(),
         warnings,
-    })
+    }
 }
 
 /// The load result that stands for the client, and how many others there are.

@@ -125,8 +125,8 @@ fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
     };
     let map = match &evidence.map {
         Some(path) => Some(
-            EndpointMap::parse(&text(path)?)
-                .map_err(|e| Failure::input(format!("{}: {e}", name(path))))?,
+            EndpointMap::parse(&name(path), &read_input(path)?)
+                .map_err(|e| Failure::input(e.to_string()))?,
         ),
         None => None,
     };

@@ -32,7 +32,7 @@ pub(super) fn add_api(run: &mut Run, files: &[PathBuf]) -> Result<(), Failure> {
     }
     let mut results = read(files)?;
     for result in &mut results {
-        result.align(run.meta.started_at);
+        import::align(result, run.meta.started_at);
     }
     run.api = results;
     Ok(())

@@ -30,7 +30,7 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
             Ok(output::to_stdout(text.as_bytes()))
         }
         LabAction::Status => {
-            let status = lab::kept_status(None).map_err(|e| Failure::precondition(&e))?;
+            let status = lab::status_kept(None).map_err(|e| Failure::precondition(&e))?;
             let text = status.map_or_else(|| "no lab is running\n".to_owned(), |k| describe(&k));
             Ok(output::to_stdout(text.as_bytes()))
         }

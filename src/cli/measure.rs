@@ -314,7 +314,7 @@ impl Driver {
     }
 
     /// Opens the window and waits for its end.
-    async fn measure(mut self, interrupt: &Interrupt, context: &Context) -> Result<Replayed, Failure> {
+    async fn measure(self, interrupt: &Interrupt, context: &Context) -> Result<Replayed, Failure> {
         self.gate.open();
         let bar = Progress::of(context, "Replaying", self.length.as_secs());
         let started = Instant::now();
@@ -363,7 +363,6 @@ async fn get_plans(
     context: &Context,
 ) {
     let Some(server) = &run.server else { return };
-    let major = server.major();
     let candidates = candidates(run, server.database_oid, workload, plans);
     if candidates.is_empty() {
         run.coverage.push(Coverage::not_ok(

@@ -34,7 +34,9 @@ pub(super) fn write(conclusions: &Conclusions, context: &Context) -> Result<Exit
 /// # Errors
 /// The file cannot be written.
 pub(super) fn schema(context: &Context) -> Result<Exit, Failure> {
-    emit(&report::schema(), context)
+    let schema = report::schema()
+        .map_err(|e| Failure::new(Exit::Bug, format!("cannot write the schema: {e}")))?;
+    emit(&schema, context)
 }
 
 fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {

@@ -6,6 +6,7 @@ mod activity;
 mod closing;
 mod cures;
 mod ends;
+mod host;
 mod ledger;
 mod link;
 mod observer;
@@ -34,5 +35,6 @@ pub mod pg_statio_user_tables;
 pub mod relation_size;
 pub mod standby;
 
+pub use host::HostMeter;
 pub use observer::{ObserveOptions, Observed, Observer};
 pub use texts::normalised;
