@@ -179,7 +179,7 @@ fn a_lab_goes_with_ctrl_c() {
         support::open_to_everybody(folder.path());
     }
     for delay in [300, 1500, 4000] {
-        let mut command = dbperf(&["analyze", "--lab", "--lab-standby", "--scale", "0.02", "--duration", "20s"]);
+        let mut command = dbperf(&["analyze", "--lab", "--lab-standby", "--duration", "20s"]);
         command.env("TMPDIR", folder.path());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(delay));

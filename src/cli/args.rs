@@ -131,9 +131,6 @@ pub(super) struct TargetArgs {
     /// Folder with the PostgreSQL programs for the throwaway server.
     #[arg(long, value_name = "DIR", requires = "lab")]
     pub(super) pg_bin: Option<PathBuf>,
-    /// Size of the sample application; 1 is about a million rows.
-    #[arg(long, value_name = "X", default_value_t = 1.0, requires = "lab")]
-    pub(super) scale: f64,
     /// A standby to ask directly; may be repeated.
     #[arg(long, value_name = "DSN")]
     pub(super) replica: Vec<String>,

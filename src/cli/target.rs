@@ -56,7 +56,7 @@ pub(super) async fn prepare(
         ..resolve(Some(&primary))?
     };
     interrupt
-        .or(fill(&target.conninfo, args.scale, seed, context))
+        .or(fill(&target.conninfo, seed, context))
         .await??;
     Ok(Servers {
         target,
@@ -103,7 +103,6 @@ async fn start_lab(
 
 async fn fill(
     conninfo: &Conninfo,
-    scale: f64,
     seed: u64,
     context: &Context,
 ) -> Result<(), Failure> {
@@ -117,7 +116,10 @@ async fn fill(
     let connection = tokio::spawn(connection);
     let report = seed::load_sample(
         &mut client,
-        &SampleOptions { seed, scale },
+        &SampleOptions {
+            seed,
+            ..SampleOptions::default()
+        },
         &|what, done, total| {
             bar.set_length(total);
             bar.set_position(done);
