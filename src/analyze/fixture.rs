@@ -314,3 +314,27 @@ pub(crate) fn run_with_indexes(indexes: Vec<(IndexFacts, i64)>) -> Run {
     run.tables.stat_user_tables = Some(span(stats.clone(), stats));
     run
 }
+
+/// A replay of `app.sql` without any operation.
+pub(crate) fn load_result() -> crate::record::load::LoadResult {
+    use crate::record::load::{Arrival, LoadResult, LoadSource, Operation, PercentileMethod};
+    LoadResult {
+        source: LoadSource {
+            tool: "dbperf replay".to_owned(),
+            version: None,
+            files: vec!["app.sql".to_owned()],
+            arrival: Arrival::Closed,
+            percentile_method: PercentileMethod::Histogram,
+            warnings: Vec::new(),
+        },
+        length: Some(Millis(60_000.0)),
+        started_at: None,
+        ended_at: None,
+        total: Operation::default(),
+        operations: Vec::new(),
+        intervals: Vec::new(),
+        stages: Vec::new(),
+        driver_saturated: None,
+        driver_cpu_ratio: None,
+    }
+}

@@ -51,17 +51,9 @@ fn top_level(deltas: &[StatementDelta]) -> impl Iterator<Item = &StatementDelta>
     deltas.iter().filter(|d| d.key.toplevel != Some(false))
 }
 
-/// The best plan of every statement: a real plan before an error, then the mode that knows most.
 fn plans_by_id(run: &Run) -> HashMap<QueryId, Plan> {
-    let mut best: HashMap<QueryId, &crate::record::plan::PlanRecord> = HashMap::new();
-    for record in &run.plans {
-        let rank = |r: &crate::record::plan::PlanRecord| (r.plan.is_some(), r.mode as u8);
-        let slot = best.entry(record.query_id).or_insert(record);
-        if rank(record) > rank(slot) {
-            *slot = record;
-        }
-    }
-    best.into_iter()
+    plans::best_records(run)
+        .into_iter()
         .map(|(id, record)| (id, plans::conclude(record, run)))
         .collect()
 }

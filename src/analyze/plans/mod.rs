@@ -6,17 +6,33 @@
 
 pub mod account;
 pub mod conditions;
-mod insights;
+pub(crate) mod insights;
 mod text;
 pub mod tree;
 
-use crate::record::Run;
+use std::collections::BTreeMap;
+
 use crate::record::plan::{PlanMode, PlanRecord};
+use crate::record::{QueryId, Run};
 
 use super::conclusions::Plan;
 use account::Account;
 use insights::Look;
 use tree::PlanTree;
+
+/// The best record of every statement: a plan before an error, then the mode that knows most.
+#[must_use]
+pub fn best_records(run: &Run) -> BTreeMap<QueryId, &PlanRecord> {
+    let rank = |r: &PlanRecord| (r.plan.is_some(), r.mode as u8);
+    let mut best: BTreeMap<QueryId, &PlanRecord> = BTreeMap::new();
+    for record in &run.plans {
+        let slot = best.entry(record.query_id).or_insert(record);
+        if rank(record) > rank(slot) {
+            *slot = record;
+        }
+    }
+    best
+}
 
 /// A plan in short: one line per node, and its insights. A record without a plan keeps its reason.
 #[must_use]

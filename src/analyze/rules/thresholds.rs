@@ -13,7 +13,7 @@ pub const SLOW_STATEMENT_MEAN_MS: f64 = 20.0;
 pub const UNSTABLE_VARIATION_RATIO: f64 = 2.0;
 /// Mean below which variation is noise (ours).
 pub const UNSTABLE_MIN_MEAN_MS: f64 = 1.0;
-/// Share of the execution time spent reading blocks (pg-extras-rs reads the same columns; ours).
+/// Share of the execution time spent reading blocks (ours).
 pub const READ_BOUND_RATIO: f64 = 0.5;
 /// Share of the window's execution time below which a statement is not looked at, where a rule of
 /// the statement alone would otherwise report trifles (postgres-mcp).
@@ -34,7 +34,7 @@ pub const CHATTY_ROWS_PER_CALL: f64 = 1.0;
 pub const WAL_HEAVY_RATIO: f64 = 0.20;
 /// WAL in the window below which its distribution does not matter: one segment (ours).
 pub const WAL_HEAVY_MIN_BYTES: i64 = 16_777_216;
-/// Share of planning in planning and execution (pg-extras-rs).
+/// Share of planning in planning and execution (ours).
 pub const PLANNING_HEAVY_RATIO: f64 = 0.5;
 /// Share of JIT in the execution time (ours).
 pub const JIT_HEAVY_RATIO: f64 = 0.20;
@@ -154,6 +154,10 @@ pub const CLIENT_WAIT_RATIO: f64 = 0.10;
 pub const IDLE_IN_TRANSACTION_SEC: f64 = 60.0;
 /// Idle in transaction over active and idle in transaction (ours).
 pub const IDLE_IN_TRANSACTION_RATIO: f64 = 0.20;
+/// Idle time in transactions below which its share does not matter (ours).
+pub const IDLE_IN_TRANSACTION_MIN_MS: f64 = 1_000.0;
+/// Held idle over lease (ours).
+pub const HELD_IDLE_RATIO: f64 = 0.50;
 /// New sessions over transactions (ours).
 pub const CHURN_SESSIONS_PER_TRANSACTION: f64 = 0.05;
 /// New sessions per second (ours).

@@ -1,0 +1,199 @@
+//! Foreign keys without an index on the referencing side (postgres-checkup H003).
+//!
+//! A delete or a key update in the referenced table looks up its children; without an index it
+//! reads the whole child table, outside any statement text.
+
+use crate::analyze::conclusions::{Evidence, MissingIndex, MissingIndexKind};
+use crate::analyze::rules::thresholds as t;
+use crate::record::Run;
+use crate::record::indexes::ForeignKey;
+use crate::record::tables::{StatUserTable, TableFacts};
+
+use super::{create_sql, estimated_size, leads_with};
+
+/// An index that a foreign key wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WantedByKey {
+    /// The index.
+    pub index: MissingIndex,
+    /// Name of the foreign key.
+    pub constraint: String,
+    /// Rows were deleted from the referenced table, so the lack was already paid for.
+    pub parent_deletes: i64,
+    /// An index that serves in part: only some rows, or other columns in between.
+    pub partly_served_by: Option<String>,
+}
+
+/// Every foreign key that wants an index, or the name of the fact that is missing.
+///
+/// # Errors
+///
+/// The view that was not read.
+pub fn wanted_by_keys(run: &Run) -> Result<Vec<WantedByKey>, String> {
+    let missing = |fact: &str| format!("{fact} was not read");
+    let keys = run.indexes.foreign_keys.as_ref();
+    let keys = keys.ok_or_else(|| missing("pg_constraint"))?;
+    run.indexes
+        .facts
+        .as_ref()
+        .ok_or_else(|| missing("pg_index"))?;
+    let tables = run.tables.facts.as_ref();
+    let tables = tables.ok_or_else(|| missing("pg_class"))?;
+    let stats = run.tables.stat_user_tables.as_ref();
+    let stats = stats.ok_or_else(|| missing("pg_stat_user_tables"))?;
+    let wanted = keys.iter().filter_map(|key| {
+        let child = tables.iter().find(|t| t.relid == key.conrelid)?;
+        wanted(run, key, child, &stats.last)
+    });
+    Ok(wanted.collect())
+}
+
+fn wanted(
+    run: &Run,
+    key: &ForeignKey,
+    child: &TableFacts,
+    stats: &[StatUserTable],
+) -> Option<WantedByKey> {
+    // The key of a partition is that of its parent.
+    if child.parent.is_some() || is_served(run, key) || !matters(key, child, stats) {
+        return None;
+    }
+    let names = key.conkey.iter().map(|c| child.column_name(*c));
+    let columns: Vec<String> = names.map(|n| n.map(str::to_owned)).collect::<Option<_>>()?;
+    let of = |relid| stats.iter().find(|s| s.relid == relid);
+    let parent_deletes = of(key.confrelid).map_or(0, |s| s.n_tup_del);
+    let parent = of(key.confrelid).map_or("the referenced table", |s| s.relname.as_str());
+    let partly_served_by = partly_served_by(run, key);
+    let partly = partly_served_by.as_ref().map_or(String::new(), |name| {
+        format!("; {name} serves it in part, so this is questionable")
+    });
+    let index = MissingIndex {
+        schema: child.schemaname.clone(),
+        table: child.relname.clone(),
+        kind: MissingIndexKind::ForeignKey,
+        create_sql: create_sql(run, child, &columns),
+        size_bytes: estimated_size(child, &columns),
+        cost_before: None,
+        cost_after: None,
+        saves_ms_per_sec: None,
+        evidence: Evidence::RuleOfThumb,
+        reason: format!(
+            "the foreign key {} has no index: every delete or key update in {parent} \
+             ({parent_deletes} deletes so far) reads all of {}{partly}",
+            key.conname, child.relname
+        ),
+        columns,
+    };
+    Some(WantedByKey {
+        index,
+        constraint: key.conname.clone(),
+        parent_deletes,
+        partly_served_by,
+    })
+}
+
+fn is_served(run: &Run, key: &ForeignKey) -> bool {
+    run.indexes.facts.iter().flatten().any(|i| {
+        i.indrelid == key.conrelid
+            && i.indisvalid
+            && i.predicate.is_none()
+            && leads_with(i, &key.conkey)
+    })
+}
+
+fn partly_served_by(run: &Run, key: &ForeignKey) -> Option<String> {
+    let mut all = run.indexes.facts.iter().flatten();
+    all.find(|i| {
+        let partial = i.predicate.is_some() && leads_with(i, &key.conkey);
+        let first = i.indkey.first().is_some_and(|c| key.conkey.contains(c));
+        let all_in = key.conkey.iter().all(|c| i.indkey.contains(c));
+        i.indrelid == key.conrelid && i.indisvalid && (partial || (first && all_in))
+    })
+    .map(|i| i.indexrelname.clone())
+}
+
+/// The child is large, or child and parent are written often; a tiny child is read in no time.
+fn matters(key: &ForeignKey, child: &TableFacts, stats: &[StatUserTable]) -> bool {
+    let writes = |relid| {
+        let row = stats.iter().find(|s| s.relid == relid);
+        row.map_or(0, |s| s.n_tup_ins + s.n_tup_upd + s.n_tup_del)
+    };
+    let live = stats
+        .iter()
+        .find(|s| s.relid == key.conrelid)
+        .map(|s| s.n_live_tup);
+    let rows = live.map_or_else(|| f64::from(child.reltuples), |n| n as f64);
+    let large = child
+        .size_bytes
+        .is_some_and(|b| b.0 >= t::FK_MIN_CHILD_BYTES);
+    let written = writes(key.conrelid) + writes(key.confrelid) > t::FK_MIN_WRITES;
+    rows >= t::FK_TINY_CHILD_ROWS && (large || written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::fixture::{index, run, run_with_indexes, span, table, table_stats};
+    use crate::record::indexes::IndexFacts;
+
+    /// `tasks (a) → plans (id)`; 3 rows were deleted from plans.
+    fn with(indexes: Vec<IndexFacts>) -> Run {
+        let mut run = run_with_indexes(indexes.into_iter().map(|i| (i, 1)).collect());
+        run.indexes.foreign_keys = Some(vec![ForeignKey {
+            conname: "tasks_a_fkey".to_owned(),
+            conrelid: 1,
+            confrelid: 2,
+            conkey: vec![2],
+            confkey: vec![1],
+        }]);
+        run.tables.facts = Some(vec![table(1, "tasks"), table(2, "plans")]);
+        let mut parent = table_stats(2, "plans");
+        parent.n_tup_del = 3;
+        let rows = vec![table_stats(1, "tasks"), parent];
+        run.tables.stat_user_tables = Some(span(rows.clone(), rows));
+        run
+    }
+
+    #[test]
+    fn what_was_not_read_is_named() {
+        assert_eq!(
+            wanted_by_keys(&run()),
+            Err("pg_constraint was not read".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_key_without_an_index_wants_one() {
+        let wanted = wanted_by_keys(&with(vec![])).unwrap().remove(0);
+        assert_eq!(wanted.parent_deletes, 3);
+        assert_eq!(
+            wanted.index.create_sql,
+            "CREATE INDEX CONCURRENTLY tasks_a_idx ON public.tasks (a);"
+        );
+        assert!(wanted.index.reason.contains("tasks_a_fkey"));
+    }
+
+    #[test]
+    fn a_valid_full_index_serves_and_a_partial_one_only_in_part() {
+        let count = |i: IndexFacts| wanted_by_keys(&with(vec![i])).unwrap().len();
+        assert_eq!(count(index(9, 1, "i", &[2])), 0);
+        assert_eq!(count(index(9, 1, "i", &[2, 3])), 0);
+        let mut invalid = index(9, 1, "i", &[2]);
+        invalid.indisvalid = false;
+        assert_eq!(count(invalid), 1);
+        let mut partial = index(9, 1, "part", &[2]);
+        partial.predicate = Some("(b > 0)".to_owned());
+        let wanted = wanted_by_keys(&with(vec![partial])).unwrap().remove(0);
+        assert_eq!(wanted.partly_served_by.as_deref(), Some("part"));
+    }
+
+    #[test]
+    fn partitions_and_tiny_tables_are_left_alone() {
+        let mut run = with(vec![]);
+        run.tables.facts.as_mut().unwrap()[0].parent = Some(5);
+        assert!(wanted_by_keys(&run).unwrap().is_empty());
+        let mut run = with(vec![]);
+        run.tables.stat_user_tables.as_mut().unwrap().last[0].n_live_tup = 900;
+        assert!(wanted_by_keys(&run).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,206 @@
+//! The facts that rules rest on; each accessor names what is missing.
+
+use crate::analyze::conclusions::{
+    Conclusions, DatabaseTime, ObservedPool, Pool, Recommendation, ReplayPool, Replication,
+    Statement,
+};
+use crate::analyze::indexes::{self, Judged};
+use crate::record::Run;
+use crate::record::database::StatDatabase;
+use crate::record::run::Span;
+use crate::record::server::{Server, Setting};
+use crate::record::statements::StatementCounters;
+use crate::record::tables::StatUserTable;
+
+use super::thresholds as t;
+
+/// Everything that a rule may look at: the run, and all conclusions but the findings.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// What was measured.
+    pub run: &'a Run,
+    /// What was concluded.
+    pub conclusions: &'a Conclusions,
+}
+
+type Fact<T> = Result<T, String>;
+
+impl<'a> Facts<'a> {
+    /// Length of the window in seconds.
+    pub(super) fn window_sec(&self) -> f64 {
+        self.run.meta.window.secs()
+    }
+
+    /// "`what` was not read", with the collector's own reason where it gave one.
+    pub(super) fn missing(&self, what: &str) -> String {
+        let mut rows = self.run.coverage.iter();
+        let reason = rows.find(|c| c.collector == what && c.reason.is_some());
+        match reason.and_then(|c| c.reason.as_ref()) {
+            Some(reason) => format!("{what} was not read: {reason}"),
+            None => format!("{what} was not read"),
+        }
+    }
+
+    pub(super) fn server(&self) -> Fact<&'a Server> {
+        let server = self.run.server.as_ref();
+        server.ok_or_else(|| "no server was asked".to_owned())
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Fact<&'a Setting> {
+        let setting = self.server()?.settings.get(name);
+        setting.ok_or_else(|| format!("the setting {name} is not visible"))
+    }
+
+    pub(super) fn number_setting(&self, name: &str) -> Fact<f64> {
+        let value = self.setting(name)?.reset_val.parse();
+        value.map_err(|_| format!("the setting {name} is not a number"))
+    }
+
+    /// Bytes of a block (`block_size`).
+    pub(super) fn block_bytes(&self) -> f64 {
+        self.number_setting("block_size").unwrap_or(8192.0)
+    }
+
+    pub(super) fn statements(&self) -> Fact<&'a [Statement]> {
+        let statements = self.conclusions.statements.as_deref();
+        statements.ok_or_else(|| self.missing("pg_stat_statements"))
+    }
+
+    /// Statements that can be made faster: no utility commands, no COPY, no sleeping on purpose.
+    pub(super) fn tunable(&self) -> Fact<impl Iterator<Item = &'a Statement>> {
+        Ok(self.statements()?.iter().filter(|s| is_tunable(&s.query)))
+    }
+
+    /// All counters of a statement's id, its users and databases added up.
+    pub(super) fn counters(&self, query_id: &str) -> impl Iterator<Item = &'a StatementCounters> {
+        let deltas = self.run.statements.iter().flat_map(|w| &w.deltas);
+        let id = query_id.to_owned();
+        deltas
+            .filter(move |d| d.key.queryid.to_string() == id)
+            .map(|d| &d.counters)
+    }
+
+    /// Wait shares that rest on enough samples.
+    pub(super) fn waits(&self) -> Fact<&'a DatabaseTime> {
+        let time = self.conclusions.database_time.as_ref();
+        let time = time.ok_or_else(|| self.missing("pg_stat_activity"))?;
+        if time.samples < t::WAIT_MIN_SAMPLES {
+            return Err(format!(
+                "{} activity samples are too few to judge waits; at least {} are needed (a longer \
+                 --window)",
+                time.samples,
+                t::WAIT_MIN_SAMPLES
+            ));
+        }
+        Ok(time)
+    }
+
+    /// Cores of the server; SQL cannot tell them.
+    pub(super) fn cores(&self) -> Fact<u32> {
+        let host = &self.run.host;
+        let local = host.cores.filter(|_| host.server_is_local);
+        let cores = self.server()?.cores.or(local);
+        cores.ok_or_else(|| "the cores of the server are not known (SQL cannot tell)".to_owned())
+    }
+
+    pub(super) fn judged_indexes(&self) -> Fact<Vec<Judged>> {
+        indexes::judge(self.run).ok_or_else(|| self.missing("pg_index"))
+    }
+
+    pub(super) fn tables(&self) -> Fact<&'a Span<StatUserTable>> {
+        let tables = self.run.tables.stat_user_tables.as_ref();
+        tables.ok_or_else(|| self.missing("pg_stat_user_tables"))
+    }
+
+    /// The current database at both ends of an undisturbed window.
+    pub(super) fn database(&self) -> Fact<(&'a StatDatabase, &'a StatDatabase)> {
+        let oid = self.server()?.database_oid;
+        let span = self.run.database.stat_database.as_ref();
+        let span = span.ok_or_else(|| self.missing("pg_stat_database"))?;
+        let find = |rows: &'a [StatDatabase]| rows.iter().find(|row| row.datid == oid);
+        match (find(&span.first), find(&span.last)) {
+            (Some(a), Some(b))
+                if a.stats_reset == b.stats_reset && b.xact_commit >= a.xact_commit =>
+            {
+                Ok((a, b))
+            }
+            (Some(_), Some(_)) => Err("the counters of pg_stat_database were reset".to_owned()),
+            _ => Err("pg_stat_database has no row of this database".to_owned()),
+        }
+    }
+
+    pub(super) fn pool(&self) -> Fact<&'a Pool> {
+        let pool = self.conclusions.pool.as_ref();
+        pool.ok_or_else(|| self.missing("pg_stat_activity"))
+    }
+
+    pub(super) fn observed_pool(&self) -> Fact<&'a ObservedPool> {
+        let observed = self.pool()?.observed.as_ref();
+        observed.ok_or_else(|| self.missing("pg_stat_activity"))
+    }
+
+    pub(super) fn replay_pool(&self) -> Fact<&'a ReplayPool> {
+        let replay = self
+            .conclusions
+            .pool
+            .as_ref()
+            .and_then(|p| p.replay.as_ref());
+        replay.ok_or_else(|| "no workload was replayed, so no pool was measured".to_owned())
+    }
+
+    pub(super) fn recommendation(&self) -> Fact<&'a Recommendation> {
+        let pool = self.pool()?;
+        let reason = || {
+            let why = pool.no_recommendation.as_deref();
+            why.unwrap_or("no pool size was recommended").to_owned()
+        };
+        pool.recommendation.as_ref().ok_or_else(reason)
+    }
+
+    pub(super) fn replication(&self) -> Fact<&'a Replication> {
+        let replication = self.conclusions.replication.as_ref();
+        replication.ok_or_else(|| self.missing("pg_stat_replication"))
+    }
+}
+
+/// The statement is a query or a change of rows, and does not sleep on purpose.
+pub(super) fn is_tunable(query: &str) -> bool {
+    let utility = pg_query::is_utility_stmt(query);
+    let utility = utility.map_or_else(|_| starts_as_utility(query), |all| all.contains(&true));
+    !utility && !query.to_lowercase().contains("pg_sleep")
+}
+
+/// For texts that the parser refuses, such as cut ones.
+fn starts_as_utility(query: &str) -> bool {
+    let first = query.split_whitespace().next().unwrap_or_default();
+    let first = first.to_lowercase();
+    !matches!(
+        first.as_str(),
+        "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "table"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utilities_and_sleeps_are_not_tunable() {
+        for query in [
+            "copy t from stdin",
+            "begin",
+            "select pg_sleep($1)",
+            "vacuum t",
+            "<hidden>",
+        ] {
+            assert!(!is_tunable(query), "{query}");
+        }
+        for query in [
+            "select 1",
+            "with a as (select 1) select * from a",
+            "select * from (sel",
+        ] {
+            assert!(is_tunable(query), "{query}");
+        }
+    }
+}

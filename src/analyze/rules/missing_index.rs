@@ -1,0 +1,101 @@
+//! `missing-index`: an index that the conditions of an expensive scan ask for.
+
+use crate::analyze::conclusions::{MissingIndexKind, Severity};
+use crate::analyze::missing_indexes::undo_sql;
+
+use super::draft::Draft;
+use super::text::size;
+use super::{Facts, Judgement, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    id: "missing-index",
+    judge,
+};
+
+fn judge(facts: &Facts<'_>) -> Judgement {
+    facts.statements()?;
+    let planned = facts.run.plans.iter().any(|p| p.plan.is_some());
+    if !planned {
+        return Err("no plan could be read (EXPLAIN needs SELECT on the tables)".to_owned());
+    }
+    let missing = facts.conclusions.missing_indexes.as_ref();
+    let missing = missing.ok_or_else(|| facts.missing("pg_index"))?;
+    let candidates = missing
+        .iter()
+        .filter(|m| m.kind == MissingIndexKind::Candidate);
+    let found = candidates.map(|m| {
+        let saves = m.saves_ms_per_sec.unwrap_or(0.0);
+        let bytes = m
+            .size_bytes
+            .map_or_else(|| "of unknown size".to_owned(), size);
+        Draft::new(RULE.id, Severity::Warning)
+            .evidence(m.evidence)
+            .about("table", &format!("{}.{}", m.schema, m.table))
+            .title(&format!(
+                "an index on {} ({}) would save up to {saves:.1} ms per second",
+                m.table,
+                m.columns.join(", ")
+            ))
+            .detail(format!(
+                "{}. The index would take about {bytes}; every write to the table pays for it",
+                m.reason
+            ))
+            .saves(m.saves_ms_per_sec)
+            .sql(m.create_sql.clone())
+            .undo(undo_sql(m))
+            .note(
+                "SHARE UPDATE EXCLUSIVE lock, two scans of the table, waits for older \
+                 transactions; if it fails it leaves an invalid index. Measure the load again \
+                 with it before keeping it",
+            )
+            .fire(facts)
+    });
+    Ok(found.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::analyze::conclusions::Evidence;
+    use crate::analyze::fixture::{delta, run_with_indexes, statement_window};
+    use crate::analyze::rules::testing::Case;
+    use crate::record::QueryId;
+    use crate::record::plan::{PlanMode, PlanRecord};
+
+    fn case(rows: u32) -> Case {
+        let mut run = run_with_indexes(vec![]);
+        run.statements = Some(statement_window(vec![delta(1, 100, 6_000.0)]));
+        run.plans = vec![PlanRecord {
+            query_id: QueryId(1),
+            mode: PlanMode::Generic,
+            plan: Some(
+                json!({"Plan": {"Node Type": "Seq Scan", "Relation Name": "tasks",
+                "Total Cost": 4000.0, "Plan Rows": rows, "Plan Width": 8, "Filter": "(a = $1)"}}),
+            ),
+            error: None,
+        }];
+        Case::of(run)
+    }
+
+    #[test]
+    fn a_candidate_is_estimated_with_what_it_saves_at_most() {
+        let finding = case(10).the_finding(&RULE);
+        assert_eq!(finding.evidence, Evidence::Estimated);
+        assert!(
+            finding
+                .title
+                .contains("tasks (a) would save up to 100.0 ms per second")
+        );
+        assert_eq!(finding.saves_ms_per_sec, Some(100.0));
+        case(50_000).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn without_a_plan_nothing_is_said() {
+        let mut case = case(10);
+        case.run.plans.clear();
+        assert!(case.missing_fact(&RULE).contains("no plan"));
+    }
+}

@@ -1,0 +1,64 @@
+//! `sync-replica-waits`: commits wait for a synchronous standby.
+
+use crate::analyze::conclusions::{Severity, WaitShare};
+
+use super::draft::Draft;
+use super::waits::Share;
+use super::{Facts, Judgement, Rule, thresholds as t};
+
+pub(super) const RULE: Rule = Rule {
+    id: "sync-replica-waits",
+    judge,
+};
+
+fn judge(facts: &Facts<'_>) -> Judgement {
+    let time = facts.waits()?;
+    let share = Share::of(time, belongs);
+    if share.low() < t::SYNC_REPLICA_WAIT_RATIO {
+        return Ok(Vec::new());
+    }
+    let finding = Draft::new(RULE.id, Severity::Warning)
+        .about("server", "sync-replica-waits")
+        .title(&format!(
+            "{} of active session time is waiting for a synchronous standby",
+            share.words()
+        ))
+        .detail(format!(
+            "{} samples with {:.2} active sessions on average; the limit is {:.0} %",
+            time.samples,
+            time.average_active_sessions,
+            100.0 * t::SYNC_REPLICA_WAIT_RATIO
+        ))
+        .saves(share.ms_per_sec)
+        .note(
+            "look at the lag of the standby; synchronous_commit = local for transactions that need not wait (RESET takes it back), or a quorum of several standbys",
+        );
+    Ok(vec![finding.fire(facts)])
+}
+
+/// One wait event.
+fn belongs(wait: &WaitShare) -> bool {
+    super::waits::is(wait, "IPC", "SyncRep")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::rules::testing::{Case, database_time};
+
+    fn case(event: &str, share: f64) -> Case {
+        let mut case = Case::new();
+        let waits = [("IPC", event, share, 0.01)];
+        case.conclusions.database_time = Some(database_time(2.0, &waits));
+        case
+    }
+
+    #[test]
+    fn the_lower_end_of_the_share_decides() {
+        let finding = case("SyncRep", 0.10).the_finding(&RULE);
+        assert!(finding.title.contains("± 1.0 % of active session time"));
+        assert_eq!(finding.saves_ms_per_sec, Some(0.10 * 2.0 * 1000.0));
+        case("SyncRep", t::SYNC_REPLICA_WAIT_RATIO).assert_quiet(&RULE);
+        case("Other", 0.9).assert_quiet(&RULE);
+    }
+}
