@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pg_query::NodeEnum;
+use pg_query::{FingerprintOptions, NodeEnum, ParserOptions};
 use pg_query::protobuf::Token;
 
 /// Why a statement is not executed.
@@ -65,6 +65,15 @@ pub fn explainable(text: &str) -> bool {
     )
 }
 
+/// Fingerprint of a statement's parse tree, the same for every spelling and every constant; `None`
+/// where it does not parse.
+#[must_use]
+pub fn fingerprint(text: &str) -> Option<String> {
+    let (parser, options) = (ParserOptions::default(), FingerprintOptions::default());
+    let printed = pg_query::fingerprint(text, parser, options).ok()?;
+    Some(printed.hex)
+}
+
 /// The names that stand before an opening parenthesis: every function the statement calls, and a
 /// few keywords beside them.
 ///
@@ -119,7 +128,7 @@ fn denied(name: &str) -> bool {
 }
 
 fn only_statement(text: &str) -> Result<NodeEnum, Refusal> {
-    let parsed = pg_query::parse(text, pg_query::ParserOptions::default())
+    let parsed = pg_query::parse(text, ParserOptions::default())
         .map_err(|e| Refusal::Unparsable(e.to_string()))?;
     let mut statements = parsed.protobuf.stmts;
     match (statements.pop(), statements.is_empty()) {

@@ -11,5 +11,5 @@ mod gate;
 mod ladder;
 mod scrub;
 
-pub use gate::{Refusal, explainable};
+pub use gate::{Refusal, explainable, fingerprint};
 pub use ladder::{Candidate, ExplainOptions, plans};
