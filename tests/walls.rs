@@ -118,7 +118,10 @@ fn nobody_reaches_up() {
     assert_none(&THINKING, &["cli"]);
     assert_none(&["record"], &["cli", "import", "analyze", "report"]);
     assert_none(&["record"], &DOING);
-    assert_none(&["stats"], &["cli", "import", "analyze", "report", "record"]);
+    assert_none(
+        &["stats"],
+        &["cli", "import", "analyze", "report", "record"],
+    );
     assert_none(&["stats"], &DOING);
 }
 

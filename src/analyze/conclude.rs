@@ -2,17 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::conclusions::{
-    Conclusions, CoverageRow, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo,
-};
+use super::conclusions::{Conclusions, CoverageRow, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo};
 use super::sla::{Sla, SlaFacts};
 use super::{
     breakdown, checklist, database_time, indexes, load, missing_indexes, pool, replication, rules,
     sla, statements,
 };
 use crate::import::EndpointMap;
-use crate::record::server::{Disturbance, Server};
 use crate::record::load::LoadResult;
+use crate::record::server::{Disturbance, Server};
 use crate::record::{Coverage, Millis, Run, Status};
 
 /// What the user knows beside the run.
@@ -55,6 +53,7 @@ const SETTINGS_SHOWN: [&str; 19] = [
 /// The mapping file names statements or tables that the run does not have.
 pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::MapError> {
     let (statements, statements_coverage) = statements::conclude(run);
+    let missing_indexes = missing_indexes::conclude(run, statements.as_deref().unwrap_or_default());
     let pool_options = pool::PoolOptions {
         instances: options.instances.max(1),
     };
@@ -70,7 +69,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         statements,
         statements_coverage,
         indexes: indexes::conclude(run),
-        missing_indexes: missing_indexes::conclude(run),
+        missing_indexes,
         pool: pool::conclude(run, &pool_options),
         replication: replication::conclude(run),
         load: load::conclude(run),
@@ -187,13 +186,18 @@ fn disturbance(disturbance: &Disturbance) -> String {
 /// The cost of measuring: own statements' execution time over the window of one core.
 fn overhead(run: &Run) -> Option<Overhead> {
     let own = run.statements.as_ref().map(|s| {
-        let own = s.own.iter().map(|d| d.counters.total_exec_time + d.counters.total_plan_time);
+        let own = s
+            .own
+            .iter()
+            .map(|d| d.counters.total_exec_time + d.counters.total_plan_time);
         own.sum::<Millis>().0
     });
     run.server.as_ref()?;
     Some(Overhead {
         own_exec_ms: own,
-        own_exec_ratio: own.filter(|_| run.meta.window.0 > 0.0).map(|ms| ms / run.meta.window.0),
+        own_exec_ratio: own
+            .filter(|_| run.meta.window.0 > 0.0)
+            .map(|ms| ms / run.meta.window.0),
         driver_cpu_ratio: run.replay.as_ref().and_then(|r| r.driver_cpu_ratio),
     })
 }

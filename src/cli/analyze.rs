@@ -63,7 +63,8 @@ pub(super) async fn run(
         analyze: args.watch.explain_analyze,
     };
     let interrupt = Interrupt::listen()?;
-    let measured = measured(&args.target, &args.drive, load, plans, &interrupt, context).await;
+    let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
+    let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let mut run = measured?;
     if let Err(failure) = import::add_api(&mut run, &args.evidence.api) {
@@ -71,7 +72,11 @@ pub(super) async fn run(
         import::say_missing(&mut run, &failure);
         context.error(&failure);
         let exit = conclude(&run, &options, view, args.watch.save.as_deref(), context)?;
-        return Ok(if exit == Exit::Interrupted { exit } else { failure.exit });
+        return Ok(if exit == Exit::Interrupted {
+            exit
+        } else {
+            failure.exit
+        });
     }
     conclude(&run, &options, view, args.watch.save.as_deref(), context)
 }
@@ -84,9 +89,16 @@ pub(super) async fn replay(args: ReplayArgs, context: &Context) -> Result<Exit, 
         analyze: false,
     };
     let interrupt = Interrupt::listen()?;
-    let measured = measured(&args.target, &args.drive, load, plans, &interrupt, context).await;
+    let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
+    let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
-    conclude(&measured?, &Options::default(), View::Replay, args.save.as_deref(), context)
+    conclude(
+        &measured?,
+        &Options::default(),
+        View::Replay,
+        args.save.as_deref(),
+        context,
+    )
 }
 
 /// `report`.
@@ -119,8 +131,9 @@ fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
     };
     let name = |path: &Path| path.display().to_string();
     let sla = match &evidence.sla {
-        Some(path) => Sla::parse(&text(path)?)
-            .map_err(|e| Failure::input(format!("{}: {e}", name(path))))?,
+        Some(path) => {
+            Sla::parse(&text(path)?).map_err(|e| Failure::input(format!("{}: {e}", name(path))))?
+        }
         None => Sla::default(),
     };
     let map = match &evidence.map {
@@ -192,7 +205,9 @@ fn confirm_writes(
         Some(named) if named == database => Ok(()),
         Some(named) => Err(Failure::new(
             Exit::Precondition,
-            format!("--target-db says {named}, but the connection goes to {database}: nothing was written"),
+            format!(
+                "--target-db says {named}, but the connection goes to {database}: nothing was written"
+            ),
         )),
         None => Err(Failure::usage(format!(
             "the workload writes: confirm the database with --writes --target-db {database}"
@@ -231,9 +246,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         return all;
     }
     let section = |wanted: View| view == wanted;
-    let keep_rules = |kinds: &'static [&'static str]| {
-        move |kind: &str| kinds.contains(&kind)
-    };
+    let keep_rules = |kinds: &'static [&'static str]| move |kind: &str| kinds.contains(&kind);
     let kinds = match view {
         View::Statements => keep_rules(&["statement", "endpoint"]),
         View::Indexes => keep_rules(&["index", "table"]),
@@ -244,7 +257,9 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         database_time: None,
         breakdown: all.breakdown.filter(|_| section(View::Replay)),
         statements: all.statements.filter(|_| section(View::Statements)),
-        statements_coverage: all.statements_coverage.filter(|_| section(View::Statements)),
+        statements_coverage: all
+            .statements_coverage
+            .filter(|_| section(View::Statements)),
         indexes: all.indexes.filter(|_| section(View::Indexes)),
         missing_indexes: all.missing_indexes.filter(|_| section(View::Indexes)),
         pool: all.pool.filter(|_| section(View::Replay)),

@@ -13,7 +13,12 @@ use crate::workload::Think;
 /// test, and reports where the time goes: database execution, waiting for a connection, network,
 /// application. It only reads, unless a flag says otherwise.
 #[derive(Debug, Parser)]
-#[command(name = "dbperf", version, max_term_width = 100, subcommand_required = true)]
+#[command(
+    name = "dbperf",
+    version,
+    max_term_width = 100,
+    subcommand_required = true
+)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -298,7 +303,9 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = duration_or_zero(text)?;
     if duration.is_zero() {
-        return Err("a time of zero measures nothing; expected a time such as 250ms, 30s or 5m".to_owned());
+        return Err(
+            "a time of zero measures nothing; expected a time such as 250ms, 30s or 5m".to_owned(),
+        );
     }
     Ok(duration)
 }

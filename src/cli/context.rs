@@ -71,7 +71,10 @@ impl Context {
     }
 
     /// Says why the command failed.
-    #[expect(clippy::unused_self, reason = "errors are printed even with --quiet, by the same room")]
+    #[expect(
+        clippy::unused_self,
+        reason = "errors are printed even with --quiet, by the same room"
+    )]
     pub(super) fn error(&self, failure: &Failure) {
         let _ = writeln!(std::io::stderr(), "dbperf: {failure}");
     }

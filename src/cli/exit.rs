@@ -87,7 +87,10 @@ impl Failure {
 
     /// The user interrupted before anything was measured.
     pub(super) fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted before anything was measured; nothing was left behind")
+        Self::new(
+            Exit::Interrupted,
+            "interrupted before anything was measured; nothing was left behind",
+        )
     }
 }
 

@@ -38,8 +38,15 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn describe(kept: &KeptLab) -> String {
-    let state = if kept.running() { "running" } else { "not running" };
-    let mut text = format!("PostgreSQL {} {state}\nprimary  {}\n", kept.version, kept.primary.dsn);
+    let state = if kept.running() {
+        "running"
+    } else {
+        "not running"
+    };
+    let mut text = format!(
+        "PostgreSQL {} {state}\nprimary  {}\n",
+        kept.version, kept.primary.dsn
+    );
     if let Some(standby) = &kept.standby {
         text.push_str("standby  ");
         text.push_str(&standby.dsn);

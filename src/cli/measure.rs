@@ -13,8 +13,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::target::Servers;
 use super::redact::redacted_command;
+use super::target::Servers;
 use crate::collect::{HostMeter, ObserveOptions, Observer};
 use crate::drive::{self, Control, DriveError, DriveOptions, Gate, Replayed, Stopper};
 use crate::explain::{self, Candidate, ExplainOptions};
@@ -91,7 +91,15 @@ pub(super) async fn run(
         run.pool = Some(replayed.pool);
     }
     if !interrupt.asked() {
-        get_plans(&mut run, servers, workload.as_deref(), plans, interrupt, context).await;
+        get_plans(
+            &mut run,
+            servers,
+            workload.as_deref(),
+            plans,
+            interrupt,
+            context,
+        )
+        .await;
     }
     Ok(run)
 }
@@ -222,7 +230,9 @@ async fn run_command(
         .kill_on_drop(true)
         .spawn()
         .map_err(|e| {
-            Failure::usage(format!("cannot run the load command {program}: {e}; is it installed and on PATH?"))
+            Failure::usage(format!(
+                "cannot run the load command {program}: {e}; is it installed and on PATH?"
+            ))
         })?;
     let status: ExitStatus = tokio::select! {
         status = child.wait() => status,
@@ -230,9 +240,16 @@ async fn run_command(
             stop_child(&mut child).await
         }
     }
-    .map_err(|e| Failure::new(Exit::Precondition, format!("waiting for {program} failed: {e}")))?;
+    .map_err(|e| {
+        Failure::new(
+            Exit::Precondition,
+            format!("waiting for {program} failed: {e}"),
+        )
+    })?;
     if !status.success() && !interrupt.asked() {
-        context.say(&format!("dbperf: the load command ended with {status}; its results may be partial"));
+        context.say(&format!(
+            "dbperf: the load command ended with {status}; its results may be partial"
+        ));
     }
     Ok(LoadCommand {
         command: shown,
@@ -327,11 +344,21 @@ impl Driver {
                 break;
             }
             let (done, errors) = (self.progress.requests(), self.progress.errors());
-            let failed = if errors > 0 { format!(", {errors} failed") } else { String::new() };
-            bar.at(started.elapsed().as_secs(), &format!("Replaying, {done} operations{failed}"));
+            let failed = if errors > 0 {
+                format!(", {errors} failed")
+            } else {
+                String::new()
+            };
+            bar.at(
+                started.elapsed().as_secs(),
+                &format!("Replaying, {done} operations{failed}"),
+            );
         }
         let replayed = self.join().await?;
-        bar.done(&format!("Replayed {} operations", replayed.load.total.requests));
+        bar.done(&format!(
+            "Replayed {} operations",
+            replayed.load.total.requests
+        ));
         Ok(replayed)
     }
 
@@ -344,7 +371,8 @@ impl Driver {
 
     async fn join(self) -> Result<Replayed, Failure> {
         let ended = self.thread.await;
-        let result = ended.map_err(|e| Failure::new(Exit::Bug, format!("the replay failed: {e}")))?;
+        let result =
+            ended.map_err(|e| Failure::new(Exit::Bug, format!("the replay failed: {e}")))?;
         result.map_err(|e| match e {
             DriveError::Interrupted => Failure::interrupted(),
             e => Failure::precondition(&e),
@@ -368,7 +396,11 @@ async fn get_plans(
         run.coverage.push(Coverage::not_ok(
             "explain",
             Status::Skipped,
-            if plans.count == 0 { "--explain 0" } else { "no statement to explain" },
+            if plans.count == 0 {
+                "--explain 0"
+            } else {
+                "no statement to explain"
+            },
         ));
         return;
     }
@@ -383,7 +415,11 @@ async fn get_plans(
     let session = match interrupt.or(session).await {
         Ok(Ok(session)) => session,
         Ok(Err(error)) => {
-            run.coverage.push(Coverage::not_ok("explain", Status::Failed, error.to_string()));
+            run.coverage.push(Coverage::not_ok(
+                "explain",
+                Status::Failed,
+                error.to_string(),
+            ));
             return;
         }
         Err(_) => return,

@@ -34,7 +34,12 @@ pub fn main() -> ExitCode {
             let asked_for_help = !error.use_stderr();
             // Nothing can be done about a closed terminal.
             let _ = error.print();
-            return if asked_for_help { Exit::Done } else { Exit::Usage }.into();
+            return if asked_for_help {
+                Exit::Done
+            } else {
+                Exit::Usage
+            }
+            .into();
         }
     };
     match catch_unwind(AssertUnwindSafe(|| run(cli))) {
@@ -52,7 +57,9 @@ fn run(cli: Cli) -> Exit {
         Command::Schema => output::schema(&context),
         Command::Import(args) => import::run(&args, &context),
         Command::Lab(args) => lab::run(&args, &context),
-        Command::Analyze(args) => on_runtime(analyze::run(&args, analyze::View::Everything, &context)),
+        Command::Analyze(args) => {
+            on_runtime(analyze::run(&args, analyze::View::Everything, &context))
+        }
         Command::Slow(args) => on_runtime(analyze::run(&args, analyze::View::Statements, &context)),
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
@@ -89,7 +96,10 @@ fn man(dir: &std::path::Path) -> Result<Exit, Failure> {
         .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
         .map_err(|e| {
             let dir = dir.display();
-            Failure::new(Exit::Precondition, format!("cannot write manual pages to {dir}: {e}"))
+            Failure::new(
+                Exit::Precondition,
+                format!("cannot write manual pages to {dir}: {e}"),
+            )
         })?;
     Ok(Exit::Done)
 }

@@ -45,7 +45,10 @@ fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
     };
     fs::write(path, bytes).map_err(|e| {
         let path = path.display();
-        Failure::new(Exit::Precondition, format!("cannot write the result to {path}: {e}"))
+        Failure::new(
+            Exit::Precondition,
+            format!("cannot write the result to {path}: {e}"),
+        )
     })?;
     Ok(Exit::Done)
 }

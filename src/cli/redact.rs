@@ -18,7 +18,9 @@ pub(super) fn redacted_command(words: &[String]) -> String {
         });
         // `--password VALUE`, as many tools take it.
         next_is_secret = word.starts_with("--")
-            && SECRET_KEYS.iter().any(|key| word.trim_start_matches('-') == *key);
+            && SECRET_KEYS
+                .iter()
+                .any(|key| word.trim_start_matches('-') == *key);
     }
     shown.join(" ")
 }
@@ -106,7 +108,12 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_stays() {
-        for word in ["postgres://me@h/db?connect_timeout=3", "--window=60s", "a=b c=d", "x://y"] {
+        for word in [
+            "postgres://me@h/db?connect_timeout=3",
+            "--window=60s",
+            "a=b c=d",
+            "x://y",
+        ] {
             assert_eq!(redact(word), word);
         }
     }

@@ -56,10 +56,12 @@ fn write(run: &Run, path: &Path) -> std::io::Result<()> {
 /// The file cannot be opened, is no run, or is one of another format version.
 pub(super) fn load(path: &Path) -> Result<Run, Failure> {
     let name = path.display();
-    let file = File::open(path)
-        .map_err(|e| Failure::input(format!("cannot open the run {name}: {e}")))?;
+    let file =
+        File::open(path).map_err(|e| Failure::input(format!("cannot open the run {name}: {e}")))?;
     let value: serde_json::Value = serde_json::from_reader(BufReader::new(file)).map_err(|e| {
-        Failure::input(format!("{name} is not a saved run: {e}; expected a file written by --save"))
+        Failure::input(format!(
+            "{name} is not a saved run: {e}; expected a file written by --save"
+        ))
     })?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(RUN_FORMAT) => {}

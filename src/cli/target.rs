@@ -91,7 +91,11 @@ async fn start_lab(
     let sentence = format!(
         "Started PostgreSQL {}{}",
         lab.primary().version(),
-        if standby.is_some() { " with a streaming standby" } else { "" }
+        if standby.is_some() {
+            " with a streaming standby"
+        } else {
+            ""
+        }
     );
     interrupt.hold_lab(lab);
     progress.done(&sentence);
@@ -101,14 +105,12 @@ async fn start_lab(
     Ok((primary, standby))
 }
 
-async fn fill(
-    conninfo: &Conninfo,
-    seed: u64,
-    context: &Context,
-) -> Result<(), Failure> {
+async fn fill(conninfo: &Conninfo, seed: u64, context: &Context) -> Result<(), Failure> {
     let progress = Progress::of(context, "Filling it with the sample application", 0);
     let bar = progress.bar();
-    let config = conninfo.tokio_config().map_err(|e| Failure::precondition(&e))?;
+    let config = conninfo
+        .tokio_config()
+        .map_err(|e| Failure::precondition(&e))?;
     let (mut client, connection) = config
         .connect(NoTls)
         .await
@@ -147,7 +149,9 @@ pub(super) async fn release(interrupt: &Interrupt, context: &Context) {
     };
     let stopped = tokio::task::spawn_blocking(move || lab.stop()).await;
     if let Ok(Err(error)) = stopped {
-        context.say(&format!("dbperf: the throwaway server did not stop cleanly: {error}"));
+        context.say(&format!(
+            "dbperf: the throwaway server did not stop cleanly: {error}"
+        ));
     }
 }
 
@@ -156,6 +160,5 @@ pub(super) async fn release(interrupt: &Interrupt, context: &Context) {
 /// # Errors
 /// It cannot be read.
 pub(super) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path)
-        .map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))
+    std::fs::read(path).map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))
 }

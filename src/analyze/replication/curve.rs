@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn the_delay_is_the_age_of_the_oldest_byte_that_is_not_replayed() {
         // 1000 bytes per millisecond, read every 100 ms.
-        let points: Vec<_> = (0..=100)
+        let points: Vec<_> = (0..=100_u32)
             .map(|i| point(f64::from(i) * 100.0, u64::from(i) * 100_000))
             .collect();
         let curve = Curve::new(&points).unwrap();

@@ -9,29 +9,32 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// What a finished command said.
 #[derive(Debug)]
-pub struct Output {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Output {
     /// The JSON document on standard output.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| {
-            panic!("no JSON ({e}), exit {:?}\nstderr: {}\nstdout: {}", self.code, self.stderr, self.stdout)
+            panic!(
+                "no JSON ({e}), exit {:?}\nstderr: {}\nstdout: {}",
+                self.code, self.stderr, self.stdout
+            )
         })
     }
 }
 
 /// A running command; killed when it is dropped.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
 }
 
 /// `dbperf` with a clean environment: only what a test passes decides.
-pub fn dbperf(args: &[&str]) -> Command {
+pub(crate) fn dbperf(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
     for (name, _) in std::env::vars() {
         if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
@@ -47,36 +50,38 @@ pub fn dbperf(args: &[&str]) -> Command {
 }
 
 /// Starts a command.
-pub fn spawn(args: &[&str]) -> Running {
-    let child = dbperf(args).spawn().expect("the binary was built for this test");
+pub(crate) fn spawn(args: &[&str]) -> Running {
+    let child = dbperf(args)
+        .spawn()
+        .expect("the binary was built for this test");
     Running { child }
 }
 
 /// Runs a command to its end.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     spawn(args).wait()
 }
 
 /// `dbperf analyze DSN … --format json`, started.
-pub fn analyze_spawn(dsn: &str, args: &[&str]) -> Running {
+pub(crate) fn analyze_spawn(dsn: &str, args: &[&str]) -> Running {
     let mut all = vec!["analyze", dsn, "--format", "json"];
     all.extend(args);
     spawn(&all)
 }
 
 /// `dbperf analyze DSN … --format json`.
-pub fn analyze(dsn: &str, args: &[&str]) -> Output {
+pub(crate) fn analyze(dsn: &str, args: &[&str]) -> Output {
     analyze_spawn(dsn, args).wait()
 }
 
 impl Running {
     /// Process id, for signals.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
     /// Waits for the end; a command that hangs fails the test.
-    pub fn wait(mut self) -> Output {
+    pub(crate) fn wait(mut self) -> Output {
         let mut stdout = self.child.stdout.take().unwrap();
         let mut stderr = self.child.stderr.take().unwrap();
         let out = std::thread::spawn(move || {
@@ -94,7 +99,10 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(started.elapsed() < LIMIT, "dbperf did not end within {LIMIT:?}");
+            assert!(
+                started.elapsed() < LIMIT,
+                "dbperf did not end within {LIMIT:?}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         };
         Output {

@@ -1,12 +1,12 @@
 //! The right answer is known by construction: does `dbperf analyze` find it on a real server?
 
-mod support;
-
 use std::time::Duration;
 
+use crate::cli::{analyze, analyze_spawn};
+use crate::load::{Background, execute, one_value};
+use crate::staged::{Staging, workload_file};
+use dbperf::lab::StopMode;
 use serde_json::Value;
-use support::cli::{analyze, analyze_spawn};
-use support::load::{Background, execute, one_value};
 
 /// Shares and means that were staged must come out within this.
 const TOLERANCE: f64 = 0.05;
@@ -48,7 +48,7 @@ fn no_negative_number(value: &Value, path: &str) {
 
 #[test]
 fn a_statement_of_known_cost_is_reported_within_five_per_cent() {
-    support::each_version(|server| {
+    Staging::default().each_version(|server| {
         let dsn = server.primary().dsn();
         let loads: Vec<_> = (0..3)
             .map(|_| Background::start(&dsn, "app", "SELECT pg_sleep(0.1)"))
@@ -57,28 +57,47 @@ fn a_statement_of_known_cost_is_reported_within_five_per_cent() {
         let calls: u64 = loads.into_iter().map(Background::stop).sum();
         let sleep = statement(&report, "pg_sleep").expect("the statement is listed");
         let mean = number(sleep, "/mean_exec_ms");
-        assert!(close(mean, 100.0, TOLERANCE), "PostgreSQL {}: mean {mean} ms", server.primary().major());
+        assert!(
+            close(mean, 100.0, TOLERANCE),
+            "PostgreSQL {}: mean {mean} ms",
+            server.primary().major()
+        );
         // Three sessions, each busy all the time: about 15 s of execution in a window of 5 s.
         let window = number(&report, "/run/window_ms");
         let total = number(sleep, "/total_exec_ms");
-        assert!(close(total, 3.0 * window, TOLERANCE), "total {total} ms in {window} ms");
-        assert!(calls as f64 >= sleep["calls"].as_f64().unwrap(), "no call is counted twice");
+        assert!(
+            close(total, 3.0 * window, TOLERANCE),
+            "total {total} ms in {window} ms"
+        );
+        assert!(
+            calls as f64 >= sleep["calls"].as_f64().unwrap(),
+            "no call is counted twice"
+        );
         if server.primary().major() >= 14 {
             let ratio = number(&report, "/statements_coverage/exec_over_active_ratio");
-            assert!(close(ratio, 1.0, TOLERANCE), "statements over activity: {ratio}");
+            assert!(
+                close(ratio, 1.0, TOLERANCE),
+                "statements over activity: {ratio}"
+            );
         }
         // Three active sessions, all of them in pg_sleep's own wait.
         let sessions = number(&report, "/database_time/average_active_sessions");
-        assert!(close(sessions, 3.0, TOLERANCE), "{sessions} average active sessions");
+        assert!(
+            close(sessions, 3.0, TOLERANCE),
+            "{sessions} average active sessions"
+        );
         let overhead = number(&report, "/overhead/own_exec_ratio");
         assert!(overhead < 0.01, "observing costs {overhead} of a core");
-        assert!(statement(&report, "dbperf").is_none(), "own statements are left out");
+        assert!(
+            statement(&report, "dbperf").is_none(),
+            "own statements are left out"
+        );
     });
 }
 
 #[test]
 fn a_reset_inside_the_window_gives_no_negative_number_and_is_said() {
-    support::each_version(|server| {
+    Staging::default().each_version(|server| {
         let dsn = server.primary().dsn();
         let load = Background::start(&dsn, "app", "SELECT pg_sleep(0.05)");
         let run = analyze_spawn(&dsn, &["--window", "6s"]);
@@ -97,7 +116,11 @@ fn a_reset_inside_the_window_gives_no_negative_number_and_is_said() {
 
 #[test]
 fn evictions_inside_the_window_are_said_and_nothing_is_negative() {
-    support::each_version_with(&[("pg_stat_statements.max", "100")], |server| {
+    Staging {
+        settings: &[("pg_stat_statements.max", "100")],
+        ..Staging::default()
+    }
+    .each_version(|server| {
         let dsn = server.primary().dsn();
         let load = Background::start(&dsn, "app", "SELECT pg_sleep(0.02)");
         let run = analyze_spawn(&dsn, &["--window", "5s"]);
@@ -112,17 +135,20 @@ fn evictions_inside_the_window_are_said_and_nothing_is_negative() {
         no_negative_number(&report["statements"], "statements");
         let said = serde_json::to_string(&report["disturbances"]).unwrap();
         let evicted = number(&report, "/statements_coverage/evicted");
-        assert!(said.contains("evicted") || evicted > 0.0, "{said}, {evicted} evicted");
+        assert!(
+            said.contains("evicted") || evicted > 0.0,
+            "{said}, {evicted} evicted"
+        );
     });
 }
 
 #[test]
 fn a_restart_inside_the_window_keeps_the_report() {
-    support::each_version_mut(|server| {
+    Staging::default().each_version(|server| {
         let dsn = server.primary().dsn();
         let run = analyze_spawn(&dsn, &["--window", "6s"]);
         std::thread::sleep(Duration::from_secs(2));
-        server.primary_mut().restart_fast();
+        server.primary_mut().restart(StopMode::Fast).unwrap();
         let output = run.wait();
         let report = output.json();
         no_negative_number(&report["statements"], "statements");
@@ -135,7 +161,7 @@ fn a_restart_inside_the_window_keeps_the_report() {
 
 #[test]
 fn a_session_that_waits_for_a_lock_shows_as_the_staged_share() {
-    support::each_version(|server| {
+    Staging::default().each_version(|server| {
         let dsn = server.primary().dsn();
         execute(&dsn, "CREATE TABLE ledger (id int PRIMARY KEY, amount int)");
         execute(&dsn, "INSERT INTO ledger VALUES (1, 0)");
@@ -152,11 +178,20 @@ fn a_session_that_waits_for_a_lock_shows_as_the_staged_share() {
         let classes = report["database_time"]["by_wait_class"].as_array().unwrap();
         let lock = classes.iter().find(|c| c["wait_class"] == "Lock");
         let lock = lock.unwrap_or_else(|| panic!("no Lock in {classes:#?}"));
-        let (share, error) = (number(lock, "/share_ratio"), number(lock, "/share_error_ratio"));
-        assert!((share - 0.5).abs() <= error.max(0.02), "share {share} ± {error}");
+        let (share, error) = (
+            number(lock, "/share_ratio"),
+            number(lock, "/share_error_ratio"),
+        );
+        assert!(
+            (share - 0.5).abs() <= error.max(0.02),
+            "share {share} ± {error}"
+        );
         assert!(error < 0.5, "an error of {error} says nothing");
         let findings = report["findings"].as_array().unwrap();
-        assert!(findings.iter().any(|f| f["rule"] == "lock-waits"), "lock-waits is found");
+        assert!(
+            findings.iter().any(|f| f["rule"] == "lock-waits"),
+            "lock-waits is found"
+        );
     });
 }
 
@@ -166,13 +201,21 @@ fn standby(report: &Value) -> &Value {
 
 fn writer(dsn: &str) -> Background {
     execute(dsn, "CREATE TABLE IF NOT EXISTS beat (at timestamptz)");
-    Background::start_paced(dsn, "writer", "INSERT INTO beat VALUES (now())", Duration::from_millis(5))
+    Background::start_paced(
+        dsn,
+        "writer",
+        "INSERT INTO beat VALUES (now())",
+        Duration::from_millis(5),
+    )
 }
 
 #[test]
 fn a_delayed_standby_shows_its_delay_within_ten_per_cent() {
-    let delay = [("recovery_min_apply_delay", "300ms")];
-    support::each_version_with_standby(&delay, |server| {
+    Staging {
+        standby: Some(&[("recovery_min_apply_delay", "300ms")]),
+        ..Staging::default()
+    }
+    .each_version(|server| {
         let dsn = server.primary().dsn();
         let replica = server.standby().unwrap().dsn();
         let load = writer(&dsn);
@@ -188,19 +231,34 @@ fn a_delayed_standby_shows_its_delay_within_ten_per_cent() {
 
 #[test]
 fn paused_severed_streaming_and_idle_are_told_apart() {
-    support::each_version_with_standby_mut(&[], |server| {
+    Staging {
+        standby: Some(&[]),
+        ..Staging::default()
+    }
+    .each_version(|server| {
         let dsn = server.primary().dsn();
         let replica = server.standby().unwrap().dsn();
-        let look = |seconds: &str| analyze(&dsn, &["--window", seconds, "--replica", &replica]).json();
+        let look =
+            |seconds: &str| analyze(&dsn, &["--window", seconds, "--replica", &replica]).json();
 
         let load = writer(&dsn);
         let streaming = look("3s");
-        assert_eq!(standby(&streaming)["verdict"], "streaming", "{:#}", standby(&streaming));
+        assert_eq!(
+            standby(&streaming)["verdict"],
+            "streaming",
+            "{:#}",
+            standby(&streaming)
+        );
         assert!(number(standby(&streaming), "/lag_ms/p50") < 100.0);
 
         execute(&replica, "SELECT pg_wal_replay_pause()");
         let paused = look("3s");
-        assert_eq!(standby(&paused)["verdict"], "paused", "{:#}", standby(&paused));
+        assert_eq!(
+            standby(&paused)["verdict"],
+            "paused",
+            "{:#}",
+            standby(&paused)
+        );
         let last = number(standby(&paused), "/lag_ms/last");
         assert!(last > 2000.0, "paused for 3 s, last lag {last} ms");
         execute(&replica, "SELECT pg_wal_replay_resume()");
@@ -209,19 +267,27 @@ fn paused_severed_streaming_and_idle_are_told_apart() {
         std::thread::sleep(Duration::from_secs(2));
         let idle = look("3s");
         assert_eq!(standby(&idle)["verdict"], "idle", "{:#}", standby(&idle));
-        assert!(number(standby(&idle), "/lag_ms/p95") < 50.0, "idle lag does not grow");
+        assert!(
+            number(standby(&idle), "/lag_ms/p95") < 50.0,
+            "idle lag does not grow"
+        );
 
         // Severed: the primary is gone from the standby's point of view.
-        execute(&replica, "ALTER SYSTEM SET primary_conninfo = 'host=/nonexistent'");
+        execute(
+            &replica,
+            "ALTER SYSTEM SET primary_conninfo = 'host=/nonexistent'",
+        );
         execute(&replica, "SELECT pg_reload_conf()");
-        if server.primary().major() < 13 {
-            unreachable!("13 and later reload primary_conninfo");
-        }
         let load = writer(&dsn);
         std::thread::sleep(Duration::from_secs(1));
         let severed = look("3s");
         load.stop();
-        assert_eq!(standby(&severed)["verdict"], "severed", "{:#}", standby(&severed));
+        assert_eq!(
+            standby(&severed)["verdict"],
+            "severed",
+            "{:#}",
+            standby(&severed)
+        );
         let receivers = one_value(&replica, "SELECT count(*)::text FROM pg_stat_wal_receiver");
         assert_eq!(receivers, "0", "the test did sever the stream");
     });
@@ -229,9 +295,9 @@ fn paused_severed_streaming_and_idle_are_told_apart() {
 
 #[test]
 fn a_pool_that_is_too_small_waits_for_permits_and_one_too_large_says_so() {
-    support::newest(|server| {
+    Staging::default().newest(|server| {
         let dsn = server.primary().dsn();
-        let workload = support::workload_file(
+        let workload = workload_file(
             "-- dbperf workload: sleep\n-- operation: sleep\n-- statement: sleep\nSELECT pg_sleep(0.02);\n",
         );
         let path = workload.path().to_str().unwrap();

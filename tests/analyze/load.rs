@@ -9,19 +9,19 @@ use tokio_postgres::{Client, NoTls};
 
 /// A session that runs one statement over and over until it is stopped.
 #[derive(Debug)]
-pub struct Background {
+pub(crate) struct Background {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<u64>>,
 }
 
 impl Background {
     /// Runs `sql` back to back under an application name.
-    pub fn start(dsn: &str, application: &str, sql: &str) -> Self {
+    pub(crate) fn start(dsn: &str, application: &str, sql: &str) -> Self {
         Self::start_paced(dsn, application, sql, Duration::ZERO)
     }
 
     /// Runs `sql` with a pause after each execution.
-    pub fn start_paced(dsn: &str, application: &str, sql: &str, pause: Duration) -> Self {
+    pub(crate) fn start_paced(dsn: &str, application: &str, sql: &str, pause: Duration) -> Self {
         Self::spawn(dsn, application, sql, move |client, sql, stop| {
             Box::pin(async move {
                 let statement = client.prepare(&sql).await.unwrap();
@@ -37,7 +37,7 @@ impl Background {
     }
 
     /// Runs `sql` once in a transaction that stays open until it is stopped, then rolls back.
-    pub fn hold(dsn: &str, application: &str, sql: &str) -> Self {
+    pub(crate) fn hold(dsn: &str, application: &str, sql: &str) -> Self {
         let held = Self::spawn(dsn, application, sql, |client, sql, stop| {
             Box::pin(async move {
                 client.batch_execute("BEGIN").await.unwrap();
@@ -56,11 +56,7 @@ impl Background {
 
     fn spawn<F>(dsn: &str, application: &str, sql: &str, work: F) -> Self
     where
-        F: FnOnce(
-                Client,
-                String,
-                Arc<AtomicBool>,
-            ) -> std::pin::Pin<Box<dyn Future<Output = u64>>>
+        F: FnOnce(Client, String, Arc<AtomicBool>) -> std::pin::Pin<Box<dyn Future<Output = u64>>>
             + Send
             + 'static,
     {
@@ -77,9 +73,13 @@ impl Background {
     }
 
     /// Ends the session; the number of executions.
-    pub fn stop(mut self) -> u64 {
+    pub(crate) fn stop(mut self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().expect("the background session went on")
+        self.thread
+            .take()
+            .unwrap()
+            .join()
+            .expect("the background session went on")
     }
 }
 
@@ -93,15 +93,18 @@ impl Drop for Background {
 }
 
 /// Runs statements on a connection of their own; notices and results are dropped.
-pub fn execute(dsn: &str, sql: &str) {
+pub(crate) fn execute(dsn: &str, sql: &str) {
     runtime().block_on(async {
         let client = connect(dsn).await;
-        client.batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        client
+            .batch_execute(sql)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e:?}"));
     });
 }
 
 /// The first column of the first row, as text.
-pub fn one_value(dsn: &str, sql: &str) -> String {
+pub(crate) fn one_value(dsn: &str, sql: &str) -> String {
     runtime().block_on(async {
         let client = connect(dsn).await;
         client.query_one(sql, &[]).await.unwrap().get(0)
