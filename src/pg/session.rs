@@ -354,6 +354,12 @@ impl Session {
         self.client.is_closed()
     }
 
+    /// The host that answered.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.facts.host
+    }
+
     /// The host that answered, without secrets.
     #[must_use]
     pub fn address(&self) -> &str {
