@@ -106,6 +106,18 @@ async fn a_pooler_is_noticed_and_its_clients_are_left_alone() {
     let error = session.rows("a write", write, &[]).await.unwrap_err();
     assert_eq!(error.sqlstate(), Some("25006"), "{error}");
     session.round_trip(3).await.unwrap();
+    session.begin().await.unwrap();
+    let shown = session
+        .client()
+        .simple_query("SHOW lock_timeout")
+        .await
+        .unwrap();
+    let limit = shown.iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    assert_eq!(limit, Some("500ms"));
+    session.rollback().await.unwrap();
 
     let target = resolve(Some(&bouncer.dsn()), &|_| None).unwrap();
     let options = ObserveOptions::new("pooled");
