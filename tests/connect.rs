@@ -172,6 +172,12 @@ async fn the_guards_hold_in_the_session() {
     assert_eq!(show("default_transaction_read_only").await, "on");
     assert_eq!(show("search_path").await, session.role_search_path());
     assert!(show("application_name").await.starts_with("dbperf/"));
+    session.begin().await.unwrap();
+    let write = "CREATE TABLE t (a int)";
+    let error = session.client().query(write, &[]).await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "25006");
+    session.rollback().await.unwrap();
+    session.round_trip(1).await.unwrap();
     let sql = "SELECT /* dbperf */ pg_catalog.pg_sleep(5)::text";
     let error = session.rows("too long", sql, &[]).await.unwrap_err();
     assert_eq!(error.sqlstate(), Some("57014"), "{error}");

@@ -240,6 +240,93 @@ async fn a_restart_inside_the_window_is_survived_and_said() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evictions_are_counted_and_no_number_is_negative() {
+    for major in some_versions() {
+        let options = LabOptions {
+            settings: vec![("pg_stat_statements.max".to_owned(), "100".to_owned())],
+            ..LabOptions::default()
+        };
+        let lab = lab(major, options).unwrap();
+        let client = with_extension(&lab).await;
+        let target = target_of(lab.primary());
+        let mut options = ObserveOptions::new("evicted");
+        options.statements_interval = Some(Duration::from_millis(300));
+        let (observer, _) = Observer::start(&target, options).await.unwrap();
+        let load = Load::start(lab.primary(), "SELECT pg_sleep(0.01)", Duration::ZERO).await;
+        for i in 0..600 {
+            let columns = vec!["1"; i % 300 + 1].join(", ");
+            client
+                .query(&format!("SELECT {columns}"), &[])
+                .await
+                .unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        load.stop().await;
+        let seen = observer.finish().await;
+
+        let window = seen.statements.as_ref().unwrap();
+        let passes = window.disturbances.iter().find_map(|d| match d {
+            Disturbance::StatementsEvicted { passes } => Some(*passes),
+            _ => None,
+        });
+        // The extension of 13 does not count evictions; missing entries show them.
+        assert!(
+            passes.is_some_and(|p| p > 0) || major == 13,
+            "{:?}",
+            window.disturbances
+        );
+        assert!(window.evicted > 0, "PostgreSQL {major}");
+        let time = |d: &StatementDelta| d.counters.total_exec_time.0;
+        assert!(
+            window
+                .deltas
+                .iter()
+                .all(|d| d.counters.calls >= 0 && time(d) >= 0.0)
+        );
+        let texts = window.deltas.iter();
+        let texts = texts
+            .filter(|d| window.texts.contains_key(&d.key.queryid.0))
+            .count();
+        assert!(
+            texts * 2 > window.deltas.len(),
+            "{texts} of {}",
+            window.deltas.len()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_inside_the_window_is_told_from_a_restart() {
+    for major in some_versions() {
+        let lab = lab(major, LabOptions::default()).unwrap();
+        let client = with_extension(&lab).await;
+        let target = target_of(lab.primary());
+        let options = ObserveOptions::new("crash");
+        let (observer, _) = Observer::start(&target, options).await.unwrap();
+        let victim: i32 = client
+            .query_one("SELECT pg_backend_pid()", &[])
+            .await
+            .unwrap()
+            .get(0);
+        let victim = nix::unistd::Pid::from_raw(victim);
+        nix::sys::signal::kill(victim, nix::sys::signal::Signal::SIGKILL).unwrap();
+        tokio::time::sleep(WINDOW).await;
+        let seen = observer.finish().await;
+        assert!(
+            seen.disturbances.contains(&Disturbance::Crash),
+            "{:?}",
+            seen.disturbances
+        );
+        assert!(!seen.disturbances.contains(&Disturbance::Restart));
+        assert!(seen.statements.unwrap().covered_ratio < 1.0);
+        assert!(
+            seen.database.stat_database.is_some(),
+            "the closing sample was taken"
+        );
+    }
+}
+
 #[tokio::test]
 async fn without_the_extension_the_rest_is_still_observed() {
     let Some((major, _)) = servers().pop() else {

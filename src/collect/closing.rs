@@ -32,7 +32,6 @@ pub(super) struct Closing {
     pub(super) opening: End,
     pub(super) ledger: Ledger,
     pub(super) own_ids: BTreeSet<i64>,
-    pub(super) replicas_asked: usize,
 }
 
 impl Closing {
@@ -73,13 +72,13 @@ impl Closing {
             slots,
             ..ReplicationWindow::default()
         };
+        let mut streaming_standbys = None;
         let looked = primary.is_some() || !standbys.is_empty();
         if let Some(primary) = primary {
             self.ledger.merge(primary.ledger);
             primary.link.close().await;
             let streaming = streaming(&primary.senders, &logical);
-            let asked = self.replicas_asked;
-            indexes.standbys_not_asked = u32::try_from(streaming.saturating_sub(asked)).ok();
+            streaming_standbys = Some(streaming);
             note_hidden_senders(&primary.senders, &self.server, &mut self.ledger);
             replication.primary = primary.points;
             replication.senders = primary.senders;
@@ -98,6 +97,9 @@ impl Closing {
             watch.link.close().await;
             replication.standbys.push(watch.standby);
         }
+        // One that was asked in vain counts as not asked.
+        let unknown = streaming_standbys.map(|n| n.saturating_sub(indexes.standbys.len()));
+        indexes.standbys_not_asked = unknown.and_then(|n| u32::try_from(n).ok());
 
         let (statements, life, disturbances) = match chain {
             Some(chain) => {

@@ -121,7 +121,6 @@ pub struct Observer {
     activity: Task<Activity>,
     primary: Option<Task<Primary>>,
     standbys: Vec<Task<StandbyWatch>>,
-    replicas_asked: usize,
 }
 
 impl Observer {
@@ -147,13 +146,17 @@ impl Observer {
         let mut chain = Chain::new(source, &server);
 
         let open = |target: &Target| Link::open(target.clone(), session_options.clone());
-        let (activity_link, opened) = open(target).await;
+        // Of several hosts, every sampler takes the one that answered.
+        let here = Target {
+            conninfo: target.conninfo.with_host(session.host()),
+            source: target.source.clone(),
+        };
+        let (activity_link, opened) = open(&here).await;
         if let Err(e) = opened {
             ledger.failed("pg_stat_activity", &e);
         }
         let (stop, stopped) = watch::channel(false);
-        let mut replication =
-            Replication::open(target, &server, &options, &open, &mut ledger).await;
+        let mut replication = Replication::open(&here, &server, &options, &open, &mut ledger).await;
 
         let origin = Instant::now();
         let own = session_options.application_name.clone();
@@ -185,7 +188,6 @@ impl Observer {
             activity,
             primary,
             standbys,
-            replicas_asked: options.replicas.len(),
         };
         Ok((observer, server))
     }
@@ -231,7 +233,6 @@ impl Observer {
             opening: self.opening,
             ledger,
             own_ids,
-            replicas_asked: self.replicas_asked,
         };
         // Boxed, because every reader's future is part of it.
         Box::pin(closing.finish(main, activity.flatten(), primary, standbys)).await
@@ -339,4 +340,21 @@ async fn join<T: Send + 'static>(
         "the sampler ended unexpectedly; please report this",
     );
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Callers run the observer in tasks of their own.
+    #[expect(dead_code, reason = "only has to compile")]
+    fn the_observer_can_be_moved_between_threads(
+        target: &'static Target,
+        options: ObserveOptions,
+        observer: Observer,
+    ) {
+        fn movable(_: impl Send) {}
+        movable(Observer::start(target, options));
+        movable(observer.finish());
+    }
 }

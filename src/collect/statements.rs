@@ -1,7 +1,7 @@
 //! The sampler of `pg_stat_statements` and of the server's continuity: a chain of samples becomes
 //! the deltas of a window.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -49,6 +49,8 @@ pub(super) struct Chain {
     pub(super) life: Vec<ServerLife>,
     pub(super) disturbances: Vec<Disturbance>,
     evicted_passes: i64,
+    /// Durations of the last readings of all statements.
+    costs: VecDeque<Duration>,
     pub(super) ledger: Ledger,
 }
 
@@ -71,6 +73,7 @@ impl Chain {
             life: Vec::new(),
             disturbances: Vec::new(),
             evicted_passes: 0,
+            costs: VecDeque::new(),
             ledger: Ledger::default(),
         }
     }
@@ -87,10 +90,9 @@ impl Chain {
         // The opening sample was tick 0.
         ticker.set_next(1);
         while ticker.tick().await {
-            let start = Instant::now();
             self.tick(&mut link, origin).await;
             if interval.is_none() {
-                ticker.set_interval((start.elapsed() * COST_SHARE).max(SHORTEST));
+                ticker.set_interval(affordable(&self.costs));
             }
         }
         (self, link)
@@ -150,6 +152,9 @@ impl Chain {
         };
         let start = origin.elapsed();
         let sample = self.ledger.time(STATEMENTS, source.read(session)).await;
+        self.costs
+            .push_front(origin.elapsed().saturating_sub(start));
+        self.costs.truncate(3);
         match sample {
             Ok(mut sample) => {
                 sample.at = middle(start, origin);
@@ -316,5 +321,29 @@ impl Chain {
             Some(window)
         });
         (window, self.life, disturbances, self.ledger)
+    }
+}
+
+/// The interval at which reading keeps to its share of the time. The shortest of the last
+/// readings counts: the others also waited for this machine.
+fn affordable(costs: &VecDeque<Duration>) -> Duration {
+    let cost = costs.iter().min().copied().unwrap_or_default();
+    (cost * COST_SHARE).max(SHORTEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_keeps_to_half_a_percent() {
+        let ms = |list: &[u64]| list.iter().map(|m| Duration::from_millis(*m)).collect();
+        assert_eq!(affordable(&ms(&[])), SHORTEST);
+        assert_eq!(
+            affordable(&ms(&[90, 3, 4])),
+            SHORTEST,
+            "one slow reading is noise"
+        );
+        assert_eq!(affordable(&ms(&[50, 40, 45])), Duration::from_secs(8));
     }
 }

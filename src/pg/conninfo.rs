@@ -192,6 +192,15 @@ impl Conninfo {
         }
     }
 
+    /// The same with this host alone.
+    #[must_use]
+    pub fn with_host(&self, host: &Host) -> Self {
+        Self {
+            hosts: vec![host.clone()],
+            ..self.clone()
+        }
+    }
+
     /// Servers to try, in this order.
     #[must_use]
     pub fn hosts(&self) -> &[Host] {

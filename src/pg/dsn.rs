@@ -266,4 +266,38 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("CANARY"), "{dsn}");
         }
     }
+
+    /// A value as libpq's quoting writes it.
+    fn quoted(value: &str) -> String {
+        format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+
+    /// A value with everything encoded.
+    fn encoded(value: &str) -> String {
+        let hex = value.bytes().map(|b| format!("%{b:02X}"));
+        hex.collect::<Vec<_>>().concat()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text in ".*") {
+            let _result = parse(&text);
+            let _result = parse(&format!("postgres://{text}"));
+            let _result = parse(&format!("host={text}"));
+        }
+
+        #[test]
+        fn what_is_quoted_or_encoded_comes_back(
+            user in "[^\0]{1,20}",
+            password in "[^\0]{1,20}",
+        ) {
+            let text = format!("user={} password = {}", quoted(&user), quoted(&password));
+            let url = format!("postgres://{}:{}@h/d", encoded(&user), encoded(&password));
+            for dsn in [text, url] {
+                let pairs = parse(&dsn).unwrap();
+                proptest::prop_assert_eq!(get(&pairs, "user"), Some(user.as_str()));
+                proptest::prop_assert_eq!(get(&pairs, "password"), Some(password.as_str()));
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod server;
 mod session;
 mod stream;
 mod target;
+mod transaction;
 
 pub use cancel::Canceller;
 pub use conninfo::{

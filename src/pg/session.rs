@@ -34,18 +34,18 @@ pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// of the guard. Behind a pooler the limits are set in every transaction instead of once per
 /// session, so that they do not leak to the pooler's other clients.
 pub struct Session {
-    client: Client,
+    pub(super) client: Client,
     task: ConnectionTask,
     canceller: Canceller,
-    facts: Facts,
-    guard: Guard,
-    limit: Duration,
+    pub(super) facts: Facts,
+    pub(super) guard: Guard,
+    pub(super) limit: Duration,
     statements: Mutex<HashMap<String, Statement>>,
 }
 
 /// What the first statement of the session returned.
-struct Facts {
-    address: String,
+pub(super) struct Facts {
+    pub(super) address: String,
     host: Host,
     version: String,
     version_num: u32,
@@ -54,7 +54,7 @@ struct Facts {
     role_search_path: String,
     database: String,
     pid: i32,
-    through_pooler: Option<bool>,
+    pub(super) through_pooler: Option<bool>,
 }
 
 /// The driver's background task, ended when dropped.
@@ -195,9 +195,8 @@ impl Session {
         self.guard.verify(&self.facts.address, &row)
     }
 
-    /// The driver's client, for statements that are not catalogue views (plans). Its statements
-    /// run under the guards unless the session goes through a pooler: see
-    /// [`Self::through_pooler`].
+    /// The driver's client, for statements that are not catalogue views (plans), between
+    /// [`Self::begin`] and [`Self::rollback`]: behind a pooler the guards hold only there.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -297,30 +296,6 @@ impl Session {
         self.client.query(&statement, &values).await
     }
 
-    /// Behind a pooler: named statements and session settings belong to somebody else.
-    async fn rows_in_own_transaction(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.client
-            .batch_execute("BEGIN /* dbperf */ READ ONLY")
-            .await?;
-        let version = (self.facts.version_num / 10_000, 0);
-        let inside = async {
-            if let Ok(guard) = catalog::GUARD.select(version) {
-                self.client
-                    .query_typed(guard, &self.guard.params(&true))
-                    .await?;
-            }
-            self.client.query_typed(sql, params).await
-        };
-        let result = inside.await;
-        // After an error COMMIT is a ROLLBACK; nothing was written either way.
-        self.client.batch_execute("COMMIT /* dbperf */").await?;
-        result
-    }
-
     /// Median of `count` round trips of an empty statement.
     ///
     /// # Errors
@@ -352,6 +327,12 @@ impl Session {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// The host that answered.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.facts.host
     }
 
     /// The host that answered, without secrets.
