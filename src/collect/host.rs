@@ -113,7 +113,11 @@ mod tests {
         let last = parse_cpu("cpu  160 0 70 880 90 0 0 0 60 0\n").unwrap();
         // 80 busy of 200 ticks; guest time is not counted twice.
         assert_eq!(busy_ratio(first, last), Some(0.4));
-        assert_eq!(busy_ratio(last, first), None, "counters that run backwards tell nothing");
+        assert_eq!(
+            busy_ratio(last, first),
+            None,
+            "counters that run backwards tell nothing"
+        );
         assert_eq!(parse_cpu("cpu 1 2"), None);
     }
 

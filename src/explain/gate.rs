@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pg_query::{FingerprintOptions, NodeEnum, ParserOptions};
 use pg_query::protobuf::Token;
+use pg_query::{FingerprintOptions, NodeEnum, ParserOptions};
 
 /// Why a statement is not executed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
