@@ -25,7 +25,7 @@ pub use unused::Usage;
 #[must_use]
 pub fn conclude(run: &Run) -> Option<Vec<Index>> {
     let mut judged = judge(run)?;
-    judged.sort_by(|a, b| order(&a.index).cmp(&order(&b.index)));
+    judged.sort_by_key(|j| order(&j.index));
     Some(judged.into_iter().map(|j| j.index).collect())
 }
 
@@ -185,9 +185,9 @@ fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
         end.is_some_and(|digits| digits.chars().all(|c| c.is_ascii_digit()))
     });
     if facts.relkind == "I" {
-        index.reason = "the index of the partitioned table is invalid: at least one partition has \
+        "the index of the partitioned table is invalid: at least one partition has \
             no attached index; create it on that partition and ATTACH it"
-            .to_owned();
+            .clone_into(&mut index.reason);
     } else if let Some(mark) = leftover {
         index.reason = format!(
             "invalid leftover of a REINDEX CONCURRENTLY that failed (its name ends in {mark}); \
@@ -196,9 +196,9 @@ fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
         index.remediation_sql = Some(format!("DROP INDEX CONCURRENTLY {name};"));
         judged.lock_note = Some(DROP_NOTE.to_owned());
     } else {
-        index.reason = "invalid: a concurrent build failed; queries do not use it, every write \
+        "invalid: a concurrent build failed; queries do not use it, every write \
             still pays for it"
-            .to_owned();
+            .clone_into(&mut index.reason);
         index.remediation_sql = Some(format!("REINDEX INDEX CONCURRENTLY {name};"));
         judged.lock_note = Some("needs free space for one copy; two scans of the table".to_owned());
     }

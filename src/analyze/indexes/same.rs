@@ -258,7 +258,7 @@ mod tests {
             ("collation", |b| b.indcollation = vec![1]),
             ("option", |b| b.indoption = vec![3]),
             ("expressions", |b| {
-                b.expressions = Some("lower(name)".to_owned())
+                b.expressions = Some("lower(name)".to_owned());
             }),
             ("predicate", |b| b.predicate = Some("(a > 0)".to_owned())),
             ("method", |b| b.amname = "hash".to_owned()),

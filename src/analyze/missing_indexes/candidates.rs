@@ -236,13 +236,12 @@ mod tests {
 
     fn found(plans: &[Value], indexes: Vec<IndexFacts>) -> Vec<MissingIndex> {
         let mut run = run_with_indexes(indexes.into_iter().map(|i| (i, 1)).collect());
-        let deltas = (1..=plans.len()).map(|id| delta(id as i64, 100, 6_000.0));
+        let deltas = (1..).zip(plans).map(|(id, _)| delta(id, 100, 6_000.0));
         run.statements = Some(statement_window(deltas.collect()));
-        run.plans = plans
-            .iter()
-            .enumerate()
-            .map(|(i, plan)| PlanRecord {
-                query_id: QueryId(i as i64 + 1),
+        run.plans = (1..)
+            .zip(plans)
+            .map(|(id, plan)| PlanRecord {
+                query_id: QueryId(id),
                 mode: PlanMode::Generic,
                 plan: Some(json!({ "Plan": plan })),
                 error: None,

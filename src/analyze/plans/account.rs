@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What ran inside a node is its children, with three exceptions. A CTE hangs on its parent but is
-//! executed by the CTE Scans, so its time is taken from them in proportion. Another InitPlan hangs
+//! executed by the CTE Scans, so its time is taken from them in proportion. Another `InitPlan` hangs
 //! on the top of its query level but runs in the node that first needs its value, so its time is
 //! taken from there. A node that never ran has no time. Own times add up to the elapsed time of the
 //! top node; a property test holds it.
@@ -217,11 +217,12 @@ fn first_reader(visits: &[Visit<'_>], i: usize, parent: usize, name: &str) -> Ve
     };
     let own_plan = i..end(i);
     let mut best: Option<(usize, usize)> = None;
-    for candidate in parent..end(parent) {
-        if own_plan.contains(&candidate) || !reads(visits[candidate].node, &marks) {
+    let below = visits.iter().enumerate().take(end(parent)).skip(parent);
+    for (candidate, visit) in below {
+        if own_plan.contains(&candidate) || !reads(visit.node, &marks) {
             continue;
         }
-        let depth = visits[candidate].depth;
+        let depth = visit.depth;
         if best.is_none_or(|(_, deepest)| depth > deepest) {
             best = Some((candidate, depth));
         }
@@ -321,9 +322,10 @@ mod tests {
         let mut node = json!({
             "Node Type": kind, "Total Cost": 100.0, "Plan Rows": 10, "Plan Width": 8,
             "Actual Total Time": time, "Actual Rows": 10, "Actual Loops": loops,
-            "Parent Relationship": "Outer", "Plans": children
+            "Parent Relationship": "Outer"
         });
         let object = node.as_object_mut().unwrap();
+        object.insert("Plans".to_owned(), Value::Array(children));
         object.extend(extra.as_object().unwrap().clone());
         node
     }
@@ -445,7 +447,7 @@ mod tests {
     }
 
     /// A tree in which every node took at least the time of its children: own time, loops and up
-    /// to three children at each node, a CTE or a SubPlan now and then.
+    /// to three children at each node, a CTE or a `SubPlan` now and then.
     fn trees() -> impl Strategy<Value = Value> {
         let leaf = (0.0..50.0_f64, 1..5_u32)
             .prop_map(|(own, loops)| node("Seq Scan", own, f64::from(loops), &json!({}), vec![]));

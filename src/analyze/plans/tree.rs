@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
 
-    fn node(extra: Value) -> Node {
+    fn node(extra: &Value) -> Node {
         let mut document = json!({"Plan": {
             "Node Type": "Seq Scan", "Total Cost": 10.0, "Plan Rows": 5, "Plan Width": 8
         }});
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn labels_read_like_explain() {
-        let label = |extra| node(extra).label();
+        let label = |extra: Value| node(&extra).label();
         assert_eq!(
             label(json!({"Relation Name": "tasks"})),
             "Seq Scan on tasks"
@@ -284,16 +284,16 @@ mod tests {
     #[test]
     fn a_node_that_never_ran_has_no_actual_side() {
         let ran = json!({"Actual Loops": 2, "Actual Rows": 3, "Actual Total Time": 0.5});
-        assert_eq!(node(ran).actual.unwrap().time_ms, Some(0.5));
+        assert_eq!(node(&ran).actual.unwrap().time_ms, Some(0.5));
         assert_eq!(
-            node(json!({"Actual Loops": 0, "Actual Rows": 0})).actual,
+            node(&json!({"Actual Loops": 0, "Actual Rows": 0})).actual,
             None
         );
     }
 
     #[test]
     fn workers_are_added_to_the_leader() {
-        let sort = node(json!({
+        let sort = node(&json!({
             "Sort Space Used": 10, "Sort Space Type": "Memory",
             "Workers": [{"Sort Space Used": 30, "Sort Space Type": "Disk"}]
         }));

@@ -13,9 +13,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(facts: &Facts<'_>) -> Judgement {
-    let (first, last) = facts.database()?;
+    let (before, after) = facts.database()?;
     let old = || "pg_stat_database counts lost sessions only from PostgreSQL 14 on".to_owned();
-    let delta = |of: fn(&StatDatabase) -> Option<i64>| Some(of(last)? - of(first)?);
+    let delta = |of: fn(&StatDatabase) -> Option<i64>| Some(of(after)? - of(before)?);
     let counts = || {
         Some([
             delta(|d| d.sessions)?,

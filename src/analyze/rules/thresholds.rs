@@ -45,9 +45,9 @@ pub const ROLLBACK_MIN_TRANSACTIONS: i64 = 100;
 
 // Plans -----------------------------------------------------------------------------------------
 
-/// Total cost below which a plan has no insights (RegreSQL).
+/// Total cost below which a plan has no insights (`RegreSQL`).
 pub const PLAN_MIN_TOTAL_COST: f64 = 10.0;
-/// Buffers below which an executed plan has no insights (RegreSQL).
+/// Buffers below which an executed plan has no insights (`RegreSQL`).
 pub const PLAN_MIN_BUFFERS: f64 = 10.0;
 /// Own time or cost of a node: info (PEV2).
 pub const NODE_INFO_RATIO: f64 = 0.10;

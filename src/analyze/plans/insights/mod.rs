@@ -114,9 +114,10 @@ mod testing {
     pub(super) fn node(kind: &str, extra: &Value, children: Vec<Value>) -> Value {
         let mut node = json!({
             "Node Type": kind, "Total Cost": 1000.0, "Plan Rows": 100, "Plan Width": 40,
-            "Parent Relationship": "Outer", "Plans": children
+            "Parent Relationship": "Outer"
         });
         let object = node.as_object_mut().unwrap();
+        object.insert("Plans".to_owned(), Value::Array(children));
         object.extend(extra.as_object().unwrap().clone());
         node
     }

@@ -27,29 +27,18 @@ fn node_dominates(look: &Look<'_>) -> Option<Insight> {
     };
     let top = look.visits().max_by(|a, b| share(a).total_cmp(&share(b)))?;
     let ratio = share(top);
-    let (severity, evidence, what) = match total {
-        Some(ms) => {
-            let severity = graded(ratio, t::NODE_INFO_RATIO, t::NODE_WARNING_RATIO)?;
-            let severity = if ms < t::NODE_MIN_PLAN_MS {
-                Severity::Info
-            } else {
-                severity
-            };
+    let severity = graded(ratio, t::NODE_INFO_RATIO, t::NODE_WARNING_RATIO)?;
+    let trifle = total.is_none_or(|ms| ms < t::NODE_MIN_PLAN_MS);
+    let severity = if trifle { Severity::Info } else { severity };
+    let (evidence, what) = total.map_or_else(
+        || {
             (
-                severity,
-                Evidence::Measured,
-                format!("of the plan's {ms:.1} ms"),
-            )
-        }
-        None => {
-            graded(ratio, t::NODE_INFO_RATIO, t::NODE_WARNING_RATIO)?;
-            (
-                Severity::Info,
                 Evidence::Estimated,
                 "of the plan's estimated cost".to_owned(),
             )
-        }
-    };
+        },
+        |ms| (Evidence::Measured, format!("of the plan's {ms:.1} ms")),
+    );
     let detail = format!("{:.0} % {what} is in this node alone", 100.0 * ratio);
     Some(insight(
         "node-dominates",

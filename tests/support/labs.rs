@@ -1,0 +1,83 @@
+//! Labs that start fast, and a connection to them.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use dbperf::lab::{Account, Binaries, Cluster, Lab, LabOptions, prepare_template};
+
+use super::servers::{base, lock, servers};
+
+/// Starts a lab of this version from a prepared data folder. `None`: the version is not installed,
+/// which was said on stderr. A failed start fails the test.
+pub(crate) fn lab(major: u32, options: LabOptions) -> Option<Lab> {
+    match Lab::start(&prepared(major, options)?) {
+        Ok(lab) => Some(lab),
+        Err(error) => panic!("PostgreSQL {major}: {error}"),
+    }
+}
+
+/// The options that [`lab`] starts with: the version's programs, a prepared data folder, and less
+/// memory than a lab that is to be measured has, unless the test asks for another amount.
+pub(crate) fn prepared(major: u32, options: LabOptions) -> Option<LabOptions> {
+    let (_, bin) = servers().into_iter().find(|(found, _)| *found == major)?;
+    let mut options = LabOptions {
+        template: Some(options.template.unwrap_or_else(|| template(&bin))),
+        pg_bin: Some(bin),
+        parent: Some(options.parent.unwrap_or_else(fast_folder)),
+        ..options
+    };
+    let smaller = ("shared_buffers".to_owned(), "64MB".to_owned());
+    options.settings.insert(0, smaller);
+    Some(options)
+}
+
+/// The prepared data folder of a server, made by the first test that asks for it. A lab writes its
+/// settings into its own copy, so the server's version and the owner are all that matters here.
+fn template(bin: &Path) -> PathBuf {
+    let account = Account::current().expect("an account to run servers as");
+    let binaries = Binaries::find(Some(bin)).expect("the server that was found");
+    let folder = base().join("pg-template");
+    let _lock = lock(&folder);
+    let ready = folder.join(format!("{}-{}", binaries.version(), account.uid));
+    if !ready.is_dir() {
+        let partial = ready.with_extension("partial");
+        let _ = fs::remove_dir_all(&partial);
+        if let Err(error) = prepare_template(Some(bin), &partial) {
+            panic!("no template for {}: {error}", binaries.version());
+        }
+        fs::rename(&partial, &ready).expect("put the template into place");
+    }
+    ready
+}
+
+/// Where labs are made: in memory if there is plenty, because a cluster is a thousand small files,
+/// else where temporary files go.
+fn fast_folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let free = nix::sys::statvfs::statvfs(memory)
+        .map_or(0, |it| it.blocks_available() * it.fragment_size());
+    if free >= 4 << 30 {
+        memory.to_path_buf()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// A temporary folder that the servers' user may enter, for tests that count what is left in it.
+pub(crate) fn open_parent() -> tempfile::TempDir {
+    let parent = tempfile::tempdir_in(fast_folder()).expect("make a temporary folder");
+    fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o711)).expect("open the folder");
+    parent
+}
+
+/// Connects to a lab's server as its superuser. The connection ends with the client.
+pub(crate) async fn connect(cluster: &Cluster) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(&cluster.dsn(), tokio_postgres::NoTls)
+        .await
+        .expect("connect to the lab");
+    tokio::spawn(connection);
+    client
+}

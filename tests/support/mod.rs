@@ -1,0 +1,32 @@
+//! What every test against a real server starts from: servers, a lab of each, a connection.
+//!
+//! A test says `mod support;`, walks `support::servers()` and starts `support::lab(major, options)`.
+//! A version that is not installed is skipped with a line on stderr, unless the variable
+//! `DBPERF_TEST_REQUIRE` asks for it (`all`, or numbers as in `13,17`): then the test fails.
+
+#![expect(
+    clippy::expect_used,
+    reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
+)]
+
+mod labs;
+mod servers;
+mod watch;
+
+pub(crate) use labs::{connect, lab, open_parent, prepared};
+pub(crate) use servers::{TESTED, servers};
+pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
+
+/// Names everything once: a test that uses only a part of this file is not warned about the rest.
+const _: fn() = || {
+    let _ = (connect, lab, open_parent, prepared, servers, TESTED);
+    let _ = (
+        alone,
+        count,
+        processes,
+        served,
+        setting,
+        value,
+        with_standby,
+    );
+};
