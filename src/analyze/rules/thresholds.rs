@@ -189,3 +189,5 @@ pub const NEVER_ANALYZED_MIN_ROWS: i64 = 1_000;
 /// Memory from which the default of `shared_buffers` is too small (PostgreSQL's manual suggests a
 /// quarter of the memory).
 pub const DEFAULT_MEMORY_MIN_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// The `max_wal_size` that is proposed, in GB, unless twice the present one is more (ours).
+pub const MAX_WAL_SIZE_GB: f64 = 8.0;
