@@ -5,5 +5,7 @@
 pub mod conclusions;
 pub mod database_time;
 pub mod load;
+pub mod pool;
+pub mod replication;
 #[cfg(test)]
 mod testing;
