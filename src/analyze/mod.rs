@@ -2,6 +2,7 @@
 //!
 //! No rendering and no server.
 
+pub mod breakdown;
 pub mod conclusions;
 pub mod database_time;
 pub mod load;
