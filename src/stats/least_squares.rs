@@ -25,8 +25,6 @@ pub struct NonNegativeFit {
     pub coefficients: Vec<f64>,
     /// Interval of each coefficient, from resampled rows.
     pub intervals: Vec<Interval>,
-    /// Coefficients of every resample, to carry the error into what is computed from them.
-    pub resamples: Vec<Vec<f64>>,
     /// Part of the variation of the effect that the fit explains (R²); `None` where the effect
     /// does not vary.
     pub explained: Option<f64>,
@@ -122,7 +120,6 @@ impl<'a> NormalEquations<'a> {
         Ok(NonNegativeFit {
             coefficients,
             intervals,
-            resamples,
             explained,
         })
     }

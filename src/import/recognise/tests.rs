@@ -260,7 +260,7 @@ fn wrong_files_are_refused_with_file_place_and_expectation() {
         (" \n\n".to_owned(), ["is empty", "x.csv"]),
         ("hello\n".to_owned(), ["not a load result", "Locust JSON"]),
         ("{\"a\":1}".to_owned(), ["not a load result", "Locust"]),
-        (cut(stats, 700), ["line 3", "22 fields"]),
+        (cut(stats, 700), ["line 4", "22 fields"]),
         (first_lines(stats, 4), ["cut off", "Aggregated"]),
         (first_lines(history, 5), ["cut off", "Aggregated"]),
         (cut(json, 900), ["cut off", "line"]),
