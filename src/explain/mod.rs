@@ -7,9 +7,10 @@
 //! rolled back. The ladder: a generic plan without any value; with a workload's own values a
 //! custom plan; and, only where asked, EXPLAIN ANALYZE of a SELECT that costs little enough.
 
+mod error;
 mod gate;
 mod ladder;
 mod scrub;
 
-pub use gate::{Refusal, explainable};
+pub use gate::{Refusal, explainable, fingerprint};
 pub use ladder::{Candidate, ExplainOptions, plans};
