@@ -2,12 +2,26 @@
 //!
 //! No rendering and no server.
 
+pub mod breakdown;
+pub mod checklist;
+mod conclude;
 pub mod conclusions;
-pub mod indexes;
-pub mod missing_indexes;
-pub mod plans;
-pub mod rules;
-pub mod statements;
-
+pub mod database_time;
+pub mod figures;
 #[cfg(test)]
 mod fixture;
+pub mod indexes;
+pub mod load;
+pub mod missing_indexes;
+pub mod plans;
+pub mod pool;
+pub mod replication;
+pub mod rules;
+pub mod sla;
+pub mod statements;
+pub mod summary;
+#[cfg(test)]
+mod testing;
+
+pub use conclude::{Options, conclude, imported};
+pub use sla::Sla;

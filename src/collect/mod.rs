@@ -1,3 +1,40 @@
 //! Reads a server over a window: one file per view, named as the view, samples in, record types out.
 //!
 //! No judgement of what was read.
+
+mod activity;
+mod closing;
+mod cures;
+mod ends;
+mod host;
+mod ledger;
+mod link;
+mod observer;
+mod replication;
+mod rows;
+mod statements;
+mod texts;
+mod ticker;
+
+pub mod pg_class;
+pub mod pg_constraint;
+pub mod pg_index;
+pub mod pg_replication_slots;
+pub mod pg_stat_activity;
+pub mod pg_stat_bgwriter;
+pub mod pg_stat_checkpointer;
+pub mod pg_stat_database;
+pub mod pg_stat_io;
+pub mod pg_stat_replication;
+pub mod pg_stat_statements;
+pub mod pg_stat_user_indexes;
+pub mod pg_stat_user_tables;
+pub mod pg_stat_wal;
+pub mod pg_statio_user_indexes;
+pub mod pg_statio_user_tables;
+pub mod relation_size;
+pub mod standby;
+
+pub use host::HostMeter;
+pub use observer::{ObserveOptions, Observed, Observer};
+pub use texts::normalised;

@@ -1,3 +1,31 @@
 //! One server: connection information, the guarded session, version and privileges, catalogue SQL.
 //!
 //! No reading of statistics: that is `collect`.
+
+mod cancel;
+pub mod catalog;
+pub mod column;
+mod conninfo;
+mod dsn;
+mod error;
+mod guard;
+mod keys;
+mod secret;
+mod server;
+mod session;
+mod stream;
+mod target;
+mod transaction;
+
+pub use cancel::Canceller;
+pub use conninfo::{
+    Conninfo, DEFAULT_CONNECT_TIMEOUT, Host, REPLAY_APPLICATION_NAME, SslMode, TargetSessionAttrs,
+};
+pub use error::PgError;
+pub use guard::{OWN_PREFIX, SearchPath, SessionOptions};
+pub use secret::Password;
+pub use server::{
+    Extension, read_extensions, read_life, read_server, read_settings, standby_application_name,
+};
+pub use session::{OLDEST_MAJOR, Param, Session};
+pub use target::{Target, resolve};

@@ -69,6 +69,16 @@ impl LatencyHistogram {
         }
     }
 
+    /// Records `count` latencies of one value, as tools that count by rounded value report them.
+    pub fn record_n(&mut self, latency: Duration, count: u64) {
+        let value = u64::try_from(latency.as_nanos())
+            .unwrap_or(u64::MAX)
+            .min(i64::MAX as u64);
+        if self.nanos.record_n(value, count).is_err() {
+            self.nanos.saturating_record_n(value, count);
+        }
+    }
+
     /// Adds all values of another histogram; nothing is lost.
     pub fn add(&mut self, other: &Self) {
         // The histogram is auto-resizing, so addition cannot fail.
@@ -201,6 +211,17 @@ mod tests {
         a.add(&b);
         assert_eq!(a.count(), 3);
         assert!((a.summary().unwrap().max_ms - 3_600_000.0).abs() < 3600.0 * 2.0);
+    }
+
+    #[test]
+    fn counts_of_one_value_are_that_many_values() {
+        let mut one_by_one = LatencyHistogram::new();
+        for _ in 0..7 {
+            one_by_one.record(Duration::from_millis(12));
+        }
+        let mut at_once = LatencyHistogram::new();
+        at_once.record_n(Duration::from_millis(12), 7);
+        assert_eq!(one_by_one, at_once);
     }
 
     #[test]

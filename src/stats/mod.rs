@@ -3,5 +3,18 @@
 //! Nothing here knows what a database is; functions take numbers and return numbers.
 
 mod histogram;
+mod interval;
+mod least_squares;
+mod quantile;
+mod queueing;
+mod random;
 
 pub use histogram::{HistogramError, LatencyHistogram, LatencySummary};
+pub use interval::{Interval, round_to_count, student_t_quantile, wilson};
+pub use least_squares::{LeastSquaresError, NonNegativeFit, NormalEquations, condition_number};
+pub use quantile::{quantile, time_weighted_quantile};
+pub use queueing::{
+    ClosedQueue, ClosedSolution, OpenQueue, allen_cunneen_factor, erlang_b, erlang_c,
+    little_concurrency,
+};
+pub use random::SplitMix64;

@@ -1,3 +1,39 @@
 //! What to run: operations, statements, weights, parameter generators.
 //!
 //! When and how fast is decided in `drive`.
+//!
+//! A workload file is SQL with directives in comments:
+//!
+//! ```sql
+//! -- dbperf workload: architect
+//! -- clients: 16
+//! -- pool-size: 4
+//! -- think: 0ms
+//!
+//! -- operation: GET /initiatives
+//! -- weight: 30
+//! -- param workspace_id: zipf 1 200 1.2
+//! -- statement: list initiatives
+//! SELECT id, title FROM initiatives WHERE workspace_id = :workspace_id LIMIT 20;
+//! -- foreach: list initiatives.id
+//! -- statement: count tasks
+//! SELECT count(*) FROM tasks WHERE initiative_id = :id;
+//! ```
+//!
+//! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
+
+mod check;
+mod error;
+mod generate;
+mod model;
+mod numeric;
+mod parse;
+mod scan;
+mod value;
+
+pub use error::WorkloadError;
+pub use generate::{Drawer, Generator};
+pub use model::{
+    Defaults, Foreach, Param, StatementKind, Think, Workload, WorkloadOperation, WorkloadStatement,
+};
+pub use value::{RawValue, Value, ValueError};

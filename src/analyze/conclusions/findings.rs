@@ -100,6 +100,9 @@ pub enum SlaStatus {
 pub struct SlaRow {
     /// Such as `response time p95`.
     pub name: String,
+    /// The endpoint or stage that the row is about; absent where it is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
     /// Such as `< 100 ms`.
     pub target: String,
     /// What was measured, with its unit; `null` if nothing was.

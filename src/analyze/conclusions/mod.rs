@@ -93,6 +93,43 @@ pub struct Conclusions {
     pub checklist: Option<Vec<ChecklistItem>>,
 }
 
+impl Conclusions {
+    /// A document without any section.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run: RunInfo {
+                run_id: String::new(),
+                started_at: String::new(),
+                ended_at: String::new(),
+                window_ms: 0.0,
+                dbperf_version: String::new(),
+                command: String::new(),
+                interrupted: false,
+                lab: false,
+            },
+            server: None,
+            coverage: Vec::new(),
+            disturbances: Vec::new(),
+            overhead: None,
+            database_time: None,
+            breakdown: None,
+            statements: None,
+            statements_coverage: None,
+            indexes: None,
+            missing_indexes: None,
+            pool: None,
+            replication: None,
+            load: None,
+            findings: None,
+            not_evaluated: None,
+            sla: None,
+            checklist: None,
+        }
+    }
+}
+
 /// What was run and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunInfo {

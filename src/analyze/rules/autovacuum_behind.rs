@@ -1,133 +1,151 @@
-//! `autovacuum-behind`: a table has twice the dead rows at which autovacuum should have come.
+//! `autovacuum-behind`: dead rows far past the number at which autovacuum should have come.
 
 use crate::analyze::conclusions::Severity;
 use crate::analyze::indexes::sql::qualified;
-use crate::record::tables::{StatUserTable, TableFacts};
 
+use super::autovacuum_settings::{Table, tables};
 use super::draft::Draft;
-use super::{Facts, Judgement, Rule, thresholds as t};
+use super::{Facts, Judgement, Outcome, Rule, thresholds as t};
 
 pub(super) const RULE: Rule = Rule {
     id: "autovacuum-behind",
     judge,
 };
 
+const FACTOR: &str = "autovacuum_vacuum_scale_factor";
+const THRESHOLD: &str = "autovacuum_vacuum_threshold";
+/// 18+.
+const CAP: &str = "autovacuum_vacuum_max_threshold";
+
 fn judge(facts: &Facts<'_>) -> Judgement {
-    let tables = facts.tables()?;
-    let defaults = Defaults::read(facts)?;
-    let known = facts.run.tables.facts.as_ref();
-    let known = known.ok_or_else(|| facts.missing("pg_class"))?;
-    let found =
-        tables.last.iter().filter_map(|stats| {
-            let table = known.iter().find(|t| t.relid == stats.relid)?;
-            let threshold = defaults.threshold(table, stats);
-            let behind = stats.n_dead_tup as f64 > t::AUTOVACUUM_BEHIND_FACTOR * threshold;
-            behind.then(|| {
-                let name = qualified(&stats.schemaname, &stats.relname);
-                let last = stats.last_autovacuum.max(stats.last_vacuum);
-                let last = last.map_or_else(|| "never".to_owned(), |at| format!("at {at}"));
-                Draft::new(RULE.id, Severity::Warning)
-                .about("table", &format!("{}.{}", stats.schemaname, stats.relname))
-                .title(&format!("{} has {} dead rows", stats.relname, stats.n_dead_tup))
-                .detail(format!(
-                    "Autovacuum should have come at {threshold:.0} dead rows; the table was last \
-                     vacuumed {last}. It may be running now, or a long transaction holds it back"
-                ))
-                .sql(format!("VACUUM (ANALYZE) {name};"))
-                .note(format!(
-                    "SHARE UPDATE EXCLUSIVE lock; truncation takes ACCESS EXCLUSIVE for a moment \
-                     (TRUNCATE false avoids it). To have it come earlier: ALTER TABLE {name} SET \
-                     (autovacuum_vacuum_scale_factor = 0.02), RESET takes it back"
-                ))
-                .fire(facts)
-            })
-        });
-    Ok(found.collect())
+    let tables = tables(facts)?;
+    tables.iter().map(|table| outcome(facts, table)).collect()
 }
 
-/// Autovacuum's settings: a table is vacuumed at `threshold + scale_factor × reltuples` dead rows,
-/// from 18 on at `max_threshold` at the latest.
-struct Defaults {
-    threshold: f64,
-    scale_factor: f64,
-    max_threshold: Option<f64>,
-}
-
-impl Defaults {
-    fn read(facts: &Facts<'_>) -> Result<Self, String> {
-        let max = facts.number_setting("autovacuum_vacuum_max_threshold");
-        Ok(Self {
-            threshold: facts.number_setting("autovacuum_vacuum_threshold")?,
-            scale_factor: facts.number_setting("autovacuum_vacuum_scale_factor")?,
-            max_threshold: max.ok().filter(|max| *max >= 0.0),
-        })
+fn outcome(facts: &Facts<'_>, table: &Table<'_>) -> Result<Outcome, String> {
+    let due = due(facts, table)?;
+    let dead = table.stats.n_dead_tup;
+    if dead as f64 <= t::AUTOVACUUM_BEHIND_FACTOR * due {
+        return Ok(Outcome::Quiet);
     }
+    let name = table.name();
+    let quoted = qualified(&table.facts.schemaname, &table.facts.relname);
+    let undo = match table.option(FACTOR) {
+        Some(old) => format!("ALTER TABLE {quoted} SET ({FACTOR} = {old});"),
+        None => format!("ALTER TABLE {quoted} RESET ({FACTOR});"),
+    };
+    let last = table.stats.last_autovacuum;
+    let last = last.map_or("never".to_owned(), |at| at.to_string());
+    Ok(Draft::new(RULE.id, Severity::Warning)
+        .about("table", &name)
+        .title(&format!(
+            "{name} has {dead} dead rows, autovacuum is due at {due:.0}"
+        ))
+        .detail(format!(
+            "{dead} dead beside {} live rows; last autovacuum: {last}. {}. Every scan reads the \
+             dead rows too, and the table and its indexes grow",
+            table.stats.n_live_tup,
+            why(facts, table)
+        ))
+        .sql(format!(
+            "ALTER TABLE {quoted} SET ({FACTOR} = 0.02); VACUUM (ANALYZE) {quoted};"
+        ))
+        .undo(undo)
+        .note(
+            "SHARE UPDATE EXCLUSIVE lock; giving empty pages at the end back to the disk takes a \
+             short ACCESS EXCLUSIVE lock, which VACUUM (TRUNCATE false) avoids; VACUUM not inside \
+             a transaction. A vacuum may be running already (pg_stat_progress_vacuum)",
+        )
+        .fire(facts))
+}
 
-    /// A table's own options come first.
-    fn threshold(&self, table: &TableFacts, stats: &StatUserTable) -> f64 {
-        let own = |name: &str| {
-            let options = table.reloptions.iter().filter_map(|o| o.split_once('='));
-            let value = options
-                .filter(|(key, _)| *key == name)
-                .map(|(_, v)| v.parse().ok());
-            value.flatten().next()
-        };
-        let rows = f64::from(table.reltuples);
-        let rows = if rows < 0.0 {
-            stats.n_live_tup as f64
-        } else {
-            rows
-        };
-        let base: f64 = own("autovacuum_vacuum_threshold").unwrap_or(self.threshold);
-        let scale: f64 = own("autovacuum_vacuum_scale_factor").unwrap_or(self.scale_factor);
-        let threshold = base + scale * rows;
-        let max = own("autovacuum_vacuum_max_threshold").or(self.max_threshold);
-        max.map_or(threshold, |max: f64| threshold.min(max))
+/// `threshold + scale factor · reltuples`, at most the cap (18+), as autovacuum computes it.
+fn due(facts: &Facts<'_>, table: &Table<'_>) -> Result<f64, String> {
+    let threshold = table.number(facts, THRESHOLD)?;
+    let due = threshold + table.number(facts, FACTOR)? * table.rows();
+    if facts.server()?.major() < 18 {
+        return Ok(due);
+    }
+    let cap = table.number(facts, CAP)?;
+    Ok(if cap < 0.0 { due } else { due.min(cap) })
+}
+
+fn why(facts: &Facts<'_>, table: &Table<'_>) -> &'static str {
+    let server_off = facts.setting("autovacuum");
+    if table.autovacuum_is_off() {
+        "autovacuum is turned off for this table"
+    } else if server_off.is_ok_and(|s| s.reset_val == "off") {
+        "autovacuum is turned off for the whole server"
+    } else {
+        "It comes too late, is too slow (autovacuum_vacuum_cost_limit, autovacuum_max_workers), or \
+         an old transaction keeps it from removing them"
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::fixture::{run_with_indexes, set, span, table_stats};
+    use crate::analyze::fixture::{set, span, table, table_stats};
     use crate::analyze::rules::testing::Case;
 
-    fn case(dead: i64) -> Case {
-        let mut run = run_with_indexes(vec![]);
-        set(&mut run, "autovacuum_vacuum_threshold", "50");
-        set(&mut run, "autovacuum_vacuum_scale_factor", "0.2");
+    /// Autovacuum is due at 50 + 0.2 · 100 000 = 20 050.
+    fn case(dead: i64, options: &[&str]) -> Case {
+        let mut case = Case::new();
         let mut stats = table_stats(1, "tasks");
         stats.n_dead_tup = dead;
-        run.tables.stat_user_tables = Some(span(vec![stats.clone()], vec![stats]));
-        Case::of(run)
+        let mut facts = table(1, "tasks");
+        facts.reloptions = options.iter().map(|o| (*o).to_owned()).collect();
+        case.run.tables.stat_user_tables = Some(span(vec![stats.clone()], vec![stats]));
+        case.run.tables.facts = Some(vec![facts]);
+        set(&mut case.run, FACTOR, "0.2");
+        set(&mut case.run, THRESHOLD, "50");
+        case
     }
 
     #[test]
     fn twice_the_threshold_is_behind() {
-        // 100 000 rows: the threshold is 20 050.
-        let finding = case(41_000).the_finding(&RULE);
-        assert!(finding.title.contains("tasks has 41000 dead rows"));
-        assert!(finding.detail.contains("20050"));
-        case(40_000).assert_quiet(&RULE);
-    }
-
-    #[test]
-    fn the_table_s_own_options_and_the_cap_come_first() {
-        let mut case = case(3_000);
-        let options = &mut case.run.tables.facts.as_mut().unwrap()[0].reloptions;
-        options.push("autovacuum_vacuum_scale_factor=0.01".to_owned());
-        assert!(case.the_finding(&RULE).detail.contains("1050"));
-        set(&mut case.run, "autovacuum_vacuum_max_threshold", "500");
-        assert!(case.the_finding(&RULE).detail.contains("at 500 dead"));
-    }
-
-    #[test]
-    fn settings_that_are_not_visible_decide_nothing() {
-        let mut case = case(41_000);
-        case.run.server.as_mut().unwrap().settings.clear();
-        assert!(
-            case.missing_fact(&RULE)
-                .contains("autovacuum_vacuum_threshold")
+        let finding = case(40_101, &[]).the_finding(&RULE);
+        assert_eq!(
+            finding.title,
+            "public.tasks has 40101 dead rows, autovacuum is due at 20050"
         );
+        assert_eq!(
+            finding.remediation.undo_sql.as_deref(),
+            Some("ALTER TABLE public.tasks RESET (autovacuum_vacuum_scale_factor);")
+        );
+        case(40_100, &[]).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn the_tables_own_options_come_first_and_come_back() {
+        let own = [
+            "autovacuum_vacuum_scale_factor=0.01",
+            "autovacuum_enabled=false",
+        ];
+        let finding = case(2_101, &own).the_finding(&RULE);
+        assert!(finding.detail.contains("turned off for this table"));
+        assert_eq!(
+            finding.remediation.undo_sql.as_deref(),
+            Some("ALTER TABLE public.tasks SET (autovacuum_vacuum_scale_factor = 0.01);")
+        );
+    }
+
+    #[test]
+    fn from_18_on_a_cap_holds() {
+        let mut case = case(30_000, &[]);
+        case.run.server.as_mut().unwrap().version_num = 180_000;
+        assert!(case.missing_fact(&RULE).contains(CAP));
+        set(&mut case.run, CAP, "10000");
+        assert!(case.the_finding(&RULE).title.contains("due at 10000"));
+        set(&mut case.run, CAP, "-1");
+        case.assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn missing_settings_decide_nothing() {
+        let mut case = case(90_000, &[]);
+        let settings = &mut case.run.server.as_mut().unwrap().settings;
+        settings.remove(FACTOR);
+        assert!(case.missing_fact(&RULE).contains(FACTOR));
     }
 }

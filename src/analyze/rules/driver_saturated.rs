@@ -31,7 +31,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 |ratio| format!("its threads were busy {} of the time", percent(ratio)),
             );
             Draft::new(RULE.id, Severity::Critical)
-            .about("measurement", &load.source.tool)
+            .about("driver", &load.source.tool)
             .title(&format!("{} was itself the limit: {cpu}", load.source.tool))
             .detail(
                 "Latencies hold the driver's own delays and the throughput is the driver's \
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_saturated_driver_doubts_the_measurement() {
         let finding = case(Some(true)).the_finding(&RULE);
-        assert_eq!(finding.subject.kind, "measurement");
+        assert_eq!(finding.subject.kind, "driver");
         assert!(finding.title.contains("97.0 % of the time"));
         case(Some(false)).assert_quiet(&RULE);
         assert!(case(None).missing_fact(&RULE).contains("does not tell"));

@@ -12,6 +12,7 @@ use crate::record::server::{Server, Setting};
 use crate::record::statements::StatementCounters;
 use crate::record::tables::StatUserTable;
 
+use super::continuity::continuous;
 use super::thresholds as t;
 
 /// Everything that a rule may look at: the run, and all conclusions but the findings.
@@ -115,6 +116,7 @@ impl<'a> Facts<'a> {
     /// The current database at both ends of an undisturbed window.
     pub(super) fn database(&self) -> Fact<(&'a StatDatabase, &'a StatDatabase)> {
         let oid = self.server()?.database_oid;
+        continuous(self)?;
         let span = self.run.database.stat_database.as_ref();
         let span = span.ok_or_else(|| self.missing("pg_stat_database"))?;
         let find = |rows: &'a [StatDatabase]| rows.iter().find(|row| row.datid == oid);

@@ -38,13 +38,24 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         ))
         .detail(who)
         .saves(share.ms_per_sec)
-        .sql(root.map(|(pid, _)| format!("SELECT pg_cancel_backend({pid});")))
+        .sql(root.and_then(|(pid, blocker)| release(pid, &blocker)))
         .note(
-            "only if it still blocks, and cancel before you terminate: its work is lost. Shorter \
-             transactions and one order of locking cure it; ALTER ROLE app SET lock_timeout = \
-             '5s' bounds it (RESET takes it back)",
+            "only if it still blocks (the pid may be another's by now): its work is lost, and \
+             there is no undo. Shorter transactions and one order of locking cure it; ALTER ROLE \
+             app SET lock_timeout = '5s' bounds the wait (RESET takes it back)",
         );
     Ok(vec![finding.fire(facts)])
+}
+
+/// A cancel reaches a running statement only; a session that is idle in its transaction gives its
+/// locks back only when it is ended. Pid 0 stands for a prepared transaction.
+fn release(pid: i32, blocker: &Blocker) -> Option<String> {
+    let function = if blocker.state.starts_with("idle in transaction") {
+        "pg_terminate_backend"
+    } else {
+        "pg_cancel_backend"
+    };
+    (pid != 0).then(|| format!("SELECT {function}({pid});"))
 }
 
 struct Blocker {
@@ -127,9 +138,21 @@ mod tests {
         );
         assert_eq!(
             finding.remediation.sql.as_deref(),
-            Some("SELECT pg_cancel_backend(7);")
+            Some("SELECT pg_terminate_backend(7);")
         );
         assert_eq!(finding.saves_ms_per_sec, Some(500.0));
+    }
+
+    #[test]
+    fn a_cancel_is_for_running_statements_and_nothing_for_prepared_transactions() {
+        let blocker = |state: &str| Blocker {
+            samples: 1,
+            application: "batch".to_owned(),
+            state: state.to_owned(),
+        };
+        let cancel = release(7, &blocker("active"));
+        assert_eq!(cancel.as_deref(), Some("SELECT pg_cancel_backend(7);"));
+        assert_eq!(release(0, &blocker("state not visible")), None);
     }
 
     #[test]

@@ -6,9 +6,13 @@
 //!
 //! To add a rule: a file with a `RULE`, its `mod` and list lines here, and its page.
 
+mod autovacuum_settings;
+mod continuity;
 mod draft;
 mod facts;
 mod list;
+mod permit_wait;
+mod remedies;
 pub mod text;
 pub mod thresholds;
 mod waits;
@@ -69,6 +73,8 @@ mod wal_sync_waits;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_replication;
 
 pub use facts::Facts;
 pub use list::RULES;
@@ -141,7 +147,7 @@ pub fn evaluate(facts: &Facts<'_>) -> (Vec<Finding>, Vec<NotEvaluated>) {
 }
 
 fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
-    let doubt = |f: &Finding| f.subject.kind == "measurement";
+    let doubt = |f: &Finding| f.subject.kind == "driver";
     let saves = |f: &Finding| f.saves_ms_per_sec.unwrap_or(-1.0);
     doubt(b)
         .cmp(&doubt(a))
@@ -197,10 +203,10 @@ mod tests {
             finding("c", None, Severity::Critical),
             finding("b", Some(1.0), Severity::Info),
             finding("a", Some(9.0), Severity::Info),
-            finding("measurement", None, Severity::Info),
+            finding("driver", None, Severity::Info),
         ];
         all.sort_by(order);
         let kinds: Vec<_> = all.iter().map(|f| f.subject.kind.as_str()).collect();
-        assert_eq!(kinds, ["measurement", "a", "b", "c", "d"]);
+        assert_eq!(kinds, ["driver", "a", "b", "c", "d"]);
     }
 }

@@ -1,6 +1,7 @@
-//! `no-idle-timeout`: nothing ends a session that forgot its transaction.
+//! `no-idle-timeout`: nothing ends a transaction that was forgotten.
 
 use crate::analyze::conclusions::Severity;
+use crate::analyze::indexes::sql::quote_ident;
 
 use super::draft::Draft;
 use super::{Facts, Judgement, Outcome, Rule};
@@ -10,25 +11,32 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
+const SETTING: &str = "idle_in_transaction_session_timeout";
+
 fn judge(facts: &Facts<'_>) -> Judgement {
-    if facts
-        .setting("idle_in_transaction_session_timeout")?
-        .reset_val
-        != "0"
-    {
+    if facts.number_setting(SETTING)? > 0.0 {
         return Ok(Vec::new());
     }
     if facts.run.meta.lab {
         let trap = "the settings of a lab are dbperf's own".to_owned();
         return Ok(vec![Outcome::Suppressed(trap)]);
     }
+    let database = quote_ident(&facts.server()?.database);
     let finding = Draft::new(RULE.id, Severity::Info)
-        .about("setting", "idle_in_transaction_session_timeout")
-        .title("idle_in_transaction_session_timeout is 0")
-        .detail("A session that keeps a transaction open holds its locks and old row versions for ever")
-        .sql("ALTER SYSTEM SET idle_in_transaction_session_timeout = '60s';".to_owned())
-        .undo("ALTER SYSTEM RESET idle_in_transaction_session_timeout;".to_owned())
-        .note("then SELECT pg_reload_conf(); better for the role of the application alone (ALTER ROLE app SET); it ends the session with SQLSTATE 25P03");
+        .about("setting", SETTING)
+        .title(&format!(
+            "{SETTING} is 0: a forgotten transaction stays open for ever"
+        ))
+        .detail(
+            "A client that stops between BEGIN and COMMIT keeps its locks and its connection, and \
+             keeps VACUUM from removing dead rows, until somebody ends it by hand",
+        )
+        .sql(format!("ALTER DATABASE {database} SET {SETTING} = '60s';"))
+        .undo(format!("ALTER DATABASE {database} RESET {SETTING};"))
+        .note(
+            "holds for new connections only; a session over the limit is ended with SQLSTATE \
+             25P03, so set it above the longest pause that the application needs",
+        );
     Ok(vec![finding.fire(facts)])
 }
 
@@ -39,23 +47,23 @@ mod tests {
     use crate::analyze::rules::testing::Case;
 
     #[test]
-    fn the_setting_decides() {
+    fn zero_is_found_and_a_limit_is_not() {
         let mut case = Case::new();
-        assert!(
-            case.missing_fact(&RULE)
-                .contains("idle_in_transaction_session_timeout")
-        );
-        set(&mut case.run, "idle_in_transaction_session_timeout", "0");
+        assert!(case.missing_fact(&RULE).contains(SETTING));
+        set(&mut case.run, SETTING, "0");
         let finding = case.the_finding(&RULE);
-        assert_eq!(finding.subject.name, "idle_in_transaction_session_timeout");
-        assert_eq!(finding.severity, Severity::Info);
-        set(
-            &mut case.run,
-            "idle_in_transaction_session_timeout",
-            "another",
+        assert_eq!(
+            finding.remediation.sql.as_deref(),
+            Some("ALTER DATABASE app SET idle_in_transaction_session_timeout = '60s';")
         );
+        set(&mut case.run, SETTING, "60000");
         case.assert_quiet(&RULE);
-        set(&mut case.run, "idle_in_transaction_session_timeout", "0");
+    }
+
+    #[test]
+    fn a_lab_is_set_up_by_dbperf_itself() {
+        let mut case = Case::new();
+        set(&mut case.run, SETTING, "0");
         case.run.meta.lab = true;
         assert!(case.suppressed(&RULE).contains("lab"));
     }

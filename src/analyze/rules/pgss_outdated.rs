@@ -1,8 +1,11 @@
-//! `pgss-outdated`: the extension is older than the server's own version of it.
+//! `pgss-outdated`: `pg_stat_statements` was not updated after an upgrade of the server.
+
+use std::cmp::Ordering;
 
 use crate::analyze::conclusions::Severity;
 
 use super::draft::Draft;
+use super::remedies::literal;
 use super::{Facts, Judgement, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -14,33 +17,41 @@ const EXTENSION: &str = "pg_stat_statements";
 
 fn judge(facts: &Facts<'_>) -> Judgement {
     let server = facts.server()?;
-    let Some(installed) = server.extensions.get(EXTENSION) else {
-        return Err(format!("{EXTENSION} is not installed"));
-    };
+    let installed = server.extensions.get(EXTENSION);
+    let installed = installed.ok_or("pg_stat_statements is not installed")?;
     let available = server.extension_default_versions.get(EXTENSION);
-    let available = available.ok_or_else(|| "pg_available_extensions was not read".to_owned())?;
-    if number(installed) >= number(available) {
+    let available = available.ok_or("the default version of pg_stat_statements was not read")?;
+    if compare(installed, available) != Ordering::Less {
         return Ok(Vec::new());
     }
     let finding = Draft::new(RULE.id, Severity::Warning)
-        .about("extension", EXTENSION)
+        .about("server", &server.database)
         .title(&format!(
-            "{EXTENSION} is at {installed}, the server has {available}"
+            "pg_stat_statements is {installed}, the server brings {available}"
         ))
-        .detail("An upgraded server keeps the old version, which lacks newer columns")
+        .detail(
+            "The extension kept its old version when the server was upgraded, so columns that \
+             this server could fill are absent from its view",
+        )
         .sql(format!("ALTER EXTENSION {EXTENSION} UPDATE;"))
         .undo(format!(
-            "DROP EXTENSION {EXTENSION}; CREATE EXTENSION {EXTENSION} VERSION '{installed}';"
+            "DROP EXTENSION {EXTENSION}; CREATE EXTENSION {EXTENSION} VERSION {};",
+            literal(installed)
         ))
-        .note("the views are made again: grants on them have to be given again");
+        .note(
+            "the views are made anew: own grants on them are lost and have to be given again; \
+             views that depend on them stand in the way",
+        );
     Ok(vec![finding.fire(facts)])
 }
 
-fn number(version: &str) -> Vec<u32> {
-    version
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect()
+/// Versions by their numbers: 1.9 is older than 1.10.
+fn compare(a: &str, b: &str) -> Ordering {
+    let numbers = |version: &str| -> Vec<u32> {
+        let parts = version.split('.');
+        parts.map(|p| p.parse().unwrap_or(0)).collect()
+    };
+    numbers(a).cmp(&numbers(b))
 }
 
 #[cfg(test)]
@@ -48,22 +59,30 @@ mod tests {
     use super::*;
     use crate::analyze::rules::testing::Case;
 
-    fn case(installed: &str) -> Case {
+    fn case(installed: &str, available: &str) -> Case {
         let mut case = Case::new();
         let server = case.run.server.as_mut().unwrap();
-        server
-            .extensions
-            .insert(EXTENSION.to_owned(), installed.to_owned());
-        let default = (EXTENSION.to_owned(), "1.10".to_owned());
-        server.extension_default_versions.extend([default]);
+        let name = EXTENSION.to_owned();
+        server.extensions.insert(name.clone(), installed.to_owned());
+        let versions = &mut server.extension_default_versions;
+        versions.insert(name, available.to_owned());
         case
     }
 
     #[test]
-    fn versions_are_compared_by_number() {
-        let finding = case("1.9").the_finding(&RULE);
-        assert!(finding.title.contains("at 1.9, the server has 1.10"));
-        case("1.10").assert_quiet(&RULE);
-        assert!(Case::new().missing_fact(&RULE).contains("not installed"));
+    fn versions_compare_by_number() {
+        let finding = case("1.9", "1.10").the_finding(&RULE);
+        assert_eq!(
+            finding.title,
+            "pg_stat_statements is 1.9, the server brings 1.10"
+        );
+        case("1.10", "1.10").assert_quiet(&RULE);
+        case("1.10", "1.9").assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn what_is_not_installed_is_not_judged() {
+        let missing = Case::new().missing_fact(&RULE);
+        assert_eq!(missing, "pg_stat_statements is not installed");
     }
 }

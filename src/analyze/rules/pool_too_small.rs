@@ -1,8 +1,9 @@
 //! `pool-too-small`: requests wait for a connection while the database has room.
 
-use crate::analyze::conclusions::{Evidence, Severity};
+use crate::analyze::conclusions::{Evidence, Recommendation, Severity};
 
 use super::draft::Draft;
+use super::permit_wait::{PermitWait, processors};
 use super::{Facts, Judgement, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -10,55 +11,85 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
-/// The conditions (wait p95, share of the time, room in the database) are decided where the pool
-/// size is recommended; this rule reports that verdict.
+/// The conditions (wait, its share of the time, room in the database) are decided where the pool
+/// size is recommended; this rule reports that verdict, so that the two never disagree.
 fn judge(facts: &Facts<'_>) -> Judgement {
     let replay = facts.replay_pool()?;
     let recommendation = facts.recommendation()?;
     if recommendation.verdict != "too-small" {
         return Ok(Vec::new());
     }
-    let wait = replay.permit_wait_ms;
-    let wait = wait.ok_or_else(|| "the wait for a permit was not recorded".to_owned())?;
-    let per_sec = wait.mean * wait.count as f64 / facts.window_sec();
+    let wait = PermitWait::of(facts, replay)?;
     let finding = Draft::new(RULE.id, Severity::Warning)
-        .evidence(Evidence::Estimated)
+        .evidence(evidence(recommendation))
         .about("pool", &replay.pool)
-        .title(&format!(
-            "requests wait {:.1} ms (p95) for one of {} connections; {} would do",
-            wait.p95, replay.pool_size, recommendation.pool_size
-        ))
+        .title(&wait.words(replay))
         .detail(format!(
-            "{} of {} acquires waited, {:.1} ms on average over all. {}",
-            replay.waited,
-            replay.acquires,
-            wait.mean,
+            "{}; {}. A size of {} would do ({}). {}",
+            wait.acquires(replay),
+            processors(facts),
+            recommendation.pool_size,
+            interval(recommendation),
             recommendation.reasons.join(". ")
         ))
-        .saves(per_sec)
+        .saves(wait.ms_per_sec)
         .note(format!(
-            "set the pool size to {} and measure again; mind the server's max_connections times \
-             the instances of the application",
-            recommendation.pool_size
+            "set the pool size to {} for each of {} instance(s) and measure again; all instances \
+             together, and everything else that connects, have to fit into max_connections; the \
+             undo is the old size, {}",
+            recommendation.pool_size, recommendation.instances, replay.pool_size
         ));
     Ok(vec![finding.fire(facts)])
+}
+
+/// The wait is measured; that the other size cures it is so only where it was tried.
+fn evidence(recommendation: &Recommendation) -> Evidence {
+    if recommendation.verified.is_some() {
+        Evidence::Proved
+    } else {
+        Evidence::Measured
+    }
+}
+
+fn interval(recommendation: &Recommendation) -> String {
+    let low = recommendation.pool_size_low;
+    match low.zip(recommendation.pool_size_high) {
+        Some((low, high)) => format!("{low} to {high} at 95 %, by the model"),
+        None => "by the model".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyze::conclusions::Expected;
     use crate::analyze::rules::testing::pool_case;
 
     #[test]
     fn the_verdict_is_reported_with_the_measured_wait() {
         let finding = pool_case("too-small").the_finding(&RULE);
-        assert!(
-            finding
-                .title
-                .contains("wait 9.0 ms (p95) for one of 4 connections; 8 would do")
+        assert_eq!(
+            finding.title,
+            "requests wait 9.0 ms (31 %) for one of 4 connections"
         );
+        assert!(finding.detail.starts_with("5000 of 6000 acquires waited"));
+        assert!(finding.detail.contains("A size of 8 would do"));
         // 9 ms × 6000 acquires in 60 s.
         assert_eq!(finding.saves_ms_per_sec, Some(900.0));
+        assert_eq!(finding.evidence, Evidence::Measured);
+    }
+
+    #[test]
+    fn a_size_that_was_tried_is_proved() {
+        let mut case = pool_case("too-small");
+        let pool = case.conclusions.pool.as_mut().unwrap();
+        let recommendation = pool.recommendation.as_mut().unwrap();
+        recommendation.verified = Some(Expected {
+            throughput_per_sec: Some(200.0),
+            p99_ms: None,
+            wait_p99_ms: Some(0.1),
+        });
+        assert_eq!(case.the_finding(&RULE).evidence, Evidence::Proved);
     }
 
     #[test]
@@ -67,9 +98,16 @@ mod tests {
         pool_case("database-saturated").assert_quiet(&RULE);
         let mut case = pool_case("too-small");
         case.conclusions.pool.as_mut().unwrap().replay = None;
-        assert!(
-            case.missing_fact(&RULE)
-                .contains("no workload was replayed")
-        );
+        let missing = case.missing_fact(&RULE);
+        assert!(missing.contains("no workload was replayed"));
+    }
+
+    #[test]
+    fn without_a_recommendation_its_reason_is_given() {
+        let mut case = pool_case("too-small");
+        let pool = case.conclusions.pool.as_mut().unwrap();
+        pool.recommendation = None;
+        pool.no_recommendation = Some("9 leases are too few".to_owned());
+        assert_eq!(case.missing_fact(&RULE), "9 leases are too few");
     }
 }

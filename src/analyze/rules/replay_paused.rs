@@ -1,9 +1,9 @@
-//! `replay-paused`: a standby receives and does not replay.
+//! `replay-paused`: a standby receives WAL and does not apply it.
 
-use crate::analyze::conclusions::{Severity, StandbyVerdict};
+use crate::analyze::conclusions::Severity;
+use crate::record::replication::Standby;
 
 use super::draft::Draft;
-use super::text::size;
 use super::{Facts, Judgement, Outcome, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -12,45 +12,88 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(facts: &Facts<'_>) -> Judgement {
-    let standbys = &facts.replication()?.standbys;
-    let outcomes = standbys.iter().filter_map(|standby| match standby.verdict {
-        StandbyVerdict::Paused => {
-            let behind = standby
-                .lag_bytes
-                .map_or_else(String::new, |b| format!(", {} behind", size(b)));
-            let draft = Draft::new(RULE.id, Severity::Warning)
-                .about("standby", &standby.name)
-                .title(&format!("the replay of {} is paused{behind}", standby.name))
-                .detail("It keeps receiving WAL, which fills its disk, and its data stands still")
-                .sql("SELECT pg_wal_replay_resume();".to_owned())
-                .undo("SELECT pg_wal_replay_pause();".to_owned())
-                .note("run it on the standby, and only if nobody paused it on purpose");
-            Some(draft.fire(facts))
-        }
-        StandbyVerdict::Delayed => Some(Outcome::Suppressed(format!(
-            "{} delays on purpose (recovery_min_apply_delay)",
-            standby.name
-        ))),
-        _ => None,
-    });
+    let window = facts.run.replication.as_ref();
+    let window = window.ok_or_else(|| facts.missing("pg_stat_replication"))?;
+    if window.standbys.is_empty() {
+        return Err("no standby was asked (--replica)".to_owned());
+    }
+    let outcomes = window.standbys.iter().map(|s| outcome(facts, s));
     Ok(outcomes.collect())
+}
+
+fn outcome(facts: &Facts<'_>, standby: &Standby) -> Outcome {
+    let states = standby.samples.iter().filter(|s| s.in_recovery);
+    let states: Vec<&str> = states
+        .filter_map(|s| s.replay_pause_state.as_deref())
+        .collect();
+    let Some(last) = states.last() else {
+        return Outcome::NotEvaluated(format!(
+            "the state of replay of the standby {} was not read",
+            standby.name
+        ));
+    };
+    let paused = states.iter().filter(|s| **s != "not paused").count();
+    if paused == 0 {
+        return Outcome::Quiet;
+    }
+    let end = if *last == "not paused" {
+        "; at the end it was running again"
+    } else {
+        "; at the end it still was"
+    };
+    Draft::new(RULE.id, Severity::Warning)
+        .about("standby", &standby.name)
+        .title(&format!(
+            "replay on standby {} was paused in {paused} of {} readings",
+            standby.name,
+            states.len()
+        ))
+        .detail(format!(
+            "The standby keeps receiving WAL but does not apply it, so its data stands still and \
+             its disk fills up{end}"
+        ))
+        .sql("SELECT pg_wal_replay_resume();".to_owned())
+        .undo("SELECT pg_wal_replay_pause();".to_owned())
+        .note(
+            "run it on the standby; ask first who paused it: a backup, or a recovery that waits at \
+             its target, may need the pause",
+        )
+        .fire(facts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::rules::testing::replication_case;
+    use crate::analyze::conclusions::StandbyVerdict;
+    use crate::analyze::rules::testing::Case;
+    use crate::analyze::rules::testing_replication::{asked, replicated, standby};
+
+    fn case(states: &[Option<&str>]) -> Case {
+        let mut one = asked("one", &vec![0; states.len()]);
+        for (sample, state) in one.samples.iter_mut().zip(states) {
+            sample.replay_pause_state = state.map(str::to_owned);
+        }
+        replicated(vec![standby("one", StandbyVerdict::Paused)], vec![one])
+    }
 
     #[test]
-    fn a_paused_replay_is_found_and_an_intended_delay_is_not() {
-        let finding = replication_case(StandbyVerdict::Paused).the_finding(&RULE);
-        assert!(
-            finding
-                .title
-                .contains("the replay of s1 is paused, 80.0 MiB behind")
+    fn paused_readings_are_counted() {
+        let paused = case(&[Some("not paused"), Some("pause requested"), Some("paused")]);
+        let finding = paused.the_finding(&RULE);
+        assert_eq!(
+            finding.title,
+            "replay on standby one was paused in 2 of 3 readings"
         );
-        let delayed = replication_case(StandbyVerdict::Delayed);
-        assert!(delayed.suppressed(&RULE).contains("on purpose"));
-        replication_case(StandbyVerdict::Streaming).assert_quiet(&RULE);
+        assert!(finding.detail.contains("still was"));
+        let resumed = case(&[Some("paused"), Some("not paused")]);
+        assert!(resumed.the_finding(&RULE).detail.contains("running again"));
+        case(&[Some("not paused")]).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_running() {
+        assert!(case(&[None]).missing_fact(&RULE).contains("was not read"));
+        let unasked = replicated(vec![], vec![]);
+        assert!(unasked.missing_fact(&RULE).contains("--replica"));
     }
 }

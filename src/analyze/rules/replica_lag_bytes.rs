@@ -1,132 +1,178 @@
-//! `replica-lag-bytes`: a standby stays far behind in bytes, whatever its time columns show.
+//! `replica-lag-bytes`: a standby is many bytes behind.
+//!
+//! Bytes, because the view's time columns stand still when the primary stops writing.
 
 use std::collections::BTreeMap;
 
-use crate::analyze::conclusions::Severity;
+use crate::analyze::conclusions::{Severity, StandbyVerdict};
 use crate::record::replication::{LsnPoint, ReplicationWindow};
 use crate::record::{Lsn, Millis};
 
 use super::draft::Draft;
 use super::text::size;
-use super::{Facts, Judgement, Rule, thresholds as t};
+use super::{Facts, Judgement, Outcome, Rule, thresholds as t};
 
 pub(super) const RULE: Rule = Rule {
     id: "replica-lag-bytes",
     judge,
 };
 
+/// Replayed positions of one standby; absent where the reading did not tell it.
+type Positions = Vec<(Millis, Option<Lsn>)>;
+
 fn judge(facts: &Facts<'_>) -> Judgement {
     let window = facts.run.replication.as_ref();
     let window = window.ok_or_else(|| facts.missing("pg_stat_replication"))?;
     if window.primary.is_empty() {
-        return Err("the primary's WAL position was not read".to_owned());
+        return Err("the primary's position in the WAL was not read".to_owned());
     }
-    let found = positions(window).into_iter().filter_map(|(name, points)| {
-        let behind = points
-            .iter()
-            .filter_map(|(at, lsn)| Some(primary_at(&window.primary, *at)?.bytes_since(*lsn).0));
-        let behind: Vec<u64> = behind.collect();
-        let run = longest_run(&behind);
-        let largest = behind.iter().max()?;
-        (run >= t::REPLICA_LAG_SAMPLES).then(|| {
-            Draft::new(RULE.id, Severity::Warning)
-                .about("standby", &name)
-                .title(&format!("{name} was up to {} behind", size(*largest)))
-                .detail(format!(
-                    "{run} readings in a row were {} or more behind, of {}. Time columns freeze \
-                     when writes stop, bytes do not",
-                    size(t::REPLICA_LAG_BYTES),
-                    behind.len()
-                ))
-                .note(
-                    "look for long queries and conflicts on the standby, its disk, and the \
-                     network; bursts of writes on the primary may be spread",
-                )
-                .fire(facts)
-        })
-    });
-    Ok(found.collect())
+    let standbys = positions(window);
+    let outcomes = standbys
+        .iter()
+        .map(|(name, positions)| outcome(facts, window, name, positions));
+    Ok(outcomes.collect())
 }
 
-/// Replayed positions over time by standby: its own where it was asked, else the primary's view.
-fn positions(window: &ReplicationWindow) -> BTreeMap<String, Vec<(Millis, Lsn)>> {
-    let mut all: BTreeMap<String, Vec<(Millis, Lsn)>> = BTreeMap::new();
+/// By the standby's own readings where it was asked, by the primary's row of it elsewhere.
+fn positions(window: &ReplicationWindow) -> BTreeMap<&str, Positions> {
+    let mut all: BTreeMap<&str, Positions> = BTreeMap::new();
     for sender in &window.senders {
-        if let Some(lsn) = sender.replay_lsn {
-            let name = sender.application_name.clone();
-            all.entry(name).or_default().push((sender.at, lsn));
+        if sender.state.as_deref() != Some("backup") {
+            let name = sender.application_name.as_str();
+            let rows = all.entry(name).or_default();
+            rows.push((sender.at, sender.replay_lsn));
         }
     }
     for standby in &window.standbys {
-        if let Some(name) = &standby.application_name {
-            all.remove(name);
+        if standby.samples.is_empty() {
+            continue;
         }
-        let own = standby
-            .samples
-            .iter()
-            .filter_map(|s| Some((s.at, s.replay_lsn?)));
-        all.insert(standby.name.clone(), own.collect());
+        if let Some(name) = &standby.application_name {
+            all.remove(name.as_str());
+        }
+        let own = standby.samples.iter().map(|s| (s.at, s.replay_lsn));
+        all.insert(&standby.name, own.collect());
     }
     all
 }
 
-/// The primary's last known position at a moment.
-fn primary_at(primary: &[LsnPoint], at: Millis) -> Option<Lsn> {
-    primary.iter().rev().find(|p| p.at <= at).map(|p| p.lsn)
+fn outcome(
+    facts: &Facts<'_>,
+    window: &ReplicationWindow,
+    name: &str,
+    positions: &Positions,
+) -> Outcome {
+    let behind: Vec<u64> = positions
+        .iter()
+        .filter_map(|(at, lsn)| bytes_behind(&window.primary, *at, (*lsn)?))
+        .collect();
+    if behind.is_empty() {
+        return Outcome::NotEvaluated(format!(
+            "the replayed position of the standby {name} is not visible (GRANT pg_monitor)"
+        ));
+    }
+    let count = longest_run(&behind);
+    if count < t::REPLICA_LAG_SAMPLES {
+        return Outcome::Quiet;
+    }
+    if let Some(reason) = harmless(facts, name) {
+        return Outcome::Suppressed(reason);
+    }
+    let most = size(behind.iter().copied().max().unwrap_or(0));
+    let last = size(behind.last().copied().unwrap_or(0));
+    Draft::new(RULE.id, Severity::Warning)
+        .about("standby", name)
+        .title(&format!("standby {name} was up to {most} behind"))
+        .detail(format!(
+            "In {count} readings in a row, of {}, it had {} or more of WAL still to replay; at the \
+             end of the window {last}. Reads there see old rows, and a failover has to replay it first",
+            behind.len(),
+            size(t::REPLICA_LAG_BYTES)
+        ))
+        .note(
+            "find what is slow: the network (sent_lsn behind), the standby's disk (flush_lsn \
+             behind) or replay itself, which is one process and waits for queries there that hold \
+             old rows (max_standby_streaming_delay); fewer bytes help too: larger max_wal_size, \
+             wal_compression, smaller batches",
+        )
+        .fire(facts)
 }
 
+/// Readings in a row that were far behind: one burst is not a lag.
 fn longest_run(behind: &[u64]) -> usize {
     let far = behind.split(|bytes| *bytes < t::REPLICA_LAG_BYTES);
     far.map(<[u64]>::len).max().unwrap_or(0)
+}
+
+/// Bytes from the replayed position to the last one of the primary that is not younger.
+fn bytes_behind(primary: &[LsnPoint], at: Millis, replayed: Lsn) -> Option<u64> {
+    let known = primary.iter().rev().find(|p| p.at <= at)?;
+    Some(known.lsn.bytes_since(replayed).0)
+}
+
+fn harmless(facts: &Facts<'_>, name: &str) -> Option<String> {
+    let mut all = facts
+        .conclusions
+        .replication
+        .iter()
+        .flat_map(|r| &r.standbys);
+    match all.find(|s| s.name == name)?.verdict {
+        StandbyVerdict::Delayed => Some(format!(
+            "standby {name} delays on purpose (recovery_min_apply_delay)"
+        )),
+        StandbyVerdict::Paused => Some(format!(
+            "replay on standby {name} is paused, which replay-paused reports"
+        )),
+        StandbyVerdict::Streaming | StandbyVerdict::Idle | StandbyVerdict::Severed => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analyze::rules::testing::Case;
-    use crate::record::replication::{Standby, StandbySample};
+    use crate::analyze::rules::testing_replication::{PRIMARY, asked, replicated, sender, standby};
 
-    fn case(replayed_mib: &[u64]) -> Case {
-        let mut case = Case::new();
-        let at = |i: usize| Millis(1_000.0 * i as f64);
-        let sample = |(i, mib): (usize, &u64)| StandbySample {
-            at: at(i),
-            in_recovery: true,
-            receive_lsn: None,
-            replay_lsn: Some(Lsn(mib << 20)),
-            replay_pause_state: None,
-            last_xact_replay_timestamp: None,
-            receiver_status: None,
-            last_msg_age: None,
-        };
-        let point = |i| LsnPoint {
-            at: at(i),
-            lsn: Lsn(200 << 20),
-        };
-        case.run.replication = Some(ReplicationWindow {
-            primary: (0..replayed_mib.len()).map(point).collect(),
-            standbys: vec![Standby {
-                name: "s1".to_owned(),
-                samples: replayed_mib.iter().enumerate().map(sample).collect(),
-                ..Standby::default()
-            }],
-            ..ReplicationWindow::default()
-        });
-        case
+    const FAR: u64 = 64 << 20;
+
+    fn case(verdict: StandbyVerdict, behind: &[u64]) -> Case {
+        replicated(vec![standby("one", verdict)], vec![asked("one", behind)])
     }
 
     #[test]
-    fn three_readings_far_behind_are_found() {
-        let finding = case(&[100, 110, 120, 200]).the_finding(&RULE);
-        assert!(finding.title.contains("s1 was up to 100.0 MiB behind"));
-        assert!(finding.detail.contains("3 readings in a row"));
-        case(&[100, 200, 110, 120]).assert_quiet(&RULE);
+    fn three_readings_far_behind_are_a_lag() {
+        let finding = case(StandbyVerdict::Streaming, &[0, FAR, 2 * FAR, FAR, 1 << 20]);
+        let finding = finding.the_finding(&RULE);
+        assert_eq!(finding.title, "standby one was up to 128.0 MiB behind");
+        assert!(finding.detail.starts_with("In 3 readings in a row, of 5"));
+        assert!(finding.detail.contains("at the end of the window 1.0 MiB"));
+        case(StandbyVerdict::Streaming, &[FAR, FAR, FAR - 1, FAR]).assert_quiet(&RULE);
     }
 
     #[test]
-    fn without_the_primary_it_is_not_evaluated() {
-        let mut case = case(&[100]);
+    fn a_delay_on_purpose_is_none() {
+        let delayed = case(StandbyVerdict::Delayed, &[FAR, FAR, FAR]);
+        assert!(delayed.suppressed(&RULE).contains("on purpose"));
+        let paused = case(StandbyVerdict::Paused, &[FAR, FAR, FAR]);
+        assert!(paused.suppressed(&RULE).contains("paused"));
+    }
+
+    #[test]
+    fn the_primarys_row_serves_where_the_standby_was_not_asked() {
+        let mut case = replicated(vec![standby("two", StandbyVerdict::Streaming)], vec![]);
+        let window = case.run.replication.as_mut().unwrap();
+        let lsn = Lsn(PRIMARY - FAR);
+        window.senders = (0..3).map(|i| sender("two", i, Some(lsn))).collect();
+        assert_eq!(case.the_finding(&RULE).subject.name, "two");
+        let window = case.run.replication.as_mut().unwrap();
+        window.senders = (0..3).map(|i| sender("two", i, None)).collect();
+        assert!(case.missing_fact(&RULE).contains("pg_monitor"));
+    }
+
+    #[test]
+    fn without_the_primarys_position_nothing_is_known() {
+        let mut case = case(StandbyVerdict::Streaming, &[FAR, FAR, FAR]);
         case.run.replication.as_mut().unwrap().primary.clear();
-        assert!(case.missing_fact(&RULE).contains("WAL position"));
+        assert!(case.missing_fact(&RULE).contains("primary's position"));
     }
 }

@@ -1,4 +1,4 @@
-//! `restart-pending`: the configuration file holds values that wait for a restart.
+//! `restart-pending`: a setting was changed and does not hold yet.
 
 use crate::analyze::conclusions::Severity;
 
@@ -15,19 +15,29 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     if settings.is_empty() {
         return Err(facts.missing("pg_settings"));
     }
-    let pending = settings.iter().filter(|(_, s)| s.pending_restart);
-    let names: Vec<&str> = pending.map(|(name, _)| name.as_str()).collect();
-    if names.is_empty() {
+    let pending: Vec<&str> = settings
+        .iter()
+        .filter(|(_, setting)| setting.pending_restart)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if pending.is_empty() {
         return Ok(Vec::new());
     }
+    let names = pending.join(", ");
     let finding = Draft::new(RULE.id, Severity::Info)
-        .about("setting", &names.join(", "))
-        .title(&format!("{} settings wait for a restart", names.len()))
-        .detail(format!(
-            "The configuration file has another value than the server for {}",
-            names.join(", ")
+        .about("setting", &names)
+        .title(&format!(
+            "{} changed setting(s) wait for a restart: {names}",
+            pending.len()
         ))
-        .note("restart the server at a quiet time, or take the change back");
+        .detail(
+            "The configuration file holds another value than the running server, so this run \
+             measured the old one, and the next restart will change how the server behaves",
+        )
+        .note(
+            "compare pg_file_settings with pg_settings, then restart at a quiet time or take the \
+             change out of the file; a restart ends every session",
+        );
     Ok(vec![finding.fire(facts)])
 }
 
@@ -38,14 +48,21 @@ mod tests {
     use crate::analyze::rules::testing::Case;
 
     #[test]
-    fn pending_settings_are_named() {
+    fn pending_settings_are_named_together() {
         let mut case = Case::new();
         assert!(case.missing_fact(&RULE).contains("pg_settings"));
         set(&mut case.run, "shared_buffers", "16384");
+        set(&mut case.run, "max_connections", "100");
+        set(&mut case.run, "work_mem", "4096");
         case.assert_quiet(&RULE);
-        let settings = &mut case.run.server.as_mut().unwrap().settings;
-        settings.get_mut("shared_buffers").unwrap().pending_restart = true;
+        for name in ["shared_buffers", "max_connections"] {
+            let settings = &mut case.run.server.as_mut().unwrap().settings;
+            settings.get_mut(name).unwrap().pending_restart = true;
+        }
         let finding = case.the_finding(&RULE);
-        assert!(finding.title.contains("1 settings") && finding.detail.contains("shared_buffers"));
+        assert_eq!(
+            finding.title,
+            "2 changed setting(s) wait for a restart: max_connections, shared_buffers"
+        );
     }
 }

@@ -182,3 +182,5 @@ pub const SLOT_RETAINED_RATIO: f64 = 0.50;
 pub const AUTOVACUUM_BEHIND_FACTOR: f64 = 2.0;
 /// Rows of a table that was never analysed (ours).
 pub const NEVER_ANALYZED_MIN_ROWS: i64 = 1_000;
+/// The `max_wal_size` that is proposed, in GB, unless twice the present one is more (ours).
+pub const MAX_WAL_SIZE_GB: f64 = 8.0;

@@ -1,0 +1,3 @@
+SELECT /* dbperf */
+    timeline_id
+FROM pg_catalog.pg_control_checkpoint()

@@ -1,0 +1,7 @@
+SELECT /* dbperf */
+    name,
+    reset_val,
+    unit,
+    source,
+    pending_restart
+FROM pg_catalog.pg_settings

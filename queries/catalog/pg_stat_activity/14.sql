@@ -1,0 +1,18 @@
+SELECT /* dbperf */
+    pid,
+    leader_pid,
+    datname::text AS datname,
+    usename::text AS usename,
+    application_name,
+    backend_type,
+    state,
+    wait_event_type,
+    wait_event,
+    query_id,
+    query_start,
+    xact_start,
+    state_change
+FROM pg_catalog.pg_stat_activity
+-- The type is NULL where the role may not see it; processes of the server itself have no user.
+WHERE backend_type IN ('client backend', 'parallel worker')
+   OR (backend_type IS NULL AND usesysid IS NOT NULL)

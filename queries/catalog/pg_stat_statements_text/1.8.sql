@@ -1,0 +1,5 @@
+SELECT /* dbperf */
+    queryid,
+    query
+FROM {schema}.pg_stat_statements(true)
+WHERE queryid = ANY ($1)

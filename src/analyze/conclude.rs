@@ -1,0 +1,227 @@
+//! The whole analysis: every section in its order, then the rules, then the targets.
+
+use jiff::Timestamp;
+
+use super::conclusions::{Conclusions, CoverageRow, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo};
+use super::sla::{Sla, SlaFacts};
+use super::{
+    breakdown, checklist, database_time, indexes, load, missing_indexes, pool, replication, rules,
+    sla, statements,
+};
+use crate::import::EndpointMap;
+use crate::record::load::LoadResult;
+use crate::record::server::{Disturbance, Server};
+use crate::record::{Coverage, Millis, Run, Status};
+
+/// What the user knows beside the run.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Which endpoint runs which statements.
+    pub map: Option<EndpointMap>,
+    /// Targets.
+    pub sla: Sla,
+    /// Instances of the application that share the server.
+    pub instances: u32,
+}
+
+/// Settings that conclusions rest on; all others stay in the run file.
+const SETTINGS_SHOWN: [&str; 19] = [
+    "autovacuum",
+    "effective_cache_size",
+    "fsync",
+    "idle_in_transaction_session_timeout",
+    "jit",
+    "max_connections",
+    "max_wal_size",
+    "pg_stat_statements.max",
+    "pg_stat_statements.track",
+    "random_page_cost",
+    "reserved_connections",
+    "shared_buffers",
+    "shared_preload_libraries",
+    "superuser_reserved_connections",
+    "synchronous_commit",
+    "track_io_timing",
+    "pg_stat_statements.track_planning",
+    "wal_level",
+    "work_mem",
+];
+
+/// Concludes everything that a run allows.
+///
+/// # Errors
+/// The mapping file names statements or tables that the run does not have.
+pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::MapError> {
+    let (statements, statements_coverage) = statements::conclude(run);
+    let missing_indexes = missing_indexes::conclude(run, statements.as_deref().unwrap_or_default());
+    let pool_options = pool::PoolOptions {
+        instances: options.instances.max(1),
+    };
+    let mut conclusions = Conclusions {
+        schema_version: SCHEMA_VERSION,
+        run: run_info(run),
+        server: run.server.as_ref().map(server_info),
+        coverage: run.coverage.iter().map(coverage_row).collect(),
+        disturbances: run.disturbances.iter().map(disturbance).collect(),
+        overhead: overhead(run),
+        database_time: database_time::conclude(run),
+        breakdown: breakdown::conclude(run, options.map.as_ref())?,
+        statements,
+        statements_coverage,
+        indexes: indexes::conclude(run),
+        missing_indexes,
+        pool: pool::conclude(run, &pool_options),
+        replication: replication::conclude(run),
+        load: load::conclude(run),
+        findings: None,
+        not_evaluated: None,
+        sla: None,
+        checklist: None,
+    };
+    let (findings, not_evaluated) = rules::evaluate(&rules::Facts {
+        run,
+        conclusions: &conclusions,
+    });
+    conclusions.findings = Some(findings);
+    conclusions.not_evaluated = Some(not_evaluated);
+    conclusions.sla = Some(sla::conclude(&conclusions, SlaFacts::of(run), &options.sla));
+    conclusions.checklist = Some(checklist::conclude(&conclusions));
+    Ok(conclusions)
+}
+
+fn run_info(run: &Run) -> RunInfo {
+    let meta = &run.meta;
+    RunInfo {
+        run_id: meta.run_id.clone(),
+        started_at: meta.started_at.to_string(),
+        ended_at: meta.ended_at.to_string(),
+        window_ms: meta.window.0,
+        dbperf_version: meta.dbperf_version.clone(),
+        command: meta.command.clone(),
+        interrupted: meta.interrupted,
+        lab: meta.lab,
+    }
+}
+
+fn server_info(server: &Server) -> ServerInfo {
+    ServerInfo {
+        version: server.version.clone(),
+        version_num: server.version_num,
+        system_identifier: server.system_identifier.clone(),
+        database: server.database.clone(),
+        size_bytes: server.size_bytes.map(|b| b.0),
+        in_recovery: server.in_recovery,
+        tls: server.tls,
+        address: server.address.clone(),
+        target_source: server.target_source.clone(),
+        role: server.privileges.role.clone(),
+        cores: server.cores,
+        extensions: server.extensions.clone(),
+        settings: SETTINGS_SHOWN
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), shown(server, name)?)))
+            .collect(),
+    }
+}
+
+/// A setting with its unit, such as `16384 × 8kB`: PostgreSQL counts in the unit it names.
+fn shown(server: &Server, name: &str) -> Option<String> {
+    let setting = server.settings.get(name)?;
+    Some(match setting.unit.as_deref() {
+        Some(unit) if unit.starts_with(|c: char| c.is_ascii_digit()) => {
+            format!("{} × {unit}", setting.reset_val)
+        }
+        Some(unit) => format!("{} {unit}", setting.reset_val),
+        None => setting.reset_val.clone(),
+    })
+}
+
+fn coverage_row(coverage: &Coverage) -> CoverageRow {
+    CoverageRow {
+        collector: coverage.collector.clone(),
+        status: match coverage.status {
+            Status::Ok => "ok",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+            Status::Skipped => "skipped",
+        }
+        .to_owned(),
+        reason: coverage.reason.clone(),
+        duration_ms: coverage.duration.map(|d| d.0),
+    }
+}
+
+fn disturbance(disturbance: &Disturbance) -> String {
+    match disturbance {
+        Disturbance::StatementsReset => {
+            "pg_stat_statements was reset inside the window: statement numbers count from the \
+             reset on, what ran just before it is lost"
+                .to_owned()
+        }
+        Disturbance::StatementsEvicted { passes } => format!(
+            "pg_stat_statements evicted entries inside the window ({passes} passes): statements \
+             are missing or partial; raise pg_stat_statements.max"
+        ),
+        Disturbance::DatabaseStatsReset => {
+            "pg_stat_reset() ran inside the window: table, index and database counters are not \
+             comparable"
+                .to_owned()
+        }
+        Disturbance::Crash => {
+            "a backend crashed or the statistics were lost inside the window: counters began anew"
+                .to_owned()
+        }
+        Disturbance::Restart => "the server was restarted inside the window".to_owned(),
+        Disturbance::Failover => {
+            "another server answered in the course of the window (failover or promotion): the \
+             window is not comparable"
+                .to_owned()
+        }
+        Disturbance::ConnectionLost => {
+            "the connection was lost for a part of the window".to_owned()
+        }
+    }
+}
+
+/// The cost of measuring: own statements' execution time over the window of one core.
+fn overhead(run: &Run) -> Option<Overhead> {
+    let own = run.statements.as_ref().map(|s| {
+        let own = s
+            .own
+            .iter()
+            .map(|d| d.counters.total_exec_time + d.counters.total_plan_time);
+        own.sum::<Millis>().0
+    });
+    run.server.as_ref()?;
+    Some(Overhead {
+        own_exec_ms: own,
+        own_exec_ratio: own
+            .filter(|_| run.meta.window.0 > 0.0)
+            .map(|ms| ms / run.meta.window.0),
+        driver_cpu_ratio: run.replay.as_ref().and_then(|r| r.driver_cpu_ratio),
+    })
+}
+
+/// Concludes what can be said of load results alone, without a server.
+#[must_use]
+pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
+    let began = results.iter().filter_map(|r| r.started_at).min();
+    let ended = results.iter().filter_map(|r| r.ended_at).max();
+    let text = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
+    let length = results.iter().filter_map(|r| r.length).map(|l| l.0);
+    Conclusions {
+        schema_version: SCHEMA_VERSION,
+        run: RunInfo {
+            run_id: "import".to_owned(),
+            started_at: text(began),
+            ended_at: text(ended),
+            window_ms: length.max_by(f64::total_cmp).unwrap_or_default(),
+            dbperf_version: dbperf_version.to_owned(),
+            command: "dbperf import".to_owned(),
+            interrupted: false,
+            lab: false,
+        },
+        load: load::of_results(results),
+        ..Conclusions::empty()
+    }
+}

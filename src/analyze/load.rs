@@ -1,0 +1,158 @@
+//! Load as the client saw it: the load tool's result, or else dbperf's own replay.
+
+use crate::record::load::{Arrival, LoadResult, Operation, PercentileMethod, Stage};
+use crate::record::{Millis, Run};
+
+use super::conclusions::{Load, LoadOperation, LoadStage};
+
+/// The load of a run; `None` without any. The result of an API is preferred, because it is what a
+/// user of the application sees; of several the one with most requests.
+#[must_use]
+pub fn conclude(run: &Run) -> Option<Load> {
+    let (result, others) = client_view(run)?;
+    Some(section(result, others))
+}
+
+/// The load of results alone; of several the one with most requests. `None` without any.
+#[must_use]
+pub fn of_results(results: &[LoadResult]) -> Option<Load> {
+    let result = results.iter().max_by_key(|r| r.total.requests)?;
+    Some(section(result, results.len() - 1))
+}
+
+fn section(result: &LoadResult, others: usize) -> Load {
+    let mut warnings = result.source.warnings.clone();
+    if others > 0 {
+        warnings.push(format!(
+            "{others} more load result(s) of this run are not shown: percentiles of different \
+             tools cannot be added"
+        ));
+    }
+    Load {
+        source: result.source.tool.clone(),
+        arrival: arrival(result.source.arrival).to_owned(),
+        percentile_note: percentile_note(result),
+        total: operation(&result.total, result.length),
+        driver_saturated: result.driver_saturated,
+        operations: result
+            .operations
+            .iter()
+            .map(|o| operation(o, result.length))
+            .collect(),
+        stages: result.stages.iter().map(stage).collect(),
+        warnings,
+    }
+}
+
+/// The load result that stands for the client, and how many others there are.
+pub(super) fn client_view(run: &Run) -> Option<(&LoadResult, usize)> {
+    let api = run.api.iter().max_by_key(|r| r.total.requests);
+    match (api, &run.replay) {
+        (Some(result), replay) => Some((result, run.api.len() - 1 + usize::from(replay.is_some()))),
+        (None, Some(replay)) => Some((replay, 0)),
+        (None, None) => None,
+    }
+}
+
+fn arrival(arrival: Arrival) -> &'static str {
+    match arrival {
+        Arrival::Open => "open",
+        Arrival::Closed => "closed",
+        Arrival::Unknown => "unknown",
+    }
+}
+
+fn percentile_note(result: &LoadResult) -> Option<String> {
+    let rounded = match result.source.percentile_method {
+        PercentileMethod::Histogram => None,
+        PercentileMethod::RoundedByTool => Some(
+            "percentiles are rounded by the tool: to 1 ms below 100 ms, 10 ms below 1 s, 100 ms \
+             below 10 s and 1 s above",
+        ),
+    };
+    let closed = match result.source.arrival {
+        Arrival::Closed => Some(
+            "closed loop: while an answer is late no request is sent, so that high percentiles \
+             are lower than users would see them",
+        ),
+        Arrival::Open | Arrival::Unknown => None,
+    };
+    let notes: Vec<&str> = rounded.into_iter().chain(closed).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+fn operation(operation: &Operation, length: Option<Millis>) -> LoadOperation {
+    let latency = &operation.latency;
+    let percentile = |key: &str| latency.percentile(key).map(|m| m.0);
+    LoadOperation {
+        name: operation.name.clone(),
+        requests: operation.requests,
+        failures: operation.failures,
+        throughput_per_sec: length
+            .filter(|l| l.0 > 0.0)
+            .map(|l| operation.requests as f64 / l.secs()),
+        mean_ms: latency.mean.map(|m| m.0),
+        p50_ms: percentile("50"),
+        p95_ms: percentile("95"),
+        p99_ms: percentile("99"),
+        p999_ms: percentile("99.9"),
+        max_ms: latency.max.map(|m| m.0),
+        schedule_lag_p99_ms: None,
+    }
+}
+
+fn stage(stage: &Stage) -> LoadStage {
+    LoadStage {
+        name: stage.name.clone(),
+        users: stage.users,
+        length_ms: stage.length.0,
+        total: operation(&stage.total, Some(stage.length)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::run;
+    use crate::import::{ImportFile, import};
+
+    #[test]
+    fn the_api_is_the_clients_view() {
+        let stats = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats.csv");
+        let history = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats_history.csv");
+        let mut run = run(Millis(12_000.0));
+        assert_eq!(conclude(&run), None);
+        run.api = import(&[
+            ImportFile {
+                name: "full_stats.csv",
+                bytes: stats,
+            },
+            ImportFile {
+                name: "full_stats_history.csv",
+                bytes: history,
+            },
+        ])
+        .unwrap();
+        let mut replay = run.api[0].clone();
+        replay.source.tool = "dbperf replay".to_owned();
+        run.replay = Some(replay);
+        let load = conclude(&run).unwrap();
+        assert_eq!(
+            (load.source.as_str(), load.arrival.as_str()),
+            ("locust", "closed")
+        );
+        assert!(load.percentile_note.unwrap().contains("rounded"));
+        assert_eq!(load.total.requests, 768);
+        // Locust's own rate of the same file.
+        assert!((load.total.throughput_per_sec.unwrap() - 69.713_409).abs() < 1e-5);
+        assert_eq!(load.total.p999_ms, Some(82.0));
+        assert_eq!(load.operations.len(), 5);
+        let stage = &load.stages[0];
+        assert_eq!(stage.users, 10);
+        assert!((stage.total.throughput_per_sec.unwrap() - 652.0 / 9.0).abs() < 1e-9);
+        assert_eq!(stage.total.p95_ms, None);
+        assert!(load.warnings.iter().any(|w| w.contains("1 more load")));
+        run.api.clear();
+        assert_eq!(conclude(&run).unwrap().source, "dbperf replay");
+    }
+}

@@ -1,0 +1,86 @@
+//! Connections: what the server shows, what the replay's pool measured, and the size that follows.
+//!
+//! The size follows from Little's law on **lease** time (statements and what is done between them),
+//! never on statement time alone. In a closed loop the wait for a connection comes from the
+//! machine-repair model, in an open one from M/M/c; both are corrected for the spread of leases by
+//! Allen and Cunneen's factor, which is good to about a quarter. The recommended size is the
+//! smallest one whose wait meets the target, within the cores of the server and the budget of its
+//! connections.
+
+mod budget;
+mod draft;
+mod estimate;
+mod model;
+mod observed;
+mod recommend;
+mod replayed;
+
+use crate::record::Run;
+
+use super::conclusions::{Pool, Recommendation};
+
+pub use budget::usable_connections;
+
+/// What the caller knows of the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// Number of instances of the application, each with a pool of its own; at least 1.
+    pub instances: u32,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { instances: 1 }
+    }
+}
+
+/// Why there is no recommendation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoRecommendation {
+    /// Neither a replay nor samples.
+    #[error("connections were neither sampled nor used by a replay")]
+    NothingMeasured,
+    /// Fewer samples than the rules ask for.
+    #[error(
+        "{0} samples of pg_stat_activity are too few; at least {min} are needed, so observe for longer",
+        min = estimate::MIN_SAMPLES
+    )]
+    FewSamples(usize),
+    /// No connection did anything.
+    #[error("no connection of an application was busy in the window")]
+    NothingBusy,
+    /// The replay hardly used its pool.
+    #[error(
+        "{0} leases are too few; at least {min} are needed, so replay for longer",
+        min = recommend::MIN_LEASES
+    )]
+    FewLeases(u64),
+}
+
+/// Connections of a run; `None` where they were neither sampled nor used by a replay.
+#[must_use]
+pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
+    let observed = observed::conclude(run);
+    let replay = run.pool.as_ref().map(replayed::conclude);
+    if observed.is_none() && replay.is_none() {
+        return None;
+    }
+    let found: Result<Recommendation, NoRecommendation> = match &run.pool {
+        Some(pool) => recommend::from_replay(run, pool, *options),
+        None => estimate::from_observation(run, *options),
+    };
+    let (recommendation, no_recommendation) = match found {
+        Ok(recommendation) => (Some(recommendation), None),
+        Err(reason) => (None, Some(reason.to_string())),
+    };
+    Some(Pool {
+        observed,
+        replay,
+        recommendation,
+        no_recommendation,
+        sweep: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! Which size follows from a replay, and why.
+
+use crate::analyze::conclusions::{Evidence, Expected, Recommendation};
+use crate::analyze::database_time::average_on_cpu;
+use crate::record::Run;
+use crate::record::load::Arrival;
+use crate::record::pool::PoolRecord;
+use crate::stats::{LatencyHistogram, round_to_count, time_weighted_quantile};
+
+use super::budget::budget;
+use super::draft::{
+    CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, SLICES, cores, slice_error,
+    target_text,
+};
+use super::model::{Demand, Model};
+use super::observed::connected;
+use super::{NoRecommendation, PoolOptions};
+
+/// Leases without which nothing is concluded; below ten times as many the report says so.
+pub(super) const MIN_LEASES: u64 = 100;
+
+/// A wait of a pool that is too small: 95th percentile in milliseconds …
+const HIGH_WAIT_P95_MS: f64 = 5.0;
+
+/// … and share of the time of all operations.
+const HIGH_WAIT_RATIO: f64 = 0.2;
+
+/// Acquires that gave up, as a share of all, that count as a high wait by themselves.
+const TIMED_OUT_RATIO: f64 = 0.01;
+
+/// Busy cores as a share of all from which more connections would only wait for a core.
+const NEAR_SATURATION_RATIO: f64 = 0.7;
+
+/// Held idle as a share of leases from which leases are to be shortened first.
+const HELD_IDLE_RATIO: f64 = 0.5;
+
+/// Time for new connections as a share of leases from which connecting is the problem.
+const CHURN_RATIO: f64 = 0.5;
+
+/// Facts of a replay that decide.
+struct Facts<'a> {
+    pool: &'a PoolRecord,
+    model: Model,
+    wait_p95_ms: f64,
+    wait_ratio: f64,
+    held_idle_ratio: f64,
+    connect_ratio: f64,
+    in_use_p99: f64,
+    on_cpu: Option<f64>,
+    cores: Option<f64>,
+    demand_error: Option<f64>,
+}
+
+/// The size that follows from a replay.
+pub(super) fn from_replay(
+    run: &Run,
+    pool: &PoolRecord,
+    options: PoolOptions,
+) -> Result<Recommendation, NoRecommendation> {
+    let facts = facts(run, pool)?;
+    let mut draft = decide(&facts, options.instances.max(1));
+    draft.reasons.insert(0, summary(&facts));
+    if pool.lease.count() < 10 * MIN_LEASES {
+        draft.reasons.push(format!(
+            "{} leases are few: replay for longer to narrow the interval",
+            pool.lease.count()
+        ));
+    }
+    if options.instances > 1 {
+        draft.reasons.push(format!(
+            "the replay is taken for the load of one instance; {} of them ask the server for {} \
+             times as much, which was not measured",
+            options.instances, options.instances
+        ));
+    }
+    let open = pool.gauges.iter().map(|g| g.size).max();
+    let others = run.activity.as_ref().map_or(0, |series| {
+        let all = series.samples.iter().map(connected).max().unwrap_or(0);
+        all.saturating_sub(open.unwrap_or(pool.pool_size))
+    });
+    Ok(draft.finish(budget(run, others, options.instances), options))
+}
+
+fn total_ms(histogram: &LatencyHistogram) -> f64 {
+    histogram.mean_ms().unwrap_or(0.0) * histogram.count() as f64
+}
+
+fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendation> {
+    let leases = pool.lease.count();
+    if leases < MIN_LEASES || pool.length.0 <= 0.0 || pool.lease_total.0 <= 0.0 {
+        return Err(NoRecommendation::FewLeases(leases));
+    }
+    let waited = total_ms(&pool.permit_wait);
+    let connecting = total_ms(&pool.connect);
+    // A permit is held from the moment it is given: connecting and checking occupy it too.
+    let occupied = pool.lease_total.0 + connecting + total_ms(&pool.recycle);
+    let lease_ms = occupied / leases as f64;
+    let mean = pool.lease.mean_ms().unwrap_or(lease_ms);
+    let spread = pool.lease.stddev_ms().unwrap_or(0.0) / mean;
+    let per_sec = leases as f64 / pool.length.secs();
+    let open = run
+        .replay
+        .as_ref()
+        .is_some_and(|r| r.source.arrival == Arrival::Open);
+    let demand = if open {
+        Demand::Open { per_sec }
+    } else {
+        // The law of closed loops (Denning and Buzen 1978): Z = N/X − R.
+        let cycle_ms = f64::from(pool.clients) / per_sec * 1000.0;
+        Demand::Closed {
+            clients: pool.clients.max(1),
+            think_ms: (cycle_ms - waited / leases as f64 - lease_ms).max(0.0),
+        }
+    };
+    let operations = run.replay.as_ref().and_then(|r| {
+        let mean = r.total.latency.mean?;
+        Some(mean.0 * r.total.requests as f64)
+    });
+    let gauges: Vec<(f64, f64)> = pool
+        .gauges
+        .iter()
+        .map(|g| (g.at.0, f64::from(g.in_use)))
+        .collect();
+    let demanded: Vec<f64> = pool
+        .gauges
+        .iter()
+        .map(|g| f64::from(g.in_use) + f64::from(g.waiting))
+        .collect();
+    let lease_error = 1.96 * spread / (leases as f64).sqrt();
+    Ok(Facts {
+        pool,
+        model: Model {
+            demand,
+            lease_ms,
+            lease_scv: spread * spread,
+        },
+        wait_p95_ms: pool.permit_wait.quantile_ms(0.95).unwrap_or(0.0),
+        wait_ratio: waited / operations.unwrap_or(waited + occupied).max(waited),
+        held_idle_ratio: pool.held_idle_total.0 / pool.lease_total.0,
+        connect_ratio: connecting / pool.lease_total.0,
+        in_use_p99: time_weighted_quantile(&gauges, 0.99)
+            .filter(|_| gauges.len() >= SLICES)
+            .unwrap_or(f64::from(pool.in_use_max)),
+        on_cpu: run.activity.as_ref().and_then(average_on_cpu),
+        cores: cores(run),
+        demand_error: slice_error(&demanded).map(|e| e.hypot(lease_error)),
+    })
+}
+
+fn summary(facts: &Facts<'_>) -> String {
+    format!(
+        "{:.0} leases/s of {:.1} ms on average keep {:.1} of {} connections in use; 95 % of waits \
+         for one are below {:.1} ms, waits are {:.0} % of the time of all operations",
+        facts.pool.lease.count() as f64 / facts.pool.length.secs(),
+        facts.model.lease_ms,
+        facts.pool.in_use_mean,
+        facts.pool.pool_size,
+        facts.wait_p95_ms,
+        facts.wait_ratio * 100.0
+    )
+}
+
+impl Facts<'_> {
+    fn waits_are_high(&self) -> bool {
+        let counters = self.pool.counters;
+        let gave_up = counters.timed_out as f64 > TIMED_OUT_RATIO * counters.acquires as f64;
+        gave_up || (self.wait_p95_ms >= HIGH_WAIT_P95_MS && self.wait_ratio >= HIGH_WAIT_RATIO)
+    }
+
+    /// Cores in use as a share of all.
+    fn busy_ratio(&self) -> Option<f64> {
+        Some(self.on_cpu? / self.cores?)
+    }
+
+    /// The number of connections at which every core is busy, at the present CPU use of a lease.
+    fn cores_full_at(&self) -> Option<u32> {
+        let per_connection = (self.on_cpu? / self.pool.in_use_mean).min(1.0);
+        (per_connection > 0.0 && self.pool.in_use_mean > 0.0)
+            .then(|| (self.cores.unwrap_or(f64::INFINITY) / per_connection).ceil())
+            .filter(|n| n.is_finite())
+            .map(|n| round_to_count(n).max(1))
+    }
+
+    fn measured(&self) -> Expected {
+        Expected {
+            throughput_per_sec: Some(self.pool.lease.count() as f64 / self.pool.length.secs()),
+            p99_ms: None,
+            wait_p99_ms: self.pool.permit_wait.quantile_ms(0.99),
+        }
+    }
+
+    /// The present size, kept.
+    fn keep(&self, verdict: &'static str, evidence: Evidence, reasons: Vec<String>) -> Draft {
+        Draft {
+            size: self.pool.pool_size,
+            interval: Some(self.model.size_interval(self.demand_error.unwrap_or(0.0))),
+            verdict,
+            evidence,
+            target: target_text(&self.model),
+            expected: self.measured(),
+            reasons,
+        }
+    }
+}
+
+/// The table of verdicts: waits, cores, held idle, connecting.
+fn decide(facts: &Facts<'_>, instances: u32) -> Draft {
+    let busy = facts.busy_ratio();
+    let limit = if facts.waits_are_high() {
+        NEAR_SATURATION_RATIO
+    } else {
+        1.0
+    };
+    if let (Some(busy), Some(cores)) = (busy.filter(|b| *b >= limit), facts.cores) {
+        return saturated(facts, busy, cores, instances);
+    }
+    if !facts.waits_are_high() {
+        return low_waits(facts);
+    }
+    if facts.held_idle_ratio >= HELD_IDLE_RATIO {
+        let wanted = facts.model.size();
+        return facts.keep(
+            "held-idle",
+            Evidence::Estimated,
+            vec![format!(
+                "{:.0} % of the time of a lease the connection does nothing: give it back while \
+                 the application does other work, before adding connections ({wanted} would be \
+                 needed with leases as they are)",
+                facts.held_idle_ratio * 100.0
+            )],
+        );
+    }
+    if facts.connect_ratio >= CHURN_RATIO {
+        return facts.keep(
+            "connection-churn",
+            Evidence::Estimated,
+            vec![format!(
+                "{} new connections took {:.0} % of the time of all leases: keep idle connections \
+                 open for longer, or use a pooler, before adding connections",
+                facts.pool.connect.count(),
+                facts.connect_ratio * 100.0
+            )],
+        );
+    }
+    too_small(facts)
+}
+
+fn saturated(facts: &Facts<'_>, busy: f64, cores: f64, instances: u32) -> Draft {
+    let rule = round_to_count(cores) * CONNECTIONS_PER_CORE;
+    let each = (rule / instances).max(1).min(facts.pool.pool_size);
+    Draft {
+        size: each,
+        interval: None,
+        verdict: "database-saturated",
+        evidence: Evidence::RuleOfThumb,
+        target: "no more connections than the cores of the server can serve".to_owned(),
+        expected: Expected {
+            throughput_per_sec: None,
+            p99_ms: None,
+            wait_p99_ms: None,
+        },
+        reasons: vec![format!(
+            "{:.1} sessions on average were executing without a wait on {cores:.0} cores ({:.0} %): \
+             more connections would wait for a core instead of a permit. Do not grow the pool; \
+             make the statements cheaper. {CONNECTIONS_PER_CORE} connections per core is the usual \
+             start value",
+            busy * cores,
+            busy * 100.0
+        )],
+    }
+}
+
+fn too_small(facts: &Facts<'_>) -> Draft {
+    let mut reasons = Vec::new();
+    let wanted = facts.model.size();
+    let mut size = wanted.max(facts.pool.pool_size + 1);
+    if let Some(full) = facts.cores_full_at()
+        && full < size
+    {
+        size = full.max(facts.pool.pool_size + 1);
+        reasons.push(format!(
+            "the target would need {wanted} connections, but at the present use of CPU by a lease \
+             all cores are busy from {full} on"
+        ));
+    }
+    if facts.busy_ratio().is_none() {
+        reasons.push(
+            "cores or activity of the server are not known: whether it can serve more was not \
+             checked"
+                .to_owned(),
+        );
+    }
+    reasons.push(
+        "the model takes leases to be as long at the new size as now; replay at that size to prove \
+         it"
+        .to_owned(),
+    );
+    let outcome = facts.model.outcome(size);
+    let (low, high) = facts
+        .model
+        .size_interval(facts.demand_error.unwrap_or(OBSERVED_ERROR_RATIO));
+    Draft {
+        size,
+        interval: Some((low.min(size), high.min(size.max(wanted)).max(size))),
+        verdict: "too-small",
+        evidence: Evidence::Estimated,
+        target: target_text(&facts.model),
+        expected: Expected {
+            throughput_per_sec: outcome.map(|o| o.throughput_per_sec),
+            p99_ms: None,
+            wait_p99_ms: outcome.map(|o| o.wait_p99_ms),
+        },
+        reasons,
+    }
+}
+
+fn low_waits(facts: &Facts<'_>) -> Draft {
+    let present = facts.pool.pool_size;
+    let needed = facts
+        .model
+        .size()
+        .max(round_to_count(facts.in_use_p99.ceil()));
+    let oversized = facts.in_use_p99 < OVERSIZED_RATIO * f64::from(present);
+    if !oversized || needed >= present {
+        let reasons = vec!["the waits do not ask for another size".to_owned()];
+        return facts.keep("fits", Evidence::Measured, reasons);
+    }
+    let outcome = facts.model.outcome(needed);
+    let error = facts.demand_error.unwrap_or(OBSERVED_ERROR_RATIO);
+    Draft {
+        size: needed,
+        interval: Some(facts.model.size_interval(error)),
+        verdict: "too-large",
+        evidence: Evidence::Estimated,
+        target: target_text(&facts.model),
+        expected: Expected {
+            throughput_per_sec: outcome.map(|o| o.throughput_per_sec),
+            p99_ms: None,
+            wait_p99_ms: outcome.map(|o| o.wait_p99_ms),
+        },
+        reasons: vec![format!(
+            "99 % of the time no more than {:.0} of {present} connections were in use: the pool is \
+             larger than this load of {} clients needs",
+            facts.in_use_p99, facts.pool.clients
+        )],
+    }
+}

@@ -1,0 +1,325 @@
+//! What was measured for each target, and how.
+
+use crate::analyze::conclusions::{
+    Conclusions, Load, LoadOperation, Pool, StandbyState, StandbyVerdict, Summary,
+};
+use crate::stats::LatencyHistogram;
+
+use super::SlaFacts;
+use super::figures::{count, duration, percent, plural};
+use super::targets::{Metric, Spec};
+
+/// What stands against a limit.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Measured {
+    /// A value in the unit of the target, and what one has to know to read it.
+    Value(f64, Option<String>),
+    /// Worse than any limit, in words.
+    Unbounded(String, String),
+    /// Nothing was measured, and why.
+    Missing(String),
+}
+
+impl Measured {
+    fn with_note(self, note: &str) -> Self {
+        match self {
+            Self::Value(value, None) => Self::Value(value, Some(note.to_owned())),
+            Self::Value(value, Some(own)) => Self::Value(value, Some(format!("{note}; {own}"))),
+            other => other,
+        }
+    }
+}
+
+/// The value of a target over the whole run.
+pub(super) fn whole(
+    spec: &Spec,
+    limit: f64,
+    conclusions: &Conclusions,
+    facts: SlaFacts<'_>,
+) -> Measured {
+    let load = conclusions.load.as_ref();
+    match spec.metric {
+        Metric::ResponseP50 => of_load(load, |l| quantile(&l.total, l.total.p50_ms, 2)),
+        Metric::ResponseP95 => of_load(load, |l| p95(&l.total)),
+        Metric::ResponseP99 => of_load(load, |l| quantile(&l.total, l.total.p99_ms, 100)),
+        Metric::ResponseP999 => of_load(load, |l| quantile(&l.total, l.total.p999_ms, 1000)),
+        Metric::Errors => of_load(load, |l| errors(&l.total)),
+        Metric::Throughput => of_load(load, throughput),
+        Metric::Cpu => machine(facts.host.cpu_busy_ratio, "CPU", facts),
+        Metric::Memory => machine(facts.host.memory_used_ratio, "memory", facts),
+        Metric::PoolUtilisation => pool(conclusions, utilisation),
+        Metric::PoolEfficiency => pool(conclusions, efficiency),
+        Metric::DatabaseP95 => database_p95(facts),
+        Metric::SlowStatements => slow_statements(conclusions),
+        Metric::ReplicationLag => replication_lag(conclusions, limit),
+        Metric::Page => missing("no page was loaded in a browser"),
+        Metric::WebSocket => missing("no WebSocket was part of the load"),
+    }
+}
+
+fn missing(reason: impl Into<String>) -> Measured {
+    Measured::Missing(reason.into())
+}
+
+fn of_load(load: Option<&Load>, measure: impl Fn(&Load) -> Measured) -> Measured {
+    let Some(load) = load else {
+        return missing("no load was measured: give --workload or --api");
+    };
+    // A replay ends at the pool: neither HTTP nor the application is part of it.
+    let place = if load.source.starts_with("dbperf replay") {
+        "at the pool's client (dbperf replay), not over HTTP".to_owned()
+    } else {
+        format!("at the client ({})", load.source)
+    };
+    let measured = measure(load).with_note(&place);
+    if load.driver_saturated == Some(true) {
+        return measured.with_note("the load driver was the limit");
+    }
+    measured
+}
+
+/// The 95th percentile of one operation.
+pub(super) fn p95(operation: &LoadOperation) -> Measured {
+    quantile(operation, operation.p95_ms, 20)
+}
+
+/// A quantile, unless there are so few requests that it is nothing but their largest:
+/// `least` is 1 / (1 − q).
+fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64) -> Measured {
+    if operation.requests < least {
+        return missing(format!(
+            "{} are too few for this percentile; it takes {}",
+            plural(operation.requests, "request", "requests"),
+            count(least)
+        ));
+    }
+    value.map_or_else(
+        || missing("the source does not tell this percentile"),
+        |ms| Measured::Value(ms, None),
+    )
+}
+
+/// Failures over requests.
+pub(super) fn errors(operation: &LoadOperation) -> Measured {
+    if operation.requests == 0 {
+        return missing("no request ended");
+    }
+    let note = format!(
+        "{} of {} requests",
+        count(operation.failures),
+        count(operation.requests)
+    );
+    let ratio = operation.failures as f64 / operation.requests as f64;
+    Measured::Value(ratio, Some(note))
+}
+
+fn throughput(load: &Load) -> Measured {
+    let Some(value) = load.total.throughput_per_sec else {
+        return missing("the source does not tell how long the load lasted");
+    };
+    let note = (load.arrival == "closed")
+        .then(|| "closed loop: the number of clients and their pauses bound it too".to_owned());
+    Measured::Value(value, note)
+}
+
+fn machine(ratio: Option<f64>, what: &str, facts: SlaFacts<'_>) -> Measured {
+    if !facts.host.server_is_local {
+        return missing(format!(
+            "the server is on another machine; its {what} is not visible through SQL"
+        ));
+    }
+    ratio.map_or_else(
+        || missing(format!("the {what} of this machine could not be read")),
+        |r| {
+            let note = "the whole machine, dbperf and its load included".to_owned();
+            Measured::Value(r, Some(note))
+        },
+    )
+}
+
+fn pool(conclusions: &Conclusions, measure: impl Fn(&Pool) -> Measured) -> Measured {
+    conclusions.pool.as_ref().map_or_else(
+        || missing("neither a pool nor the server's connections were measured"),
+        measure,
+    )
+}
+
+/// Connections in use over the size: of the replay's pool, else of what the server shows, whose
+/// "size" can only be the largest number of connections seen.
+fn utilisation(pool: &Pool) -> Measured {
+    if let Some(ratio) = pool.replay.as_ref().and_then(|r| r.utilisation_ratio) {
+        return Measured::Value(ratio, Some("mean in use over the replay's pool".to_owned()));
+    }
+    match &pool.observed {
+        Some(seen) if seen.size > 0 => Measured::Value(
+            seen.in_use_mean / f64::from(seen.size),
+            Some(format!(
+                "mean in use over the {} connections seen; the pool's own limit is not visible to \
+                 the server",
+                seen.size
+            )),
+        ),
+        _ => missing("no client connection was seen"),
+    }
+}
+
+/// Time with a connection over time with one or waiting for one:
+/// Σ lease / (Σ lease + Σ permit wait + Σ connect + Σ recycle). The guide names "efficiency" and
+/// does not define it; this is the part of the time around the pool that a caller can use.
+fn efficiency(pool: &Pool) -> Measured {
+    let Some(replay) = &pool.replay else {
+        return missing("only an instrumented pool tells how long callers waited: give --workload");
+    };
+    let total = |s: &Option<Summary>| s.map_or(0.0, |s| s.mean * s.count as f64);
+    if replay.permit_wait_ms.is_none() || replay.lease_ms.is_none() {
+        return missing("no acquire ended in the window");
+    }
+    let lease = total(&replay.lease_ms);
+    let wait =
+        total(&replay.permit_wait_ms) + total(&replay.connect_ms) + total(&replay.recycle_ms);
+    if lease + wait <= 0.0 {
+        return missing("no time was spent in the pool");
+    }
+    let at_once = replay.immediate as f64 / replay.acquires.max(1) as f64;
+    let note = format!(
+        "time with a connection over time with one or waiting for one; {} of acquires were served \
+         at once",
+        percent(at_once)
+    );
+    Measured::Value(lease / (lease + wait), Some(note))
+}
+
+/// Send to last row of every statement of the replay. `pg_stat_statements` keeps means and
+/// deviations only, from which no percentile follows.
+fn database_p95(facts: SlaFacts<'_>) -> Measured {
+    if facts.replay.is_none() {
+        return missing(
+            "pg_stat_statements keeps no percentiles; a replay (--workload) times every statement",
+        );
+    }
+    let mut all = LatencyHistogram::new();
+    for statement in facts
+        .operations()
+        .filter_map(|o| o.parts.as_ref())
+        .flat_map(|p| &p.statements)
+    {
+        all.add(&statement.latency);
+    }
+    match all.quantile_ms(0.95) {
+        Some(ms) if all.count() >= 20 => Measured::Value(
+            ms,
+            Some(format!(
+                "{} statements at the replay's client, round trips included",
+                count(all.count())
+            )),
+        ),
+        Some(_) => missing("fewer than 20 statements are too few for this percentile"),
+        None => missing("the replay timed no statement"),
+    }
+}
+
+fn slow_statements(conclusions: &Conclusions) -> Measured {
+    const RULE: &str = "slow-statement";
+    let Some(findings) = &conclusions.findings else {
+        return missing("the findings were not evaluated");
+    };
+    let undecided = conclusions
+        .not_evaluated
+        .iter()
+        .flatten()
+        .find(|n| n.rule == RULE);
+    let found = findings.iter().filter(|f| f.rule == RULE).count();
+    match undecided {
+        // What was found stands, even if not everything could be looked at.
+        Some(reason) if found == 0 => missing(reason.reason.clone()),
+        _ => Measured::Value(found as f64, Some(format!("findings of the rule {RULE}"))),
+    }
+}
+
+/// The worst standby counts. One that receives nothing falls behind without bound; one whose lag
+/// is unknown leaves the target open, unless another one misses it already.
+fn replication_lag(conclusions: &Conclusions, limit: f64) -> Measured {
+    let Some(replication) = &conclusions.replication else {
+        return missing("replication was not looked at");
+    };
+    let standbys = &replication.standbys;
+    if let Some(severed) = standbys
+        .iter()
+        .find(|s| s.verdict == StandbyVerdict::Severed)
+    {
+        let note = format!("standby {} receives nothing", severed.name);
+        return Measured::Unbounded("unbounded".to_owned(), note);
+    }
+    let worst = standbys
+        .iter()
+        .filter_map(|s| s.lag_ms.p95.map(|p95| (s, p95)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let unknown = standbys.iter().find(|s| s.lag_ms.p95.is_none());
+    match (worst, unknown) {
+        (Some((standby, p95)), None) => Measured::Value(p95, Some(lag_note(standby))),
+        (Some((standby, p95)), _) if p95 >= limit => Measured::Value(p95, Some(lag_note(standby))),
+        (_, Some(standby)) => {
+            let why = standby
+                .note
+                .as_ref()
+                .map_or_else(String::new, |n| format!(": {n}"));
+            missing(format!(
+                "the lag of standby {} is not known{why}",
+                standby.name
+            ))
+        }
+        (None, None) => missing("no standby was seen; name one with --replica"),
+    }
+}
+
+fn lag_note(standby: &StandbyState) -> String {
+    let on_purpose = if standby.verdict == StandbyVerdict::Delayed {
+        "; it delays on purpose (recovery_min_apply_delay)"
+    } else {
+        ""
+    };
+    let largest = standby
+        .lag_ms
+        .max
+        .map_or_else(|| "unknown".to_owned(), duration);
+    format!(
+        "worst standby {}, largest {largest}{on_purpose}",
+        standby.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_needs_enough_requests() {
+        let operation = LoadOperation {
+            requests: 19,
+            p95_ms: Some(1.0),
+            ..LoadOperation::default()
+        };
+        assert_eq!(
+            p95(&operation),
+            missing("19 requests are too few for this percentile; it takes 20")
+        );
+        let enough = LoadOperation {
+            requests: 20,
+            ..operation
+        };
+        assert_eq!(p95(&enough), Measured::Value(1.0, None));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = super::super::targets::SPECS
+            .iter()
+            .map(|s| s.name)
+            .collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert!(names.contains(&super::super::name::SLOW_STATEMENTS));
+    }
+}

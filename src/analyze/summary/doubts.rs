@@ -1,0 +1,99 @@
+//! What makes the numbers doubtful: said before any of them.
+
+use crate::analyze::conclusions::Conclusions;
+use crate::analyze::figures::{count, percent, plural};
+
+/// The rule about the load driver; its finding is a doubt, not a recommendation.
+pub(super) const DRIVER_RULE: &str = "driver-saturated";
+
+/// At this share of failed requests the response times are those of another, failing service.
+const MANY_FAILURES_RATIO: f64 = 0.05;
+
+/// Below this the counters miss a part of the window that is worth a word.
+const CONTINUOUS_RATIO: f64 = 0.995;
+
+/// Collectors named one by one; more are counted.
+const NAMED: usize = 2;
+
+/// All doubts, worst first.
+pub(super) fn of(c: &Conclusions) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if c.load.as_ref().and_then(|l| l.driver_saturated) == Some(true) {
+        doubts.push(
+            "The load driver was the limit: response times and throughput are the driver's, not \
+             the server's."
+                .to_owned(),
+        );
+    }
+    if c.run.interrupted {
+        doubts.push("The window was cut short; the numbers are of the part before.".to_owned());
+    }
+    doubts.extend(c.disturbances.iter().cloned());
+    doubts.extend(failures(c));
+    doubts.extend(statements(c));
+    doubts.extend(coverage(c));
+    doubts
+}
+
+fn failures(c: &Conclusions) -> Option<String> {
+    let total = &c.load.as_ref()?.total;
+    let ratio = total.failures as f64 / total.requests.max(1) as f64;
+    (ratio >= MANY_FAILURES_RATIO).then(|| {
+        format!(
+            "{} of all requests failed; their times are part of the numbers.",
+            percent(ratio)
+        )
+    })
+}
+
+fn statements(c: &Conclusions) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let Some(coverage) = &c.statements_coverage else {
+        return doubts;
+    };
+    if coverage.covered_ratio < CONTINUOUS_RATIO {
+        doubts.push(format!(
+            "Statement counters cover {} of the window only.",
+            percent(coverage.covered_ratio)
+        ));
+    }
+    if coverage.hidden_rows > 0 {
+        doubts.push(format!(
+            "{} of other roles hidden: GRANT pg_read_all_stats shows them.",
+            if coverage.hidden_rows == 1 {
+                "1 statement is".to_owned()
+            } else {
+                format!("{} statements are", count(coverage.hidden_rows))
+            }
+        ));
+    }
+    doubts
+}
+
+/// Collectors that failed or read a part. One that was skipped on purpose is no doubt; the
+/// coverage section lists it.
+fn coverage(c: &Conclusions) -> Vec<String> {
+    let broken: Vec<_> = c
+        .coverage
+        .iter()
+        .filter(|row| row.status == "failed" || row.status == "partial")
+        .collect();
+    let mut doubts: Vec<String> = broken
+        .iter()
+        .take(NAMED)
+        .map(|row| {
+            let how = if row.status == "failed" {
+                "could not be read"
+            } else {
+                "was read in part"
+            };
+            let why = row.reason.as_deref().unwrap_or("no reason was recorded");
+            format!("Incomplete: {} {how}: {why}", row.collector)
+        })
+        .collect();
+    if broken.len() > NAMED {
+        let rest = plural((broken.len() - NAMED) as u64, "collector", "collectors");
+        doubts.push(format!("Incomplete: {rest} more, see Coverage."));
+    }
+    doubts
+}

@@ -1,0 +1,277 @@
+//! `analyze`, its sections `slow`, `indexes` and `lag`, `replay` and `report`: one walk.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::{AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, TargetArgs};
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
+use super::measure::{self, Load, Plans};
+use super::target::{self, Servers, read_input};
+use super::{import, output, run_file};
+use crate::analyze::conclusions::Conclusions;
+use crate::analyze::{self, Options, Sla};
+use crate::import::EndpointMap;
+use crate::record::Run;
+use crate::seed;
+use crate::workload::Workload;
+
+/// Window of `analyze` without a workload or a command.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
+
+/// Which sections are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// `analyze`, `report`.
+    Everything,
+    /// `slow`.
+    Statements,
+    /// `indexes`.
+    Indexes,
+    /// `lag`.
+    Replication,
+    /// `replay`.
+    Replay,
+}
+
+/// `analyze` and its sections.
+pub(super) async fn run(
+    args: &AnalyzeArgs,
+    view: View,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    // Whatever can be wrong with the inputs is said before anything is measured.
+    let options = options(&args.evidence)?;
+    if let Some(path) = &args.watch.from {
+        let mut run = run_file::load(path)?;
+        import::add_api(&mut run, &args.evidence.api)?;
+        return conclude(&run, &options, view, None, context);
+    }
+    if args.watch.command.is_empty() {
+        import::check_api(&args.evidence.api)?;
+    }
+    let load = load(args)?;
+    if args.watch.explain_analyze && !matches!(load, Load::Replay { .. }) {
+        return Err(Failure::usage(
+            "--explain-analyze executes the statements of a workload: it needs --workload or --lab",
+        ));
+    }
+    let plans = Plans {
+        count: args.watch.explain,
+        analyze: args.watch.explain_analyze,
+    };
+    let interrupt = Interrupt::listen()?;
+    let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
+    let measured = Box::pin(walk).await;
+    target::release(&interrupt, context).await;
+    let mut run = measured?;
+    if let Err(failure) = import::add_api(&mut run, &args.evidence.api) {
+        // What was measured is not lost to a result file that the load command did not write.
+        import::say_missing(&mut run, &failure);
+        context.error(&failure);
+        let exit = conclude(&run, &options, view, args.watch.save.as_deref(), context)?;
+        return Ok(if exit == Exit::Interrupted {
+            exit
+        } else {
+            failure.exit
+        });
+    }
+    conclude(&run, &options, view, args.watch.save.as_deref(), context)
+}
+
+/// `replay`.
+pub(super) async fn replay(args: ReplayArgs, context: &Context) -> Result<Exit, Failure> {
+    let load = workload_load(&args.workload, &args.drive, args.target.lab)?;
+    let plans = Plans {
+        count: 0,
+        analyze: false,
+    };
+    let interrupt = Interrupt::listen()?;
+    let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
+    let measured = Box::pin(walk).await;
+    target::release(&interrupt, context).await;
+    conclude(
+        &measured?,
+        &Options::default(),
+        View::Replay,
+        args.save.as_deref(),
+        context,
+    )
+}
+
+/// `report`.
+pub(super) async fn report(args: ReportArgs, context: &Context) -> Result<Exit, Failure> {
+    let options = options(&args.evidence)?;
+    let mut run = run_file::load(&args.run)?;
+    import::add_api(&mut run, &args.evidence.api)?;
+    conclude(&run, &options, View::Everything, None, context)
+}
+
+async fn measured(
+    target_args: &TargetArgs,
+    drive: &DriveArgs,
+    load: Load,
+    plans: Plans,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<Run, Failure> {
+    let servers = target::prepare(target_args, drive.seed, interrupt, context).await?;
+    if let Load::Replay { workload, .. } = &load {
+        confirm_writes(workload, drive, &servers)?;
+    }
+    measure::run(&servers, load, plans, interrupt, context).await
+}
+
+fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
+    let text = |path: &Path| {
+        String::from_utf8(read_input(path)?)
+            .map_err(|_| Failure::input(format!("{} is not UTF-8 text", path.display())))
+    };
+    let name = |path: &Path| path.display().to_string();
+    let sla = match &evidence.sla {
+        Some(path) => {
+            Sla::parse(&text(path)?).map_err(|e| Failure::input(format!("{}: {e}", name(path))))?
+        }
+        None => Sla::default(),
+    };
+    let map = match &evidence.map {
+        Some(path) => Some(
+            EndpointMap::parse(&name(path), &read_input(path)?)
+                .map_err(|e| Failure::input(e.to_string()))?,
+        ),
+        None => None,
+    };
+    Ok(Options {
+        map,
+        sla,
+        instances: evidence.instances,
+    })
+}
+
+fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
+    if !args.watch.command.is_empty() {
+        return Ok(Load::Command(args.watch.command.clone()));
+    }
+    if let Some(path) = &args.watch.workload {
+        return workload_load(path, &args.drive, args.target.lab);
+    }
+    match args.watch.window {
+        Some(window) => Ok(Load::Watch(window)),
+        // A lab that nobody uses has nothing to tell: it gets the sample's workload.
+        None if args.target.lab => {
+            let workload = Workload::parse(seed::SAMPLE_WORKLOAD, "the sample workload")
+                .map_err(|e| Failure::new(Exit::Bug, e.to_string()))?;
+            Ok(replay_load(workload, &args.drive, true))
+        }
+        None => Ok(Load::Watch(DEFAULT_WINDOW)),
+    }
+}
+
+fn workload_load(path: &Path, drive: &DriveArgs, lab: bool) -> Result<Load, Failure> {
+    let name = path.display().to_string();
+    let text = String::from_utf8(read_input(path)?)
+        .map_err(|_| Failure::input(format!("{name} is not UTF-8 text")))?;
+    let workload = Workload::parse(&text, &name).map_err(|e| Failure::input(e.to_string()))?;
+    if workload.writes && !lab && !drive.writes {
+        return Err(Failure::usage(format!(
+            "{name} writes to the database: add --writes --target-db NAME if that is meant, or \
+             run it with --lab"
+        )));
+    }
+    Ok(replay_load(workload, drive, lab || drive.writes))
+}
+
+fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Load {
+    let options = drive.options(&workload, allow_writes);
+    Load::Replay {
+        workload: Arc::new(workload),
+        options,
+    }
+}
+
+/// A workload that writes goes only to the database that was named.
+fn confirm_writes(
+    workload: &Workload,
+    drive: &DriveArgs,
+    servers: &Servers,
+) -> Result<(), Failure> {
+    if !workload.writes || servers.lab {
+        return Ok(());
+    }
+    let database = servers.target.conninfo.dbname();
+    match drive.target_db.as_deref() {
+        Some(named) if named == database => Ok(()),
+        Some(named) => Err(Failure::new(
+            Exit::Precondition,
+            format!(
+                "--target-db says {named}, but the connection goes to {database}: nothing was written"
+            ),
+        )),
+        None => Err(Failure::usage(format!(
+            "the workload writes: confirm the database with --writes --target-db {database}"
+        ))),
+    }
+}
+
+fn conclude(
+    run: &Run,
+    options: &Options,
+    view: View,
+    save: Option<&Path>,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let conclusions = analyze::conclude(run, options)
+        .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))?;
+    let shown = only(conclusions, view);
+    let written = output::write(&shown, context);
+    if let Some(path) = save {
+        run_file::save(run, path)?;
+        context.detail(&format!("Saved the run to {}", path.display()));
+    }
+    let written = written?;
+    if written != Exit::Done {
+        return Ok(written);
+    }
+    if run.meta.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    Ok(output::verdict(&shown, context))
+}
+
+/// Leaves only the sections that a command shows.
+fn only(all: Conclusions, view: View) -> Conclusions {
+    if view == View::Everything {
+        return all;
+    }
+    let section = |wanted: View| view == wanted;
+    let keep_rules = |kinds: &'static [&'static str]| move |kind: &str| kinds.contains(&kind);
+    let kinds = match view {
+        View::Statements => keep_rules(&["statement", "endpoint"]),
+        View::Indexes => keep_rules(&["index", "table"]),
+        View::Replication => keep_rules(&["standby", "slot"]),
+        View::Replay | View::Everything => keep_rules(&["pool", "driver"]),
+    };
+    Conclusions {
+        database_time: None,
+        breakdown: all.breakdown.filter(|_| section(View::Replay)),
+        statements: all.statements.filter(|_| section(View::Statements)),
+        statements_coverage: all
+            .statements_coverage
+            .filter(|_| section(View::Statements)),
+        indexes: all.indexes.filter(|_| section(View::Indexes)),
+        missing_indexes: all.missing_indexes.filter(|_| section(View::Indexes)),
+        pool: all.pool.filter(|_| section(View::Replay)),
+        replication: all.replication.filter(|_| section(View::Replication)),
+        load: all.load.filter(|_| section(View::Replay)),
+        findings: all.findings.map(|findings| {
+            let mine = findings.into_iter().filter(|f| kinds(&f.subject.kind));
+            mine.collect()
+        }),
+        not_evaluated: None,
+        sla: None,
+        checklist: None,
+        ..all
+    }
+}

@@ -1,0 +1,311 @@
+//! Flags of every command. What a flag means is said here once and shown by `--help`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::workload::Think;
+
+/// Where does the time of a request go, and what change would give it back?
+///
+/// dbperf watches a PostgreSQL server for a while, joins what it sees with the results of a load
+/// test, and reports where the time goes: database execution, waiting for a connection, network,
+/// application. It only reads, unless a flag says otherwise.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dbperf",
+    version,
+    max_term_width = 100,
+    subcommand_required = true
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags that every command has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Global {
+    /// How the result is written.
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub(super) format: OutputFormat,
+    /// Write the result to a file instead of standard output.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Exit with 1 if a finding or a missed target is at least this severe.
+    #[arg(long, global = true, value_enum, default_value_t = FailOn::Never)]
+    pub(super) fail_on: FailOn,
+    /// Say nothing but the result and errors.
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Say more on standard error about what is being done.
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// When to use colour; `auto` respects `NO_COLOR` and pipes.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(super) color: Color,
+    /// Show no progress on standard error.
+    #[arg(long, global = true)]
+    pub(super) no_progress: bool,
+}
+
+/// Format of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputFormat {
+    /// Tables for a terminal, 80 to 200 columns.
+    Text,
+    /// The document of the JSON contract; see `dbperf schema`.
+    Json,
+    /// Tables for a pull request or a wiki.
+    Markdown,
+}
+
+/// Lowest severity that makes the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Critical findings.
+    Critical,
+    /// Warnings, critical findings and missed targets.
+    Warning,
+    /// Nothing.
+    Never,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Watch a server for a while and conclude where the time goes.
+    Analyze(AnalyzeArgs),
+    /// The statements section of `analyze`, by itself.
+    Slow(AnalyzeArgs),
+    /// The index sections of `analyze`, by themselves.
+    Indexes(AnalyzeArgs),
+    /// The replication section of `analyze`, by itself.
+    Lag(AnalyzeArgs),
+    /// Run a workload through an instrumented connection pool.
+    Replay(ReplayArgs),
+    /// Show what the result files of a load tool say.
+    Import(ImportArgs),
+    /// Look again at a saved run, without a server.
+    Report(ReportArgs),
+    /// Keep a throwaway server for several commands.
+    Lab(LabArgs),
+    /// Print the JSON Schema of `--format json`.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages to a folder.
+    Man {
+        /// The folder; it is made if it does not exist.
+        dir: PathBuf,
+    },
+}
+
+/// Which server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
+pub(super) struct TargetArgs {
+    /// URL (`postgres://…`), `key=value` string or database name.
+    ///
+    /// Without it `DBPERF_DATABASE_URL`, `DATABASE_URL` and libpq's `PG…` variables are tried.
+    #[arg(value_name = "DSN")]
+    pub(super) dsn: Option<String>,
+    /// Use a throwaway server, filled with the sample application, and remove it afterwards.
+    #[arg(long, conflicts_with = "dsn")]
+    pub(super) lab: bool,
+    /// Add a streaming standby to the throwaway server.
+    #[arg(long, requires = "lab")]
+    pub(super) lab_standby: bool,
+    /// Folder with the PostgreSQL programs for the throwaway server.
+    #[arg(long, value_name = "DIR", requires = "lab")]
+    pub(super) pg_bin: Option<PathBuf>,
+    /// A standby to ask directly; may be repeated.
+    #[arg(long, value_name = "DSN")]
+    pub(super) replica: Vec<String>,
+}
+
+/// How load is driven.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Replay")]
+pub(super) struct DriveArgs {
+    /// Concurrent clients, each waiting for its answer before the next request.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) clients: Option<u32>,
+    /// How long to measure.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(super) duration: Duration,
+    /// Run before measuring, and record nothing.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero)]
+    pub(super) warmup: Duration,
+    /// Pause of a client between requests: `100ms` or `1s..5s`.
+    #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Think))]
+    pub(super) think: Option<Think>,
+    /// Largest number of connections of the pool.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) pool_size: Option<u32>,
+    /// Give up waiting for a connection after this time.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub(super) acquire_timeout: Duration,
+    /// Cancel a statement after this time.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(super) statement_timeout: Duration,
+    /// The same number draws the same parameters (and the same sample data).
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub(super) seed: u64,
+    /// Stop after this many failed operations.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(super) max_errors: u64,
+    /// Allow a workload that writes; needs `--target-db`.
+    #[arg(long)]
+    pub(super) writes: bool,
+    /// Name of the database that may be written to; must be the connected one.
+    #[arg(long, value_name = "NAME", requires = "writes")]
+    pub(super) target_db: Option<String>,
+}
+
+/// Flags of `analyze` and its sections.
+#[derive(Debug, Args)]
+pub(super) struct AnalyzeArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) watch: WatchArgs,
+    #[command(flatten)]
+    pub(super) evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub(super) drive: DriveArgs,
+}
+
+/// What is watched.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Window")]
+pub(super) struct WatchArgs {
+    /// How long to watch; with a workload or a command the window is as long as that.
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["workload", "command"])]
+    pub(super) window: Option<Duration>,
+    /// Replay a workload file while watching.
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    pub(super) workload: Option<PathBuf>,
+    /// Analyse a saved run; no server is touched.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["dsn", "lab", "window", "workload", "command", "replica"])]
+    pub(super) from: Option<PathBuf>,
+    /// Save the run, to analyse it again with `--from` or `dbperf report`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Get the plans of this many statements, those with the most time.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) explain: usize,
+    /// Execute SELECT statements of the workload once more, read-only, with EXPLAIN ANALYZE.
+    #[arg(long)]
+    pub(super) explain_analyze: bool,
+    /// A load command that is the window, after `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+}
+
+/// What else is known.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Evidence")]
+pub(super) struct EvidenceArgs {
+    /// Result files of an API load test, recognised by content; may be repeated.
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    pub(super) api: Vec<PathBuf>,
+    /// Which endpoint runs which statements (TOML).
+    #[arg(long, value_name = "FILE", requires = "api")]
+    pub(super) map: Option<PathBuf>,
+    /// Targets (TOML) instead of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub(super) sla: Option<PathBuf>,
+    /// Instances of the application that share the server.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) instances: u32,
+}
+
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The workload file.
+    #[arg(value_name = "WORKLOAD")]
+    pub(super) workload: PathBuf,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) drive: DriveArgs,
+    /// Save the run.
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// A file that `--save` wrote.
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+    #[command(flatten)]
+    pub(super) evidence: EvidenceArgs,
+}
+
+/// Flags of `import`.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// Result files of one load test, recognised by content.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// Flags of `lab`.
+#[derive(Debug, Args)]
+pub(super) struct LabArgs {
+    #[command(subcommand)]
+    pub(super) action: LabAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LabAction {
+    /// Start a throwaway server that stays, and print how to connect.
+    Start {
+        /// Add a streaming standby.
+        #[arg(long)]
+        standby: bool,
+        /// Folder with the PostgreSQL programs.
+        #[arg(long, value_name = "DIR")]
+        pg_bin: Option<PathBuf>,
+    },
+    /// Stop it and remove everything it had.
+    Stop,
+    /// Say whether one runs, and how to connect.
+    Status,
+}
+
+fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|e| format!("{e}; expected a time such as 250ms, 30s or 5m"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = duration_or_zero(text)?;
+    if duration.is_zero() {
+        return Err(
+            "a time of zero measures nothing; expected a time such as 250ms, 30s or 5m".to_owned(),
+        );
+    }
+    Ok(duration)
+}

@@ -1,0 +1,96 @@
+//! Ctrl-C: the first ends the measurement early and keeps the report, the second ends the program.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::exit::{Exit, Failure};
+use crate::lab::Lab;
+
+/// Listens for SIGINT, SIGTERM and SIGHUP from its making on.
+#[derive(Debug, Clone)]
+pub(super) struct Interrupt {
+    asked: watch::Receiver<bool>,
+    lab: Arc<Mutex<Option<Lab>>>,
+}
+
+impl Interrupt {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// The system refuses a signal handler.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let (sender, asked) = watch::channel(false);
+        let lab: Arc<Mutex<Option<Lab>>> = Arc::default();
+        let refused =
+            |e: std::io::Error| Failure::new(Exit::Bug, format!("cannot listen for signals: {e}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(refused)?;
+        let held = Arc::clone(&lab);
+        tokio::spawn(async move {
+            let mut count = 0_u32;
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+                count += 1;
+                // Nobody listens any more when the command is over.
+                let _ = sender.send(true);
+                if count > 1 {
+                    leave(&held);
+                }
+            }
+        });
+        Ok(Self { asked, lab })
+    }
+
+    /// A signal came.
+    pub(super) fn asked(&self) -> bool {
+        *self.asked.borrow()
+    }
+
+    /// Resolves when a signal comes; never if none does.
+    pub(super) async fn wait(&self) {
+        let mut asked = self.asked.clone();
+        if asked.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Runs a step that a signal ends, whatever it does; for steps that leave nothing behind.
+    ///
+    /// # Errors
+    /// The signal came first.
+    pub(super) async fn or<T>(&self, step: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            result = step => Ok(result),
+            () = self.wait() => Err(Failure::interrupted()),
+        }
+    }
+
+    /// Keeps the lab where the second signal finds it.
+    pub(super) fn hold_lab(&self, lab: Lab) {
+        *self.lab.lock().unwrap_or_else(PoisonError::into_inner) = Some(lab);
+    }
+
+    /// Takes the lab back, to stop it.
+    pub(super) fn take_lab(&self) -> Option<Lab> {
+        self.lab
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// The second signal: the lab is stopped, then the program ends without a report.
+fn leave(lab: &Mutex<Option<Lab>>) {
+    let taken = lab.lock().unwrap_or_else(PoisonError::into_inner).take();
+    drop(taken);
+    std::thread::sleep(Duration::from_millis(10));
+    std::process::exit(i32::from(Exit::Interrupted.code()));
+}

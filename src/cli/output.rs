@@ -1,0 +1,80 @@
+//! The result leaves the program: standard output or a file, and the exit code it means.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+
+use super::args::{FailOn, OutputFormat};
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use crate::analyze::conclusions::{Conclusions, Severity, SlaStatus};
+use crate::report::{self, Format, Style};
+
+/// Renders and writes the result.
+///
+/// # Errors
+/// The file cannot be written. A closed pipe is no error.
+pub(super) fn write(conclusions: &Conclusions, context: &Context) -> Result<Exit, Failure> {
+    let format = match context.format {
+        OutputFormat::Text => Format::Text,
+        OutputFormat::Json => Format::Json,
+        OutputFormat::Markdown => Format::Markdown,
+    };
+    let style = Style {
+        width: context.width,
+        color: context.color,
+        unicode: context.unicode,
+    };
+    let bytes = report::render(conclusions, format, &style)
+        .map_err(|e| Failure::new(Exit::Bug, format!("cannot render the report: {e}")))?;
+    emit(&bytes, context)
+}
+
+/// Prints the JSON Schema of the JSON format.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn schema(context: &Context) -> Result<Exit, Failure> {
+    let schema = report::schema()
+        .map_err(|e| Failure::new(Exit::Bug, format!("cannot write the schema: {e}")))?;
+    emit(&schema, context)
+}
+
+fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
+    let Some(path) = &context.output else {
+        return Ok(to_stdout(bytes));
+    };
+    fs::write(path, bytes).map_err(|e| {
+        let path = path.display();
+        Failure::new(
+            Exit::Precondition,
+            format!("cannot write the result to {path}: {e}"),
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Writes to standard output; a reader that went away is no error.
+pub(super) fn to_stdout(bytes: &[u8]) -> Exit {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Exit::Precondition,
+        _ => Exit::Done,
+    }
+}
+
+/// The exit code that the conclusions mean under `--fail-on`.
+pub(super) fn verdict(conclusions: &Conclusions, context: &Context) -> Exit {
+    let findings = conclusions.findings.as_deref().unwrap_or_default();
+    let worst = findings.iter().map(|f| f.severity).max();
+    let missed = conclusions
+        .sla
+        .iter()
+        .flatten()
+        .any(|row| row.status == SlaStatus::Fail);
+    let fails = match context.fail_on {
+        FailOn::Never => false,
+        FailOn::Critical => worst >= Some(Severity::Critical),
+        FailOn::Warning => missed || worst >= Some(Severity::Warning),
+    };
+    if fails { Exit::Findings } else { Exit::Done }
+}

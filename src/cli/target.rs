@@ -1,0 +1,164 @@
+//! The server of a command: named by the user, or a throwaway one filled with the sample.
+
+use std::path::Path;
+
+use tokio_postgres::NoTls;
+
+use super::args::TargetArgs;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use crate::lab::{Lab, LabOptions};
+use crate::pg::{self, Conninfo, Target};
+use crate::seed::{self, SampleOptions};
+
+/// Where to connect.
+#[derive(Debug)]
+pub(super) struct Servers {
+    /// The primary target.
+    pub(super) target: Target,
+    /// Standbys to ask directly.
+    pub(super) replicas: Vec<Target>,
+    /// The target is a throwaway server.
+    pub(super) lab: bool,
+}
+
+/// Resolves the target; with `--lab` starts the server and fills it. The lab is held by
+/// `interrupt`, so that it goes whatever happens.
+///
+/// # Errors
+/// The target cannot be resolved, or the lab cannot be started or filled.
+pub(super) async fn prepare(
+    args: &TargetArgs,
+    seed: u64,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<Servers, Failure> {
+    let mut replicas = Vec::new();
+    for dsn in &args.replica {
+        replicas.push(resolve(Some(dsn))?);
+    }
+    if !args.lab {
+        let target = resolve(args.dsn.as_deref())?;
+        return Ok(Servers {
+            target,
+            replicas,
+            lab: false,
+        });
+    }
+    let (primary, standby) = start_lab(args, interrupt, context).await?;
+    if let Some(standby) = standby {
+        replicas.push(resolve(Some(&standby))?);
+    }
+    let target = Target {
+        source: "--lab".to_owned(),
+        ..resolve(Some(&primary))?
+    };
+    interrupt
+        .or(fill(&target.conninfo, seed, context))
+        .await??;
+    Ok(Servers {
+        target,
+        replicas,
+        lab: true,
+    })
+}
+
+fn resolve(dsn: Option<&str>) -> Result<Target, Failure> {
+    let target = pg::resolve(dsn, &|name| std::env::var(name).ok());
+    let target = target.map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
+    Ok(target)
+}
+
+async fn start_lab(
+    args: &TargetArgs,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<(String, Option<String>), Failure> {
+    let progress = Progress::step(context, "Starting a throwaway PostgreSQL server");
+    let options = LabOptions {
+        pg_bin: args.pg_bin.clone(),
+        standby: args.lab_standby,
+        ..LabOptions::default()
+    };
+    let started = tokio::task::spawn_blocking(move || Lab::start(&options)).await;
+    let lab = started
+        .map_err(|e| Failure::new(Exit::Bug, format!("starting the lab failed: {e}")))?
+        .map_err(|e| Failure::precondition(&e))?;
+    let primary = lab.primary().dsn();
+    let standby = lab.standby().map(|s| s.dsn());
+    let sentence = format!(
+        "Started PostgreSQL {}{}",
+        lab.primary().version(),
+        if standby.is_some() {
+            " with a streaming standby"
+        } else {
+            ""
+        }
+    );
+    interrupt.hold_lab(lab);
+    progress.done(&sentence);
+    if interrupt.asked() {
+        return Err(Failure::interrupted());
+    }
+    Ok((primary, standby))
+}
+
+async fn fill(conninfo: &Conninfo, seed: u64, context: &Context) -> Result<(), Failure> {
+    let progress = Progress::of(context, "Filling it with the sample application", 0);
+    let bar = progress.bar();
+    let config = conninfo
+        .tokio_config()
+        .map_err(|e| Failure::precondition(&e))?;
+    let (mut client, connection) = config
+        .connect(NoTls)
+        .await
+        .map_err(|e| Failure::precondition(&e))?;
+    let connection = tokio::spawn(connection);
+    let report = seed::load_sample(
+        &mut client,
+        &SampleOptions {
+            seed,
+            ..SampleOptions::default()
+        },
+        &|what, done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(what.to_owned());
+        },
+    )
+    .await
+    .map_err(|e| Failure::precondition(&e))?;
+    drop(client);
+    // The session's counters are flushed when it has ended.
+    let _ = connection.await;
+    progress.done(&format!(
+        "Filled {} tables with {} rows in {:.1} s (seed number {seed})",
+        report.tables.len(),
+        report.rows,
+        report.took.as_secs_f64()
+    ));
+    Ok(())
+}
+
+/// Stops the lab, if there is one, and removes everything it had.
+pub(super) async fn release(interrupt: &Interrupt, context: &Context) {
+    let Some(lab) = interrupt.take_lab() else {
+        return;
+    };
+    let stopped = tokio::task::spawn_blocking(move || lab.stop()).await;
+    if let Ok(Err(error)) = stopped {
+        context.say(&format!(
+            "dbperf: the throwaway server did not stop cleanly: {error}"
+        ));
+    }
+}
+
+/// Reads a whole input file.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))
+}

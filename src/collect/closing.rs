@@ -1,0 +1,246 @@
+//! The end of a window: the closing sample, the facts, and what all of it becomes.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::cures;
+use super::ends::{self, End, Facts};
+use super::ledger::Ledger;
+use super::link::Link;
+use super::observer::Observed;
+use super::replication::{Primary, StandbyWatch};
+use super::statements::Chain;
+use super::{pg_stat_activity, pg_stat_user_indexes};
+use crate::pg::{OWN_PREFIX, REPLAY_APPLICATION_NAME, Session};
+use crate::record::activity::ActivitySeries;
+use crate::record::indexes::NodeIndexScans;
+use crate::record::replication::{ReplicationWindow, SenderSample};
+use crate::record::server::Server;
+use crate::record::{Millis, Status};
+
+/// How long backends of a replay may take to end after their connections were closed.
+const REPLAY_END: Duration = Duration::from_secs(1);
+const REPLAY_POLL: Duration = Duration::from_millis(20);
+/// How long a lost connection may take to come back for the closing sample.
+const RECONNECT: Duration = Duration::from_secs(5);
+
+/// What is known when the samplers have stopped.
+pub(super) struct Closing {
+    pub(super) origin: Instant,
+    pub(super) server: Server,
+    pub(super) window: Millis,
+    pub(super) opening: End,
+    pub(super) ledger: Ledger,
+    pub(super) own_ids: BTreeSet<i64>,
+}
+
+impl Closing {
+    pub(super) async fn finish(
+        mut self,
+        main: Option<(Chain, Link)>,
+        activity: Option<ActivitySeries>,
+        primary: Option<Primary>,
+        standbys: Vec<StandbyWatch>,
+    ) -> Observed {
+        let (mut last, mut facts, mut chain) = (End::default(), Facts::default(), None);
+        if let Some((mut statements, mut link)) = main {
+            await_session(&mut link).await;
+            if let Some(session) = link.current() {
+                await_end_of_replay(session).await;
+            }
+            statements.tick(&mut link, self.origin).await;
+            if let Some(session) = link.current() {
+                last = End::read(session, self.origin, &mut self.ledger).await;
+                facts = Facts::read(session, &mut self.ledger).await;
+                statements.finish_texts(session).await;
+            } else {
+                self.ledger.note(
+                    "closing_sample",
+                    Status::Failed,
+                    "the connection was lost and did not come back: nothing is known of the \
+                     counters at the end of the window",
+                );
+            }
+            link.close().await;
+            chain = Some(statements);
+        }
+        cures::privileges(&self.server, facts.unreadable_tables, &mut self.ledger);
+
+        let logical = std::mem::take(&mut facts.logical_senders);
+        let (database, tables, mut indexes, slots) = ends::windows(self.opening, last, facts);
+        let mut replication = ReplicationWindow {
+            slots,
+            ..ReplicationWindow::default()
+        };
+        let mut streaming_standbys = None;
+        let looked = primary.is_some() || !standbys.is_empty();
+        if let Some(primary) = primary {
+            self.ledger.merge(primary.ledger);
+            primary.link.close().await;
+            let streaming = streaming(&primary.senders, &logical);
+            streaming_standbys = Some(streaming);
+            note_hidden_senders(&primary.senders, &self.server, &mut self.ledger);
+            replication.primary = primary.points;
+            replication.senders = primary.senders;
+        }
+        for watch in standbys {
+            self.ledger.merge(watch.ledger);
+            if let Some(session) = watch.link.current()
+                && !self.server.in_recovery
+            {
+                let rows = standby_indexes(session, &self.server, &mut self.ledger).await;
+                indexes.standbys.extend(rows.map(|rows| NodeIndexScans {
+                    node: watch.standby.name.clone(),
+                    rows,
+                }));
+            }
+            watch.link.close().await;
+            replication.standbys.push(watch.standby);
+        }
+        // One that was asked in vain counts as not asked.
+        let unknown = streaming_standbys.map(|n| n.saturating_sub(indexes.standbys.len()));
+        indexes.standbys_not_asked = unknown.and_then(|n| u32::try_from(n).ok());
+
+        let (statements, life, disturbances) = match chain {
+            Some(chain) => {
+                let end = Millis::from(self.origin.elapsed());
+                let (window, life, disturbances, ledger) = chain.finish(&self.own_ids, end);
+                self.ledger.merge(ledger);
+                (window, life, disturbances)
+            }
+            None => (None, Vec::new(), Vec::new()),
+        };
+        let counted: Option<Millis> = statements
+            .as_ref()
+            .map(|s| &s.own)
+            .filter(|own| !own.is_empty())
+            .map(|own| own.iter().map(|d| d.counters.total_exec_time).sum());
+        let own_exec = Some(counted.unwrap_or_else(|| self.ledger.total()));
+        Observed {
+            server: self.server,
+            coverage: self.ledger.into_coverage(),
+            life,
+            disturbances,
+            activity,
+            statements,
+            database,
+            tables,
+            indexes,
+            replication: looked.then_some(replication),
+            window: self.window,
+            own_exec,
+        }
+    }
+}
+
+/// A connection that was lost may come back for the closing sample.
+async fn await_session(link: &mut Link) {
+    let start = Instant::now();
+    while start.elapsed() < RECONNECT && !link.has_given_up() {
+        match link.session().await {
+            Ok(Some(_)) => return,
+            // The link itself keeps attempts apart.
+            Ok(None) | Err(_) => tokio::time::sleep(REPLAY_POLL).await,
+        }
+    }
+}
+
+/// A backend publishes its last counters when it ends, which is a moment after its client closed
+/// the connection.
+async fn await_end_of_replay(session: &Session) {
+    let start = Instant::now();
+    while start.elapsed() < REPLAY_END {
+        // The name is only compared with those of own sessions, which do not matter here.
+        let Ok(reading) = pg_stat_activity::read(session, OWN_PREFIX).await else {
+            return;
+        };
+        let replays = |name: &str| name == REPLAY_APPLICATION_NAME;
+        let ended = !reading.idle.keys().any(|name| replays(name))
+            && !reading
+                .sessions
+                .iter()
+                .any(|s| replays(&s.application_name));
+        if ended {
+            return;
+        }
+        tokio::time::sleep(REPLAY_POLL).await;
+    }
+}
+
+/// Standbys that streamed at the last reading of the senders.
+fn streaming(senders: &[SenderSample], logical: &[i32]) -> usize {
+    let last = senders.last().map(|s| s.at);
+    let streams = |s: &&SenderSample| {
+        Some(s.at) == last
+            && s.state.as_deref().is_none_or(|state| state == "streaming")
+            && !logical.contains(&s.pid)
+    };
+    senders.iter().filter(streams).count()
+}
+
+fn note_hidden_senders(senders: &[SenderSample], server: &Server, ledger: &mut Ledger) {
+    if senders.iter().any(|s| s.state.is_none()) {
+        ledger.note(
+            "pg_stat_replication",
+            Status::Partial,
+            format!(
+                "positions and lags of standbys are hidden: {}",
+                cures::grant_monitor(server)
+            ),
+        );
+    }
+}
+
+/// Scans of the same indexes on a standby, if the session is in the same database.
+async fn standby_indexes(
+    session: &Session,
+    server: &Server,
+    ledger: &mut Ledger,
+) -> Option<Vec<crate::record::indexes::StatUserIndex>> {
+    if session.database() != server.database {
+        ledger.note(
+            "standby",
+            Status::Partial,
+            "index scans there were not read: the connection string names another database",
+        );
+        return None;
+    }
+    let rows = ledger.time("standby", pg_stat_user_indexes::read(session));
+    rows.await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sender(at: f64, pid: i32, state: Option<&str>) -> SenderSample {
+        SenderSample {
+            at: Millis(at),
+            pid,
+            application_name: String::new(),
+            client_addr: None,
+            state: state.map(str::to_owned),
+            sent_lsn: None,
+            write_lsn: None,
+            flush_lsn: None,
+            replay_lsn: None,
+            write_lag: None,
+            flush_lag: None,
+            replay_lag: None,
+            sync_state: None,
+        }
+    }
+
+    #[test]
+    fn standbys_are_those_that_stream_at_the_end_and_are_not_logical() {
+        let senders = [
+            sender(1.0, 10, Some("streaming")),
+            sender(2.0, 11, Some("streaming")),
+            sender(2.0, 12, Some("backup")),
+            sender(2.0, 13, Some("streaming")),
+            sender(2.0, 14, None),
+        ];
+        assert_eq!(streaming(&senders, &[13]), 2);
+        assert_eq!(streaming(&[], &[]), 0);
+    }
+}

@@ -1,0 +1,191 @@
+//! Both ends of a window: the cumulative counters at the start and at the end, the catalogue's
+//! facts once.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::ledger::Ledger;
+use super::ticker::middle;
+use super::{
+    pg_class, pg_constraint, pg_index, pg_replication_slots, pg_stat_bgwriter,
+    pg_stat_checkpointer, pg_stat_database, pg_stat_io, pg_stat_user_indexes, pg_stat_user_tables,
+    pg_stat_wal, pg_statio_user_indexes, pg_statio_user_tables, relation_size,
+};
+use crate::pg::{PgError, Session};
+use crate::record::database::{
+    DatabaseWindow, StatBgwriter, StatCheckpointer, StatDatabase, StatIo, StatWal,
+};
+use crate::record::indexes::{ForeignKey, IndexFacts, IndexWindow, StatUserIndex, StatioUserIndex};
+use crate::record::replication::Slot;
+use crate::record::tables::{StatUserTable, StatioUserTable, TableFacts, TableWindow};
+use crate::record::{Millis, Span, Status};
+
+/// Rows of one view and when they were read.
+type Reading<T> = Option<(Millis, Vec<T>)>;
+
+/// The cumulative counters of one moment, each view in a transaction of its own.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    stat_user_indexes: Reading<StatUserIndex>,
+    statio_user_indexes: Reading<StatioUserIndex>,
+    stat_user_tables: Reading<StatUserTable>,
+    statio_user_tables: Reading<StatioUserTable>,
+    stat_database: Reading<StatDatabase>,
+    stat_checkpointer: Reading<StatCheckpointer>,
+    stat_bgwriter: Reading<StatBgwriter>,
+    stat_wal: Reading<StatWal>,
+    stat_io: Reading<StatIo>,
+}
+
+impl End {
+    /// Reads every view. Indexes come first: reading plans or facts could add scans.
+    pub(super) async fn read(session: &Session, origin: Instant, ledger: &mut Ledger) -> Self {
+        macro_rules! view {
+            ($name:ident) => {
+                take(stringify!($name), $name::read(session), origin, ledger).await
+            };
+        }
+        Self {
+            stat_user_indexes: view!(pg_stat_user_indexes),
+            statio_user_indexes: view!(pg_statio_user_indexes),
+            stat_user_tables: view!(pg_stat_user_tables),
+            statio_user_tables: view!(pg_statio_user_tables),
+            stat_database: view!(pg_stat_database),
+            stat_checkpointer: view!(pg_stat_checkpointer),
+            stat_bgwriter: view!(pg_stat_bgwriter),
+            stat_wal: view!(pg_stat_wal),
+            stat_io: view!(pg_stat_io),
+        }
+    }
+}
+
+async fn take<T>(
+    name: &'static str,
+    reading: impl Future<Output = Result<Vec<T>, PgError>>,
+    origin: Instant,
+    ledger: &mut Ledger,
+) -> Reading<T> {
+    let start = origin.elapsed();
+    let rows = ledger.time(name, reading).await.ok()?;
+    Some((middle(start, origin), rows))
+}
+
+/// Both ends, or nothing where one of them is missing: then nothing is known of the window.
+fn span<T>(first: Reading<T>, last: Reading<T>) -> Option<Span<T>> {
+    let ((first_at, first), (last_at, last)) = (first?, last?);
+    Some(Span {
+        first_at,
+        first,
+        last_at,
+        last,
+    })
+}
+
+/// The catalogue's facts, read once.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    tables: Option<Vec<TableFacts>>,
+    indexes: Option<Vec<IndexFacts>>,
+    foreign_keys: Option<Vec<ForeignKey>>,
+    /// Slots, and the processes of those that are logical.
+    pub(super) slots: Option<Vec<Slot>>,
+    pub(super) logical_senders: Vec<i32>,
+    pub(super) unreadable_tables: u64,
+}
+
+impl Facts {
+    pub(super) async fn read(session: &Session, ledger: &mut Ledger) -> Self {
+        let sizes = ledger.time("relation_size", relation_size::read(session));
+        let sizes = sizes.await.unwrap_or_else(|_| BTreeMap::new());
+        let tables = ledger
+            .time("pg_class", pg_class::read(session, &sizes))
+            .await;
+        let tables = tables.ok();
+        let indexes = ledger
+            .time("pg_index", pg_index::read(session, &sizes))
+            .await;
+        let keys = ledger
+            .time("pg_constraint", pg_constraint::read(session))
+            .await;
+        let slots = ledger
+            .time("pg_replication_slots", pg_replication_slots::read(session))
+            .await
+            .ok();
+        let mut logical_senders = Vec::new();
+        for (slot, pid) in slots.iter().flatten() {
+            if slot.slot_type == "logical" {
+                logical_senders.extend(*pid);
+            }
+        }
+        let facts = Self {
+            unreadable_tables: tables.as_ref().map_or(0, |t| t.unreadable),
+            tables: tables.map(|t| t.facts),
+            indexes: indexes.ok(),
+            foreign_keys: keys.ok(),
+            slots: slots.map(|s| s.into_iter().map(|(slot, _)| slot).collect()),
+            logical_senders,
+        };
+        facts.note_unsized(ledger);
+        facts
+    }
+
+    /// Relations whose size is unknown, because they were locked.
+    fn note_unsized(&self, ledger: &mut Ledger) {
+        let tables = self.tables.iter().flatten();
+        let indexes = self.indexes.iter().flatten();
+        // Parents of partitions have no storage of their own.
+        let unsized_count = tables
+            .filter(|t| t.relkind != "p" && t.size_bytes.is_none())
+            .count()
+            + indexes
+                .filter(|i| i.relkind != "I" && i.size_bytes.is_none())
+                .count();
+        if unsized_count > 0 {
+            let reason = format!(
+                "{unsized_count} relations have no size: they were under an exclusive lock, or                  new, or the reading failed"
+            );
+            ledger.note("relation_size", Status::Partial, reason);
+        }
+    }
+}
+
+/// What the two ends and the facts become.
+pub(super) fn windows(
+    first: End,
+    last: End,
+    facts: Facts,
+) -> (DatabaseWindow, TableWindow, IndexWindow, Option<Vec<Slot>>) {
+    let database = DatabaseWindow {
+        stat_database: span(first.stat_database, last.stat_database),
+        stat_checkpointer: span(first.stat_checkpointer, last.stat_checkpointer),
+        stat_bgwriter: span(first.stat_bgwriter, last.stat_bgwriter),
+        stat_wal: span(first.stat_wal, last.stat_wal),
+        stat_io: span(first.stat_io, last.stat_io),
+    };
+    let tables = TableWindow {
+        stat_user_tables: span(first.stat_user_tables, last.stat_user_tables),
+        statio_user_tables: span(first.statio_user_tables, last.statio_user_tables),
+        facts: facts.tables,
+    };
+    let indexes = IndexWindow {
+        stat_user_indexes: span(first.stat_user_indexes, last.stat_user_indexes),
+        statio_user_indexes: span(first.statio_user_indexes, last.statio_user_indexes),
+        facts: facts.indexes,
+        foreign_keys: facts.foreign_keys,
+        ..IndexWindow::default()
+    };
+    (database, tables, indexes, facts.slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_end_alone_is_not_a_window() {
+        let end = || Some((Millis(1.0), vec![1]));
+        assert!(span(end(), None).is_none());
+        assert!(span(None, end()).is_none());
+        assert_eq!(span(end(), end()).unwrap().first, [1]);
+    }
+}

@@ -1,0 +1,96 @@
+//! Statement texts as they may be kept: constants as `$n`, with a fingerprint.
+
+use crate::record::statements::StatementText;
+
+/// What stands in the place of a text that may hold a secret.
+const WITHHELD: &str = "(text withheld: it could not be parsed and may hold values)";
+
+/// A text of `pg_stat_statements` without constants, and its fingerprint.
+///
+/// The server replaces the constants of queries itself but keeps those of utility statements
+/// (`ALTER ROLE … PASSWORD '…'`; before 16 also `EXPLAIN` and `CALL`). A text that still holds a
+/// quoted constant is normalised here by PostgreSQL's parser, and withheld if it does not parse.
+#[must_use]
+pub fn normalised(text: &str) -> StatementText {
+    let fingerprint = pg_query::fingerprint(text, 0, 0).ok().map(|f| f.hex);
+    // Dollar quotes hold values too; `$1` is a parameter.
+    let may_hold_values = text.contains('\'') || has_dollar_quote(text);
+    let query = if may_hold_values {
+        match pg_query::normalize(text) {
+            Ok(query) if !has_string(&query) => query,
+            _ => withheld(text),
+        }
+    } else {
+        text.to_owned()
+    };
+    StatementText { query, fingerprint }
+}
+
+fn has_dollar_quote(text: &str) -> bool {
+    let mut after_dollars = text.match_indices('$').map(|(i, _)| &text[i + 1..]);
+    after_dollars.any(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The parser finds a string constant.
+fn has_string(text: &str) -> bool {
+    let Ok(scan) = pg_query::scan(text) else {
+        return true;
+    };
+    let strings = [
+        pg_query::protobuf::Token::Sconst as i32,
+        pg_query::protobuf::Token::Usconst as i32,
+        pg_query::protobuf::Token::Bconst as i32,
+        pg_query::protobuf::Token::Xconst as i32,
+    ];
+    scan.tokens.iter().any(|t| strings.contains(&t.token))
+}
+
+/// The first word says at least what kind of statement it was.
+fn withheld(text: &str) -> String {
+    let word: String = text
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .take(20)
+        .collect();
+    format!("{word} {WITHHELD}").trim_start().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_normalised_query_stays_as_it_is() {
+        let text = "SELECT a -- it\nFROM t WHERE id = $1 AND b = $2";
+        let kept = normalised(text);
+        assert_eq!(kept.query, text);
+        assert!(kept.fingerprint.is_some());
+    }
+
+    #[test]
+    fn constants_of_utility_statements_never_stay() {
+        for text in [
+            "ALTER ROLE bob PASSWORD 'CANARY'",
+            "CREATE USER bob WITH PASSWORD 'CANARY'",
+            "SET app.secret = 'CANARY'",
+            "EXPLAIN SELECT 1 FROM t WHERE a = 'CANARY'",
+            "DO $$ BEGIN PERFORM 'CANARY'; END $$",
+            "COPY t FROM PROGRAM 'CANARY'",
+            "COMMENT ON TABLE t IS 'CANARY'",
+            "CREATE SUBSCRIPTION s CONNECTION 'host=h password=CANARY' PUBLICATION p",
+            "ALTER ROLE bob PASSWORD 'CANARY' cut off 'in the mid",
+            "SELECT 'CANARY",
+        ] {
+            let kept = normalised(text);
+            assert!(!kept.query.contains("CANARY"), "{text} → {}", kept.query);
+        }
+    }
+
+    #[test]
+    fn a_text_that_does_not_parse_has_no_fingerprint() {
+        let kept = normalised("SELECT a, b FROM t WHERE");
+        assert_eq!(kept.fingerprint, None);
+        assert_eq!(kept.query, "SELECT a, b FROM t WHERE");
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a replay could not begin, or ended early.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::pool::PoolError;
+use crate::workload::ValueError;
+
+use super::Replayed;
+
+/// A replay could not begin, or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// No clients.
+    #[error("a replay needs at least 1 client")]
+    NoClients,
+    /// A window of no length.
+    #[error("a replay of 0 s measures nothing: give a longer duration")]
+    NoDuration,
+    /// The workload writes, and nobody agreed.
+    #[error(
+        "{file} writes to the database: replay it only where that may be done, with --writes and \
+         --target-db naming the database"
+    )]
+    Writes {
+        /// The workload file.
+        file: String,
+    },
+    /// The pool cannot be built.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The runtime of the driver's thread could not be built.
+    #[error("the driver could not start its thread's event loop: {0}")]
+    Runtime(#[source] std::io::Error),
+    /// The server cannot be reached, or refuses.
+    #[error("cannot connect to replay the workload: {reason}")]
+    Connect {
+        /// Why, down to the last cause.
+        reason: String,
+    },
+    /// The server did not answer.
+    #[error("the server did not answer within {0:?} while the workload was checked against it")]
+    Silent(Duration),
+    /// A statement does not fit the server's schema.
+    #[error("{place}: {reason}")]
+    Statement {
+        /// The statement.
+        place: Box<StatementPlace>,
+        /// The server's words, or what does not fit.
+        reason: String,
+    },
+    /// A parameter cannot be sent as the type that the server wants.
+    #[error("{place}: parameter `{parameter}`: {problem}")]
+    Parameter {
+        /// The statement that uses it.
+        place: Box<StatementPlace>,
+        /// Name of the parameter.
+        parameter: String,
+        /// What does not fit.
+        problem: ValueError,
+    },
+    /// More failures than allowed.
+    #[error(
+        "stopped after {errors} failed requests (more than {limit} allowed), mostly: {most}; \
+         run one statement of the workload by hand, or allow more errors"
+    )]
+    TooManyErrors {
+        /// Failures so far, warm-up included.
+        errors: u64,
+        /// Failures allowed.
+        limit: u64,
+        /// The most frequent SQLSTATE or reason.
+        most: String,
+        /// What was recorded up to there; `None` during the warm-up.
+        partial: Option<Box<Replayed>>,
+    },
+    /// Stopped before anything was measured.
+    #[error("stopped before the window began: nothing was measured")]
+    Interrupted,
+}
+
+/// A statement of a workload file, as a message names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementPlace {
+    /// The workload file.
+    pub file: String,
+    /// Line of the statement, or of the parameter that is wrong.
+    pub line: usize,
+    /// Name of the operation.
+    pub operation: String,
+    /// Name of the statement.
+    pub statement: String,
+}
+
+impl fmt::Display for StatementPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            operation,
+            statement,
+        } = self;
+        write!(
+            f,
+            "{file}:{line}: statement `{statement}` of operation `{operation}`"
+        )
+    }
+}

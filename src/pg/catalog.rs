@@ -1,0 +1,254 @@
+//! The catalogue SQL by version: `queries/catalog/<view>/<since>.sql`.
+//!
+//! `<since>` is the first version with that shape: the extension's version for the views of an
+//! extension, the server's major version otherwise. All variants of one view return the same
+//! names and types in the same order; a column that a version lacks is a typed NULL. The SQL
+//! fetches raw columns: no rounding, threshold, `LIMIT` or arithmetic. Every statement carries
+//! the marker `/* dbperf */` after its first keyword, because PostgreSQL 18 strips leading
+//! comments from what `pg_stat_statements` keeps.
+
+use super::PgError;
+
+/// The comment by which dbperf's own statements are recognised.
+pub const MARKER: &str = "/* dbperf";
+
+/// A server's major version as `(15, 0)`, or an extension's version as `(1, 10)`.
+pub type Since = (u32, u32);
+
+/// One view and its SQL by version.
+#[derive(Debug)]
+pub struct View {
+    /// Name of the view, and of the folder of its SQL.
+    pub name: &'static str,
+    /// What the versions count: `PostgreSQL` or the name of the extension.
+    pub axis: &'static str,
+    /// SQL by first version, oldest first.
+    pub variants: &'static [(Since, &'static str)],
+}
+
+impl View {
+    /// The newest variant that is not newer than `version`.
+    ///
+    /// # Errors
+    ///
+    /// [`PgError::ViewTooNew`] where every variant is newer.
+    pub fn select(&self, version: Since) -> Result<&'static str, PgError> {
+        let fits = self
+            .variants
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= version);
+        fits.map(|(_, sql)| *sql)
+            .ok_or_else(|| PgError::ViewTooNew {
+                view: self.name,
+                axis: self.axis,
+                needed: self
+                    .variants
+                    .first()
+                    .map(|(s, _)| shown(*s))
+                    .unwrap_or_default(),
+                has: shown(version),
+            })
+    }
+}
+
+fn shown((major, minor): Since) -> String {
+    // A server's version has no second part here, an extension's always has.
+    if major >= 10 && minor == 0 {
+        major.to_string()
+    } else {
+        format!("{major}.{minor}")
+    }
+}
+
+/// Reads an extension's version such as `1.10`.
+#[must_use]
+pub fn extension_version(text: &str) -> Option<Since> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+macro_rules! views {
+    ($list:ident, $axis:literal: $($(#[$doc:meta])* $ident:ident = $name:literal [$($file:literal $since:expr),+];)+) => {
+        $(
+            $(#[$doc])*
+            pub static $ident: View = View {
+                name: $name,
+                axis: $axis,
+                variants: &[$((
+                    $since,
+                    include_str!(concat!("../../queries/catalog/", $name, "/", $file, ".sql")),
+                )),+],
+            };
+        )+
+        static $list: &[&View] = &[$(&$ident),+];
+    };
+}
+
+views! { EXTENSION_VIEWS, "pg_stat_statements":
+    /// Counters of every entry, without texts.
+    PG_STAT_STATEMENTS = "pg_stat_statements"
+        ["1.8" (1, 8), "1.9" (1, 9), "1.10" (1, 10), "1.11" (1, 11), "1.12" (1, 12)];
+    /// Texts of given ids.
+    PG_STAT_STATEMENTS_TEXT = "pg_stat_statements_text" ["1.8" (1, 8)];
+    /// Evictions and the last full reset.
+    PG_STAT_STATEMENTS_INFO = "pg_stat_statements_info" ["1.9" (1, 9)];
+}
+
+views! { SERVER_VIEWS, "PostgreSQL":
+    /// Columns of tables.
+    PG_ATTRIBUTE = "pg_attribute" ["13" (13, 0)];
+    /// Who blocks given sessions.
+    PG_BLOCKING_PIDS = "pg_blocking_pids" ["13" (13, 0)];
+    /// Tables.
+    PG_CLASS = "pg_class" ["13" (13, 0)];
+    /// Foreign keys.
+    PG_CONSTRAINT = "pg_constraint" ["13" (13, 0)];
+    /// Timeline.
+    PG_CONTROL_CHECKPOINT = "pg_control_checkpoint" ["13" (13, 0)];
+    /// System identifier.
+    PG_CONTROL_SYSTEM = "pg_control_system" ["13" (13, 0)];
+    /// Position of a primary.
+    PG_CURRENT_WAL_LSN = "pg_current_wal_lsn" ["13" (13, 0)];
+    /// Databases by oid.
+    PG_DATABASE = "pg_database" ["13" (13, 0)];
+    /// Size of the current database.
+    DATABASE_SIZE = "database_size" ["13" (13, 0)];
+    /// Extensions.
+    PG_EXTENSION = "pg_extension" ["13" (13, 0)];
+    /// Indexes.
+    PG_INDEX = "pg_index" ["13" (13, 0), "15" (15, 0)];
+    /// Replication slots.
+    PG_REPLICATION_SLOTS = "pg_replication_slots" ["13" (13, 0)];
+    /// Roles by oid.
+    PG_ROLES = "pg_roles" ["13" (13, 0)];
+    /// Settings.
+    PG_SETTINGS = "pg_settings" ["13" (13, 0)];
+    /// Sessions.
+    PG_STAT_ACTIVITY = "pg_stat_activity" ["13" (13, 0), "14" (14, 0)];
+    /// Background writer.
+    PG_STAT_BGWRITER = "pg_stat_bgwriter" ["13" (13, 0)];
+    /// Checkpointer; before 17 the same columns of `pg_stat_bgwriter`.
+    PG_STAT_CHECKPOINTER = "pg_stat_checkpointer" ["13" (13, 0), "17" (17, 0)];
+    /// Databases' counters.
+    PG_STAT_DATABASE = "pg_stat_database" ["13" (13, 0), "14" (14, 0)];
+    /// I/O by backend type, object and context.
+    PG_STAT_IO = "pg_stat_io" ["16" (16, 0)];
+    /// Standbys as the primary sees them.
+    PG_STAT_REPLICATION = "pg_stat_replication" ["13" (13, 0)];
+    /// Indexes' counters.
+    PG_STAT_USER_INDEXES = "pg_stat_user_indexes" ["13" (13, 0), "16" (16, 0)];
+    /// Tables' counters.
+    PG_STAT_USER_TABLES = "pg_stat_user_tables" ["13" (13, 0)];
+    /// Write-ahead log.
+    PG_STAT_WAL = "pg_stat_wal" ["14" (14, 0)];
+    /// Indexes' blocks.
+    PG_STATIO_USER_INDEXES = "pg_statio_user_indexes" ["13" (13, 0)];
+    /// Tables' blocks.
+    PG_STATIO_USER_TABLES = "pg_statio_user_tables" ["13" (13, 0)];
+    /// Nothing: the round trip itself.
+    PING = "ping" ["13" (13, 0)];
+    /// Sizes of tables and indexes, those under an exclusive lock left out.
+    RELATION_SIZE = "relation_size" ["13" (13, 0)];
+    /// Sets the guards of a session or, behind a pooler, of a transaction.
+    GUARD = "guard" ["13" (13, 0), "14" (14, 0), "17" (17, 0)];
+    /// Reads the guards back.
+    GUARD_CHECK = "guard_check" ["13" (13, 0), "14" (14, 0), "17" (17, 0)];
+    /// Identity and privileges.
+    SERVER = "server" ["13" (13, 0), "14" (14, 0)];
+    /// What tells one life of a server from another.
+    SERVER_LIFE = "server_life" ["13" (13, 0)];
+    /// The first statement of a session, before its guards.
+    SESSION = "session" ["13" (13, 0)];
+    /// A standby's own positions and its receiver.
+    STANDBY = "standby" ["13" (13, 0), "14" (14, 0)];
+}
+
+/// Every view, for tests of shape.
+pub fn all() -> impl Iterator<Item = &'static View> {
+    EXTENSION_VIEWS.iter().chain(SERVER_VIEWS).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The SQL without its comments.
+    fn code(sql: &str) -> String {
+        let lines = sql.lines().map(|l| l.split("--").next().unwrap_or(""));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_file_is_in_the_list_and_every_entry_has_its_file() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/catalog");
+        let mut files = BTreeSet::new();
+        for folder in std::fs::read_dir(&root).unwrap() {
+            let folder = folder.unwrap();
+            for file in std::fs::read_dir(folder.path()).unwrap() {
+                let file = file.unwrap().file_name().into_string().unwrap();
+                let since = file.strip_suffix(".sql").unwrap().to_owned();
+                files.insert((folder.file_name().into_string().unwrap(), since));
+            }
+        }
+        let entries: BTreeSet<_> = all()
+            .flat_map(|v| {
+                v.variants
+                    .iter()
+                    .map(|(s, _)| (v.name.to_owned(), shown(*s)))
+            })
+            .collect();
+        assert_eq!(files, entries);
+    }
+
+    #[test]
+    fn every_statement_is_marked_raw_and_single() {
+        for view in all() {
+            for (since, sql) in view.variants {
+                let name = format!("{}/{}", view.name, shown(*since));
+                assert!(sql.starts_with("SELECT /* dbperf */\n"), "{name}: marker");
+                let code = code(sql);
+                let upper = code.to_uppercase();
+                for banned in [
+                    "LIMIT", "ROUND(", "COALESCE", "SUM(", " / ", " * ", " - ", " + ",
+                ] {
+                    let hits = upper.match_indices(banned).count();
+                    assert_eq!(hits, 0, "{name}: {banned}");
+                }
+                assert!(
+                    !code.contains(';'),
+                    "{name}: one statement without semicolon"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn variants_are_in_order() {
+        for view in all() {
+            assert!(
+                view.variants.is_sorted_by(|a, b| a.0 < b.0),
+                "{}",
+                view.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_newest_variant_not_newer_than_the_server_is_taken() {
+        let sql = |version| PG_STAT_STATEMENTS.select(version).unwrap();
+        assert!(sql((1, 8)).contains("NULL::bool AS toplevel"));
+        assert!(sql((1, 13)).contains("parallel_workers_launched"));
+        assert_eq!(sql((1, 12)), sql((1, 13)));
+        let error = PG_STAT_IO.select((15, 0)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "pg_stat_io needs PostgreSQL 16 or newer, and this is 15"
+        );
+        assert_eq!(extension_version("1.10"), Some((1, 10)));
+        assert_eq!(extension_version("x"), None);
+    }
+}

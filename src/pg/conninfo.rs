@@ -1,0 +1,429 @@
+//! Where and as whom to connect: the meaning of a connection string with its defaults.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::PgError;
+use super::dsn::{self, Pairs};
+use super::keys::Fields;
+use super::secret::Password;
+
+/// The `application_name` of dbperf's replayed load, to tell it from dbperf's own reading
+/// (`dbperf/<version>/<run>`) and from everybody else.
+pub const REPLAY_APPLICATION_NAME: &str = "dbperf-replay";
+
+/// Connection information: a connection string with libpq's defaults filled in.
+///
+/// `Display` shows it without the password; `Debug` does not show it either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conninfo {
+    pub(super) hosts: Vec<Host>,
+    pub(super) user: String,
+    pub(super) password: Option<Password>,
+    pub(super) dbname: String,
+    pub(super) options: Option<String>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) sslmode: SslMode,
+    pub(super) target_session_attrs: TargetSessionAttrs,
+    pub(super) keepalives: Keepalives,
+    pub(super) warnings: Vec<String>,
+}
+
+/// One server to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// By name or address.
+    Tcp {
+        /// Name for messages, and for resolving where `addr` is absent.
+        name: String,
+        /// `hostaddr`: connect here without resolving.
+        addr: Option<IpAddr>,
+        /// Port.
+        port: u16,
+    },
+    /// By the folder of its Unix socket.
+    Unix {
+        /// The folder.
+        folder: PathBuf,
+        /// The number in the socket's name.
+        port: u16,
+    },
+}
+
+impl Host {
+    /// The server runs on this machine, as far as the address tells.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix { .. } => true,
+            Self::Tcp { name, addr, .. } => match addr.or_else(|| name.parse().ok()) {
+                Some(addr) => addr.is_loopback(),
+                None => name == "localhost",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { name, port, .. } if name.contains(':') => write!(f, "[{name}]:{port}"),
+            Self::Tcp { name, port, .. } => write!(f, "{name}:{port}"),
+            Self::Unix { folder, port } => write!(f, "{}:{port}", folder.display()),
+        }
+    }
+}
+
+/// `sslmode`. This build has no TLS: the first three connect in plain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "libpq's own values")]
+pub enum SslMode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl SslMode {
+    /// libpq's spelling.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+
+    /// A connection in plain text is against the user's wish.
+    #[must_use]
+    pub fn demands_tls(self) -> bool {
+        matches!(self, Self::Require | Self::VerifyCa | Self::VerifyFull)
+    }
+}
+
+/// `target_session_attrs`: which server of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "libpq's own values")]
+pub enum TargetSessionAttrs {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
+}
+
+impl TargetSessionAttrs {
+    /// libpq's spelling.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+            Self::PreferStandby => "prefer-standby",
+        }
+    }
+}
+
+/// TCP keepalive; `None` leaves the operating system's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Keepalives {
+    pub(super) on: bool,
+    pub(super) idle: Option<Duration>,
+    pub(super) interval: Option<Duration>,
+    pub(super) count: Option<u32>,
+    pub(super) user_timeout: Option<Duration>,
+}
+
+impl Conninfo {
+    /// Reads a connection string and fills in libpq's environment (`PGHOST`, `PGPORT`, `PGUSER`,
+    /// `PGDATABASE`, `PGPASSWORD`, `PGSSLMODE`, `PGCONNECT_TIMEOUT`) and defaults.
+    ///
+    /// # Errors
+    ///
+    /// [`PgError::Dsn`], [`PgError::UnknownKey`], [`PgError::UnsupportedKey`]. No message holds a
+    /// value of the string.
+    pub fn parse(dsn: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, PgError> {
+        let mut fields = Fields::default();
+        let mut pairs = dsn::parse(dsn)?;
+        // A connection string in the place of dbname, as libpq expands it.
+        if let [(key, _)] = pairs.as_slice()
+            && key == "dbname"
+            && pairs[0].1.contains('=')
+        {
+            pairs = dsn::parse(&pairs[0].1)?;
+        }
+        let environment = [
+            ("PGHOST", "host"),
+            ("PGPORT", "port"),
+            ("PGUSER", "user"),
+            ("PGDATABASE", "dbname"),
+            ("PGPASSWORD", "password"),
+            ("PGSSLMODE", "sslmode"),
+            ("PGCONNECT_TIMEOUT", "connect_timeout"),
+        ];
+        let defaults: Pairs = environment
+            .iter()
+            .filter_map(|(name, key)| Some(((*key).to_owned(), env(name)?)))
+            .collect();
+        for (key, value) in defaults.into_iter().chain(pairs) {
+            fields.set(&key, value)?;
+        }
+        fields.build(env)
+    }
+
+    /// The same with another database.
+    #[must_use]
+    pub fn with_dbname(&self, dbname: &str) -> Self {
+        Self {
+            dbname: dbname.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with this host alone.
+    #[must_use]
+    pub fn with_host(&self, host: &Host) -> Self {
+        Self {
+            hosts: vec![host.clone()],
+            ..self.clone()
+        }
+    }
+
+    /// Servers to try, in this order.
+    #[must_use]
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// The user.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn dbname(&self) -> &str {
+        &self.dbname
+    }
+
+    /// Keys that were ignored and why, without any value: to be shown to the user.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// All hosts and the database, without secrets: `host:port/database`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        format!("{}/{}", hosts.join(","), self.dbname)
+    }
+
+    /// The driver's configuration of an application-like, **unguarded** session, for the pool of
+    /// a replay. Its `application_name` is [`REPLAY_APPLICATION_NAME`].
+    ///
+    /// Never print it with `Debug`: some wrappers of it show the password. `primary` is asked for
+    /// as `read-write` and `standby` as `read-only`, the nearest that the driver knows;
+    /// `prefer-standby` becomes `any`.
+    ///
+    /// # Errors
+    ///
+    /// [`PgError::TlsUnavailable`] as for a session.
+    pub fn tokio_config(&self) -> Result<tokio_postgres::Config, PgError> {
+        use tokio_postgres::config::TargetSessionAttrs as Attrs;
+        let mut config = self.startup_config(REPLAY_APPLICATION_NAME);
+        for host in &self.hosts {
+            self.check_tls(host)?;
+            match host {
+                Host::Tcp { name, addr, port } => {
+                    // An address in the place of the name: `hostaddr` would have to be given for
+                    // all hosts or for none.
+                    config.host(addr.map_or_else(|| name.clone(), |a| a.to_string()));
+                    config.port(*port);
+                }
+                Host::Unix { folder, port } => {
+                    config.host_path(folder);
+                    config.port(*port);
+                }
+            }
+        }
+        config.target_session_attrs(match self.target_session_attrs {
+            TargetSessionAttrs::Any | TargetSessionAttrs::PreferStandby => Attrs::Any,
+            TargetSessionAttrs::ReadWrite | TargetSessionAttrs::Primary => Attrs::ReadWrite,
+            TargetSessionAttrs::ReadOnly | TargetSessionAttrs::Standby => Attrs::ReadOnly,
+        });
+        config.connect_timeout(self.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT));
+        config.keepalives(self.keepalives.on);
+        if let Some(idle) = self.keepalives.idle {
+            config.keepalives_idle(idle);
+        }
+        if let Some(interval) = self.keepalives.interval {
+            config.keepalives_interval(interval);
+        }
+        if let Some(count) = self.keepalives.count {
+            config.keepalives_retries(count);
+        }
+        if let Some(timeout) = self.keepalives.user_timeout {
+            config.tcp_user_timeout(timeout);
+        }
+        Ok(config)
+    }
+
+    /// What the startup message needs; no host.
+    pub(super) fn startup_config(&self, application_name: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .user(&self.user)
+            .dbname(&self.dbname)
+            .application_name(application_name)
+            .ssl_mode(tokio_postgres::config::SslMode::Disable);
+        if let Some(password) = &self.password {
+            config.password(password.reveal());
+        }
+        if let Some(options) = &self.options {
+            config.options(options);
+        }
+        config
+    }
+
+    /// Refuses what this build cannot do. TLS is never used on a Unix socket (as in libpq).
+    pub(super) fn check_tls(&self, host: &Host) -> Result<(), PgError> {
+        if self.sslmode.demands_tls() && matches!(host, Host::Tcp { .. }) {
+            return Err(PgError::TlsUnavailable {
+                sslmode: self.sslmode.name(),
+                address: host.to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Limit of one connection attempt (socket, startup, authentication and guards together) where
+/// the connection string has none. libpq waits for ever; a tool must not.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl fmt::Display for Conninfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.user, self.address())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::os_user;
+    use super::*;
+
+    fn no_env(_: &str) -> Option<String> {
+        None
+    }
+
+    fn parse(dsn: &str) -> Result<Conninfo, PgError> {
+        Conninfo::parse(dsn, &no_env)
+    }
+
+    #[test]
+    fn defaults_are_libpqs() {
+        let info = parse("").unwrap();
+        assert_eq!(info.user, os_user(&no_env).unwrap());
+        assert_eq!(info.dbname, info.user);
+        assert_eq!(info.sslmode, SslMode::Prefer);
+        assert!(matches!(&info.hosts[..], [Host::Unix { port: 5432, .. }]));
+    }
+
+    #[test]
+    fn the_environment_fills_what_the_string_leaves_open() {
+        let env = |name: &str| {
+            let value = match name {
+                "PGHOST" => "db.example",
+                "PGPORT" => "6432",
+                "PGUSER" => "app",
+                "PGPASSWORD" => "CANARY",
+                "PGSSLMODE" => "disable",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let info = Conninfo::parse("dbname=shop port=7000", &env).unwrap();
+        assert_eq!(info.to_string(), "app@db.example:7000/shop");
+        assert_eq!(info.sslmode, SslMode::Disable);
+        assert_eq!(info.password.as_ref().unwrap().reveal(), "CANARY");
+    }
+
+    #[test]
+    fn several_hosts_share_one_port_or_have_their_own() {
+        let info = parse("postgres://u@a,b:6/d").unwrap();
+        assert_eq!(info.address(), "a:5432,b:6/d");
+        let info = parse("host=a,/run/x hostaddr=10.0.0.1, port=7 user=u dbname=d").unwrap();
+        assert_eq!(info.address(), "a:7,/run/x:7/d");
+        assert!(parse("host=a,b,c port=1,2").is_err());
+        assert!(parse("host=a,b hostaddr=1.1.1.1").is_err());
+        assert!(parse("host=a port=70000").is_err());
+        assert!(parse("hostaddr=nonsense").is_err());
+    }
+
+    #[test]
+    fn keys_of_applications_are_ignored_with_a_warning_without_the_value() {
+        let info = parse("postgres://u@h/d?schema=CANARY&pgbouncer=true").unwrap();
+        assert_eq!(info.warnings().len(), 2);
+        assert!(info.warnings()[0].contains("`schema`"));
+        assert!(!info.warnings().concat().contains("CANARY"));
+    }
+
+    #[test]
+    fn unknown_keys_are_named() {
+        let error = parse("host=h sslmod=disable").unwrap_err();
+        assert!(matches!(&error, PgError::UnknownKey { key } if key == "sslmod"));
+        let error = parse("host=h sslrootcert=/x").unwrap_err();
+        assert!(matches!(&error, PgError::UnsupportedKey { key, .. } if key == "sslrootcert"));
+        assert!(parse("host=h gssencmode=disable channel_binding=prefer").is_ok());
+    }
+
+    #[test]
+    fn tls_on_demand_is_refused_but_not_on_a_socket() {
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let info = parse(&format!("host=h sslmode={mode} user=u")).unwrap();
+            let error = info.tokio_config().unwrap_err();
+            assert!(error.to_string().contains("later version"), "{error}");
+            let info = parse(&format!("host=/tmp sslmode={mode} user=u")).unwrap();
+            assert!(info.tokio_config().is_ok());
+        }
+        assert!(parse("sslmode=required").is_err());
+    }
+
+    #[test]
+    fn the_password_is_in_no_form_of_output() {
+        let info = parse("postgres://u:CANARY@h/d?password=CANARY").unwrap();
+        let shown = format!("{info} {info:?} {info:#?} {:?}", info.password);
+        assert!(!shown.contains("CANARY"), "{shown}");
+        let config = info.tokio_config().unwrap();
+        assert_eq!(config.get_password(), Some(&b"CANARY"[..]));
+        assert_eq!(config.get_application_name(), Some(REPLAY_APPLICATION_NAME));
+    }
+
+    #[test]
+    fn loopback_and_sockets_are_local() {
+        for (dsn, local) in [
+            ("host=/tmp", true),
+            ("host=localhost", true),
+            ("host=127.0.0.2", true),
+            ("host=db hostaddr=::1", true),
+            ("host=10.0.0.1", false),
+            ("host=db", false),
+        ] {
+            assert_eq!(parse(dsn).unwrap().hosts[0].is_local(), local, "{dsn}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Read-only transactions of a guarded session.
+
+use tokio::time::timeout;
+use tokio_postgres::Row;
+
+use super::error::statement_error;
+use super::{Param, PgError, Session, catalog};
+
+impl Session {
+    /// Begins a read-only transaction under the guards, for statements sent through
+    /// [`Self::client`]. End it with [`Self::rollback`], also after an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::read`].
+    pub async fn begin(&self) -> Result<(), PgError> {
+        self.within("BEGIN", self.begin_guarded()).await
+    }
+
+    /// Ends the transaction of [`Self::begin`]. Nothing was written, so nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::read`].
+    pub async fn rollback(&self) -> Result<(), PgError> {
+        let end = self.client.batch_execute("ROLLBACK /* dbperf */");
+        self.within("ROLLBACK", end).await
+    }
+
+    async fn within<T>(
+        &self,
+        what: &str,
+        step: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, PgError> {
+        match timeout(self.limit, step).await {
+            Ok(result) => result.map_err(|e| statement_error(&self.facts.address, what, &e)),
+            Err(_) => Err(PgError::StatementTimeout {
+                address: self.facts.address.clone(),
+                what: what.to_owned(),
+                after: self.limit,
+            }),
+        }
+    }
+
+    async fn begin_guarded(&self) -> Result<(), tokio_postgres::Error> {
+        self.client
+            .batch_execute("BEGIN /* dbperf */ READ ONLY")
+            .await?;
+        if self.facts.through_pooler == Some(true)
+            && let Ok(guard) = catalog::GUARD.select(self.server_version())
+        {
+            let params = self.guard.params(&true);
+            self.client.query_typed(guard, &params).await?;
+        }
+        Ok(())
+    }
+
+    /// Behind a pooler: named statements and session settings belong to somebody else.
+    pub(super) async fn rows_in_own_transaction(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let begun = self.begin_guarded().await;
+        let result = match begun {
+            Ok(()) => self.client.query_typed(sql, params).await,
+            Err(e) => Err(e),
+        };
+        // After an error this rolls back; otherwise it must not count as somebody's rollback.
+        self.client.batch_execute("COMMIT /* dbperf */").await?;
+        result
+    }
+}

@@ -1,0 +1,304 @@
+//! Counters, histograms and the exact time integral of a pool, clipped to the window.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::record::Millis;
+use crate::record::pool::{AcquireCounters, PoolGauge, PoolRecord};
+use crate::stats::LatencyHistogram;
+
+/// How an acquire ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A connection was handed over; the permit was free at once.
+    Immediate,
+    /// A connection was handed over after a wait for the permit.
+    Waited,
+    /// The acquire timeout passed.
+    TimedOut,
+    /// The caller went away.
+    Cancelled,
+    /// A permit came, but no connection.
+    Failed,
+}
+
+/// What a pool measures. Cheap to clone; all clones measure into the same place.
+///
+/// Nothing is counted before [`Meter::open_window`] nor after [`Meter::close_window`]. An acquire
+/// belongs to the window if it started in it, and a lease if its acquire does. The time integral of
+/// connections in use takes every lease, clipped to the window.
+#[derive(Debug, Clone, Default)]
+pub struct Meter {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    opened: Option<Instant>,
+    closed: Option<Instant>,
+    counters: AcquireCounters,
+    permit_wait: LatencyHistogram,
+    connect: LatencyHistogram,
+    recycle: LatencyHistogram,
+    lease: LatencyHistogram,
+    lease_total: Duration,
+    held_idle_total: Duration,
+    in_use: u32,
+    in_use_max: u32,
+    waiting: u32,
+    in_use_time: Duration,
+    in_use_since: Option<Instant>,
+    gauges: Vec<PoolGauge>,
+    #[cfg(test)]
+    leases: Vec<(Instant, Instant)>,
+}
+
+impl State {
+    /// True if something that began at `start` and ends now belongs to the window.
+    fn counts(&self, start: Instant) -> bool {
+        self.closed.is_none() && self.opened.is_some_and(|opened| start >= opened)
+    }
+
+    /// Adds the level that was in use up to `now` to the integral.
+    fn integrate(&mut self, now: Instant) {
+        if self.opened.is_none() || self.closed.is_some() {
+            return;
+        }
+        if let Some(since) = self.in_use_since {
+            self.in_use_time += now.saturating_duration_since(since) * self.in_use;
+        }
+        self.in_use_since = Some(now);
+    }
+}
+
+impl Meter {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere does not make the counters wrong.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The window begins: from here on acquires and leases count.
+    pub fn open_window(&self, now: Instant) {
+        let mut state = self.state();
+        state.opened = Some(now);
+        state.in_use_since = Some(now);
+        state.in_use_max = state.in_use;
+    }
+
+    /// The window ends: nothing after this counts.
+    pub fn close_window(&self, now: Instant) {
+        let mut state = self.state();
+        state.integrate(now);
+        if state.closed.is_none() {
+            state.closed = Some(now);
+        }
+    }
+
+    /// Writes down the gauges as they are now.
+    pub fn sample(&self, now: Instant, size: u32) {
+        let mut state = self.state();
+        let Some(opened) = state.opened.filter(|_| state.closed.is_none()) else {
+            return;
+        };
+        let gauge = PoolGauge {
+            at: now.saturating_duration_since(opened).into(),
+            size,
+            in_use: state.in_use,
+            waiting: state.waiting,
+        };
+        state.gauges.push(gauge);
+    }
+
+    /// What was measured between [`Self::open_window`] and [`Self::close_window`].
+    #[must_use]
+    pub fn record(&self, pool: &str, pool_size: u32, clients: u32) -> PoolRecord {
+        let state = self.state();
+        let length = match (state.opened, state.closed) {
+            (Some(opened), Some(closed)) => closed.saturating_duration_since(opened),
+            _ => Duration::ZERO,
+        };
+        let in_use_mean = if length.is_zero() {
+            0.0
+        } else {
+            state.in_use_time.as_secs_f64() / length.as_secs_f64()
+        };
+        PoolRecord {
+            pool: pool.to_owned(),
+            pool_size,
+            clients,
+            length: length.into(),
+            counters: state.counters,
+            permit_wait: state.permit_wait.clone(),
+            connect: state.connect.clone(),
+            recycle: state.recycle.clone(),
+            lease: state.lease.clone(),
+            lease_total: Millis::from(state.lease_total),
+            held_idle_total: Millis::from(state.held_idle_total),
+            in_use_mean,
+            in_use_max: state.in_use_max,
+            gauges: state.gauges.clone(),
+        }
+    }
+
+    /// A client begins to wait for a permit (`true`) or stops waiting (`false`).
+    pub(super) fn waiting(&self, begins: bool) {
+        let mut state = self.state();
+        state.waiting = if begins {
+            state.waiting + 1
+        } else {
+            state.waiting.saturating_sub(1)
+        };
+    }
+
+    /// An acquire that began at `start` ended; `permit_wait` is the time without a permit.
+    pub(super) fn acquire_ended(&self, start: Instant, permit_wait: Duration, outcome: Outcome) {
+        let mut state = self.state();
+        if !state.counts(start) {
+            return;
+        }
+        state.permit_wait.record(permit_wait);
+        state.counters.acquires += 1;
+        *match outcome {
+            Outcome::Immediate => &mut state.counters.immediate,
+            Outcome::Waited => &mut state.counters.waited,
+            Outcome::TimedOut => &mut state.counters.timed_out,
+            Outcome::Cancelled => &mut state.counters.cancelled,
+            Outcome::Failed => &mut state.counters.failed,
+        } += 1;
+    }
+
+    /// A connection is handed over at `now`.
+    pub(super) fn lease_begins(&self, now: Instant) {
+        let mut state = self.state();
+        state.integrate(now);
+        state.in_use += 1;
+        state.in_use_max = state.in_use_max.max(state.in_use);
+    }
+
+    /// A lease handed over at `start` ends at `now`; `statements` is the time of its statements. It
+    /// counts if its acquire, begun at `acquire_start`, does.
+    pub(super) fn lease_ends(
+        &self,
+        acquire_start: Instant,
+        start: Instant,
+        now: Instant,
+        statements: Duration,
+    ) {
+        let mut state = self.state();
+        state.integrate(now);
+        state.in_use = state.in_use.saturating_sub(1);
+        #[cfg(test)]
+        state.leases.push((start, now));
+        if state.counts(acquire_start) {
+            let lease = now.saturating_duration_since(start);
+            state.lease.record(lease);
+            state.lease_total += lease;
+            state.held_idle_total += lease.saturating_sub(statements);
+        }
+    }
+
+    /// A new connection was made in the time since `start`. One that could not be made is a failed acquire,
+    /// and its time is in the acquire.
+    pub(super) fn connected(&self, start: Instant) {
+        let mut state = self.state();
+        if state.counts(start) {
+            state.connect.record(start.elapsed());
+        }
+    }
+
+    /// A used connection was checked in the time since `start`.
+    pub(super) fn recycled(&self, start: Instant) {
+        let mut state = self.state();
+        if state.counts(start) {
+            state.recycle.record(start.elapsed());
+        }
+    }
+
+    /// Σ of the leases that ended, each clipped to the window: what the integral must equal.
+    #[cfg(test)]
+    pub(super) fn clipped_leases(&self) -> Duration {
+        let state = self.state();
+        let (Some(opened), Some(closed)) = (state.opened, state.closed) else {
+            return Duration::ZERO;
+        };
+        state
+            .leases
+            .iter()
+            .map(|&(start, end)| end.min(closed).saturating_duration_since(start.max(opened)))
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The window example of the reference: ends sort before starts of the same instant.
+    #[test]
+    fn the_integral_is_the_sum_of_leases_and_the_peak_is_three() {
+        let leases = [
+            (0.0, 4.0),
+            (1.0, 3.0),
+            (2.0, 6.0),
+            (3.0, 5.0),
+            (5.0, 9.0),
+            (8.0, 10.0),
+            (6.0, 6.5),
+        ];
+        let zero = Instant::now();
+        let at = |s: f64| zero + Duration::from_secs_f64(s);
+        let mut events: Vec<(f64, bool, f64)> = Vec::new();
+        for (start, end) in leases {
+            events.push((start, true, start));
+            events.push((end, false, start));
+        }
+        events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let meter = Meter::default();
+        meter.open_window(zero);
+        for (time, begins, start) in events {
+            if begins {
+                meter.lease_begins(at(time));
+            } else {
+                meter.lease_ends(at(start), at(start), at(time), Duration::ZERO);
+            }
+        }
+        meter.close_window(at(10.0));
+        let record = meter.record("test", 4, 4);
+        assert!((record.in_use_mean - 1.85).abs() < 1e-9);
+        assert_eq!(record.in_use_max, 3);
+        assert_eq!(record.lease.count(), 7);
+        assert!((record.lease_total.0 - 18_500.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_began_before_the_window_does_not_count_but_its_lease_is_in_use() {
+        let zero = Instant::now();
+        let at = |ms: u64| zero + Duration::from_millis(ms);
+        let meter = Meter::default();
+        meter.lease_begins(at(0));
+        meter.open_window(at(10));
+        meter.acquire_ended(at(0), Duration::ZERO, Outcome::Immediate);
+        meter.lease_ends(at(0), at(0), at(20), Duration::ZERO);
+        meter.close_window(at(30));
+        meter.acquire_ended(at(15), Duration::ZERO, Outcome::Immediate);
+        let record = meter.record("test", 1, 1);
+        assert_eq!(record.counters.acquires, 0);
+        assert_eq!(record.lease.count(), 0);
+        assert!((record.in_use_mean - 0.5).abs() < 1e-9);
+        assert_eq!(record.in_use_max, 1);
+    }
+
+    #[test]
+    fn held_idle_is_the_lease_without_its_statements() {
+        let zero = Instant::now();
+        let at = |ms: u64| zero + Duration::from_millis(ms);
+        let meter = Meter::default();
+        meter.open_window(zero);
+        meter.lease_begins(at(1));
+        meter.lease_ends(at(0), at(1), at(11), Duration::from_millis(4));
+        meter.close_window(at(20));
+        let record = meter.record("test", 1, 1);
+        assert!((record.held_idle_total.0 - 6.0).abs() < 1e-9);
+        assert!((record.lease_total.0 - 10.0).abs() < 1e-9);
+    }
+}

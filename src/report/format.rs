@@ -1,0 +1,80 @@
+//! Numbers and states as words, the same in every format.
+
+pub(super) use crate::analyze::figures::{
+    NOT_MEASURED, bytes, count, count_i64, duration, number, percent, percent_with_error, plural,
+    rate,
+};
+
+use crate::analyze::conclusions::{Basis, Evidence, Severity, SlaStatus, Statement};
+use crate::analyze::summary::basis_word;
+
+use super::doc::{Cell, Tone};
+
+/// How a number was obtained.
+pub(super) fn basis(basis: Basis) -> Cell {
+    Cell::new(basis_word(basis)).tone(Tone::Dim)
+}
+
+/// How well a statement is known.
+pub(super) fn evidence(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Proved => "proved",
+        Evidence::Measured => "measured",
+        Evidence::Estimated => "estimated",
+        Evidence::RuleOfThumb => "rule of thumb",
+    }
+}
+
+/// How much a finding matters.
+pub(super) fn severity(severity: Severity) -> Cell {
+    match severity {
+        Severity::Critical => Cell::new("CRITICAL").tone(Tone::Bad),
+        Severity::Warning => Cell::new("WARNING").tone(Tone::Warn),
+        Severity::Info => Cell::new("INFO").tone(Tone::Dim),
+    }
+}
+
+/// The outcome of a target.
+pub(super) fn status(status: SlaStatus) -> Cell {
+    match status {
+        SlaStatus::Pass => Cell::new("pass").tone(Tone::Good),
+        SlaStatus::Fail => Cell::new("FAIL").tone(Tone::Bad),
+        SlaStatus::NotMeasured => Cell {
+            absent: false,
+            ..Cell::not_measured()
+        },
+    }
+}
+
+/// Time given back per second of load; an upper bound unless it was proved.
+pub(super) fn gives_back(saves_ms_per_sec: Option<f64>, evidence: Evidence) -> Option<String> {
+    let ms = saves_ms_per_sec.filter(|ms| *ms > 0.0)?;
+    let bound = if evidence == Evidence::Proved {
+        ""
+    } else {
+        "up to "
+    };
+    Some(format!(
+        "gives back {bound}{} per second of load",
+        duration(ms)
+    ))
+}
+
+/// Failures over requests.
+pub(super) fn error_rate(failures: u64, requests: u64) -> Cell {
+    if requests == 0 {
+        return Cell::not_measured();
+    }
+    Cell::new(percent(failures as f64 / requests as f64))
+}
+
+/// The short name of a statement in one report: `S1` is the first of the list.
+pub(super) fn label(statements: Option<&[Statement]>, query_id: &str) -> Option<String> {
+    let place = statements?.iter().position(|s| s.query_id == query_id)?;
+    Some(format!("S{}", place + 1))
+}
+
+/// Text in one line: every run of white space is one blank.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

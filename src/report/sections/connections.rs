@@ -1,0 +1,263 @@
+//! Connections: seen on the server, measured in the pool, and the size that follows.
+
+use crate::analyze::conclusions::{
+    Conclusions, Expected, ObservedPool, Pool, Recommendation, ReplayPool, Summary,
+};
+use crate::report::doc::{Block, Cell, Column, Section, Table, Tone};
+use crate::report::format::{self, count, duration, number, percent, rate};
+
+/// The section.
+pub(super) fn pool(c: &Conclusions) -> Section {
+    const TITLE: &str = "Connection pool";
+    let Some(pool) = &c.pool else {
+        return Section::nothing(
+            TITLE,
+            super::reason(
+                c,
+                "pg_stat_activity",
+                "neither sessions nor a pool were measured.",
+            ),
+        );
+    };
+    let mut section = Section::new(TITLE)
+        .source("the server's view of its sessions, and the replay's own instrumented pool");
+    recommendation(pool, &mut section);
+    facts(pool, &mut section);
+    durations(pool, &mut section);
+    sweep(pool, &mut section);
+    section
+}
+
+fn recommendation(pool: &Pool, section: &mut Section) {
+    let Some(advice) = &pool.recommendation else {
+        let reason = pool.no_recommendation.as_deref();
+        section.text(format!(
+            "No size is recommended: {}",
+            reason.unwrap_or("the reason was not recorded.")
+        ));
+        return;
+    };
+    section
+        .blocks
+        .push(Block::Text(Cell::new(headline(advice)).tone(Tone::Strong)));
+    section.text(format!(
+        "Made for: {}.",
+        advice.target.trim_end_matches('.')
+    ));
+    for reason in &advice.reasons {
+        section.dim(reason.clone());
+    }
+    let mut table = Table::new([
+        Column::word("At that size"),
+        Column::number("Throughput"),
+        Column::number("p99"),
+        Column::number("Wait p99"),
+        Column::word("Basis"),
+    ]);
+    let mut row = |name: &str, e: &Expected, basis: &str| {
+        table.row([
+            Cell::new(name),
+            Cell::known(e.throughput_per_sec, rate),
+            Cell::known(e.p99_ms, duration),
+            Cell::known(e.wait_p99_ms, duration),
+            Cell::new(basis),
+        ]);
+    };
+    row(
+        "expected",
+        &advice.expected,
+        format::evidence(advice.evidence),
+    );
+    if let Some(verified) = &advice.verified {
+        row("measured", verified, "measured again");
+    }
+    section.table(table);
+    if advice.verified.is_none() {
+        section.dim("Not tried: the recommended size was not measured.");
+    }
+}
+
+fn headline(advice: &Recommendation) -> String {
+    let size = match (advice.pool_size_low, advice.pool_size_high) {
+        (Some(low), Some(high)) if low != high => {
+            format!("{} ({low} to {high})", advice.pool_size)
+        }
+        _ => advice.pool_size.to_string(),
+    };
+    let verdict = match advice.verdict.as_str() {
+        "too-small" => "The pool is too small",
+        "too-large" => "The pool is larger than it needs to be",
+        "database-saturated" => "The database is saturated: more connections would not help",
+        "held-idle" => "Connections are held idle",
+        "connection-churn" => "Connections are opened and closed too often",
+        "fits" => "The pool fits",
+        other => other,
+    };
+    let total = if advice.instances > 1 {
+        format!(
+            " for each of {} instances, {} in total",
+            advice.instances, advice.connections_total
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{verdict}. Recommended size: {size}{total} ({}).",
+        format::evidence(advice.evidence)
+    )
+}
+
+fn facts(pool: &Pool, section: &mut Section) {
+    let mut table = Table::new([
+        Column::word("Metric"),
+        Column::number("Value"),
+        Column::prose("How measured"),
+    ]);
+    if let Some(seen) = &pool.observed {
+        observed(seen, &mut table);
+    }
+    if let Some(replay) = &pool.replay {
+        replayed(replay, &mut table);
+    }
+    if table.rows.is_empty() {
+        section.dim("Not measured: no client session was seen and no pool was replayed through.");
+    } else {
+        section.heading("Connections");
+        section.table(table);
+    }
+}
+
+fn observed(seen: &ObservedPool, table: &mut Table) {
+    const SAMPLED: &str = "sampled, pg_stat_activity";
+    let mut row = |metric: &str, value: Cell, how: &str| {
+        table.row([Cell::new(metric), value, Cell::new(how).tone(Tone::Dim)]);
+    };
+    row(
+        "client connections, largest",
+        Cell::new(seen.size.to_string()),
+        SAMPLED,
+    );
+    row(
+        "in use, mean and largest",
+        Cell::new(format!(
+            "{} and {}",
+            number(seen.in_use_mean),
+            seen.in_use_max
+        )),
+        "sampled: active or idle in transaction",
+    );
+    row(
+        "idle in transaction, of those in use",
+        Cell::known(seen.idle_in_transaction_ratio, percent),
+        SAMPLED,
+    );
+    row(
+        "new sessions",
+        Cell::known(seen.connections_per_sec, rate),
+        "pg_stat_database.sessions (14+)",
+    );
+    row(
+        "usable connections",
+        Cell::known(seen.usable_connections, |n| n.to_string()),
+        "max_connections without reserved ones",
+    );
+}
+
+fn replayed(replay: &ReplayPool, table: &mut Table) {
+    let mut row = |metric: &str, value: Cell, how: String| {
+        table.row([Cell::new(metric), value, Cell::new(how).tone(Tone::Dim)]);
+    };
+    row(
+        "replay: pool size",
+        Cell::new(replay.pool_size.to_string()),
+        format!("{} with {} clients", replay.pool, replay.clients),
+    );
+    row(
+        "replay: utilisation",
+        Cell::known(replay.utilisation_ratio, percent),
+        "mean in use over size, measured in the pool".to_owned(),
+    );
+    row(
+        "replay: held idle, of the lease",
+        Cell::known(replay.held_idle_ratio, percent),
+        "lease without statements, measured in the pool".to_owned(),
+    );
+    row(
+        "replay: acquires",
+        Cell::new(count(replay.acquires)),
+        format!(
+            "{} at once, {} waited, {} timed out, {} cancelled, {} failed",
+            count(replay.immediate),
+            count(replay.waited),
+            count(replay.timed_out),
+            count(replay.cancelled),
+            count(replay.failed)
+        ),
+    );
+}
+
+fn durations(pool: &Pool, section: &mut Section) {
+    let Some(replay) = &pool.replay else {
+        return;
+    };
+    let mut table = Table::new([
+        Column::word("Replay"),
+        Column::number("Count"),
+        Column::number("Mean"),
+        Column::number("p50"),
+        Column::number("p95"),
+        Column::number("p99"),
+        Column::number("p99.9").drop(1),
+        Column::number("Max"),
+    ]);
+    let rows: [(&str, &Option<Summary>); 4] = [
+        ("permit wait", &replay.permit_wait_ms),
+        ("connect", &replay.connect_ms),
+        ("recycle", &replay.recycle_ms),
+        ("lease", &replay.lease_ms),
+    ];
+    let mut none = Vec::new();
+    for (name, summary) in rows {
+        let Some(s) = summary else {
+            none.push(name);
+            continue;
+        };
+        let mut cells = vec![Cell::new(name), Cell::new(count(s.count))];
+        cells
+            .extend([s.mean, s.p50, s.p95, s.p99, s.p999, s.max].map(|ms| Cell::new(duration(ms))));
+        table.row(cells);
+    }
+    if !table.rows.is_empty() {
+        section.heading("Times in the pool (every one measured)");
+        section.table(table);
+    }
+    if !none.is_empty() {
+        section.dim(format!("None in the window: {}.", none.join(", ")));
+    }
+}
+
+fn sweep(pool: &Pool, section: &mut Section) {
+    if pool.sweep.is_empty() {
+        return;
+    }
+    let mut table = Table::new([
+        Column::number("Size"),
+        Column::number("Throughput"),
+        Column::number("p50"),
+        Column::number("p99"),
+        Column::number("Wait p99"),
+        Column::number("Database busy"),
+    ]);
+    for point in &pool.sweep {
+        table.row([
+            Cell::new(point.pool_size.to_string()),
+            Cell::new(rate(point.throughput_per_sec)),
+            Cell::new(duration(point.p50_ms)),
+            Cell::new(duration(point.p99_ms)),
+            Cell::new(duration(point.wait_p99_ms)),
+            Cell::known(point.db_busy_ratio, percent),
+        ]);
+    }
+    section.heading("Sizes tried (measured)");
+    section.table(table);
+}

@@ -1,0 +1,144 @@
+//! Indexes to change, and indexes that would help.
+
+use crate::analyze::conclusions::{
+    Conclusions, Index, IndexVerdict, MissingIndex, MissingIndexKind,
+};
+use crate::report::doc::{Block, Cell, Column, Item, Section, Table};
+use crate::report::format::{self, bytes, count_i64, number};
+
+use super::reason;
+
+fn verdict(verdict: IndexVerdict) -> &'static str {
+    match verdict {
+        IndexVerdict::Keep => "keep",
+        IndexVerdict::DropUnused => "unused",
+        IndexVerdict::DropDuplicate => "duplicate",
+        IndexVerdict::DropRedundant => "redundant",
+        IndexVerdict::InvalidRebuild => "invalid",
+    }
+}
+
+/// Every index that should not simply be kept.
+pub(super) fn indexes(c: &Conclusions) -> Section {
+    const TITLE: &str = "Indexes";
+    let Some(indexes) = &c.indexes else {
+        return Section::nothing(
+            TITLE,
+            reason(c, "pg_stat_user_indexes", "the indexes were not read."),
+        );
+    };
+    let mut section = Section::new(TITLE)
+        .source("pg_stat_user_indexes and the catalogue; dbperf changes nothing");
+    let (keep, change): (Vec<&Index>, Vec<&Index>) = indexes
+        .iter()
+        .partition(|i| i.verdict == IndexVerdict::Keep);
+    if !change.is_empty() {
+        let mut table = Table::new([
+            Column::name("Index"),
+            Column::name("Table").drop(2),
+            Column::number("Size"),
+            Column::number("Scans"),
+            Column::number("Since reset").drop(3),
+            Column::word("Verdict"),
+            Column::word("Evidence"),
+            Column::prose("Why"),
+        ]);
+        for index in &change {
+            table.row([
+                Cell::code(index.index.clone()),
+                Cell::code(format!("{}.{}", index.schema, index.table)),
+                Cell::known(index.size_bytes, bytes),
+                Cell::known(index.scans, count_i64),
+                Cell::known(index.scans_total, count_i64),
+                Cell::new(verdict(index.verdict)),
+                Cell::new(format::evidence(index.evidence)),
+                Cell::new(index.reason.clone()),
+            ]);
+        }
+        section.table(table);
+    }
+    section.dim(format!(
+        "{} kept.",
+        format::plural(keep.len() as u64, "index is", "indexes are")
+    ));
+    // The recommendations carry the SQL; without them it stands here.
+    if c.findings.is_none() {
+        let items: Vec<Item> = change.iter().filter_map(|i| remedy(i)).collect();
+        if !items.is_empty() {
+            section.blocks.push(Block::Items(items));
+        }
+    }
+    section
+}
+
+fn remedy(index: &Index) -> Option<Item> {
+    let sql = index.remediation_sql.clone()?;
+    let mut lines = vec![("do", Cell::code(sql))];
+    lines.extend(
+        index
+            .undo_sql
+            .clone()
+            .map(|undo| ("undo", Cell::code(undo))),
+    );
+    Some(Item {
+        mark: None,
+        title: Cell::new(format!("{} {}", verdict(index.verdict), index.index)),
+        lines,
+    })
+}
+
+/// Indexes that would help.
+pub(super) fn missing(c: &Conclusions) -> Section {
+    const TITLE: &str = "Missing indexes";
+    let Some(missing) = &c.missing_indexes else {
+        return Section::nothing(
+            TITLE,
+            reason(c, "pg_index", "neither the catalogue nor plans were read."),
+        );
+    };
+    if missing.is_empty() {
+        return Section::nothing(
+            TITLE,
+            "None found: every foreign key has an index, and no plan that was read asks for one.",
+        );
+    }
+    let mut section =
+        Section::new(TITLE).source("foreign keys of the catalogue and conditions of the plans");
+    let items = missing.iter().map(item).collect();
+    section.blocks.push(Block::Items(items));
+    section
+}
+
+fn item(m: &MissingIndex) -> Item {
+    let from = match m.kind {
+        MissingIndexKind::ForeignKey => "foreign key",
+        MissingIndexKind::Candidate => "plan",
+    };
+    let mut facts = vec![from.to_owned(), format::evidence(m.evidence).to_owned()];
+    facts.extend(format::gives_back(m.saves_ms_per_sec, m.evidence));
+    match (m.cost_before, m.cost_after) {
+        (Some(before), Some(after)) => {
+            facts.push(format!("plan cost {} → {}", number(before), number(after)));
+        }
+        (Some(before), None) => facts.push(format!(
+            "plan cost {} without it, not measured with it",
+            number(before)
+        )),
+        _ => {}
+    }
+    facts.extend(m.size_bytes.map(|b| format!("about {}", bytes(b))));
+    Item {
+        mark: None,
+        title: Cell::new(format!(
+            "{}.{} ({})",
+            m.schema,
+            m.table,
+            m.columns.join(", ")
+        )),
+        lines: vec![
+            ("", Cell::new(facts.join(" · "))),
+            ("", Cell::new(m.reason.clone())),
+            ("do", Cell::code(m.create_sql.clone())),
+        ],
+    }
+}

@@ -1,0 +1,212 @@
+//! The load: in total, by endpoint, by stage. The guide's tables.
+
+use crate::analyze::conclusions::{Conclusions, Load, SlaRow};
+use crate::analyze::sla::{self, name};
+use crate::report::doc::{Cell, Column, Section, Table};
+use crate::report::format::{self, count, duration, percent, rate};
+
+/// Endpoints in the table; the JSON has all.
+const ROWS: usize = 40;
+
+const NO_LOAD: &str = "Not measured: no load ran and none was imported (--workload or --api).";
+
+/// Where the numbers of the load come from.
+fn source(load: &Load) -> String {
+    let mut words = format!("{}, {} loop, failures included", load.source, load.arrival);
+    if let Some(note) = &load.percentile_note {
+        words.push_str("; ");
+        words.push_str(note);
+    }
+    words
+}
+
+fn rows(c: &Conclusions) -> &[SlaRow] {
+    c.sla.as_deref().unwrap_or_default()
+}
+
+/// The guide's summary.
+pub(super) fn summary(c: &Conclusions) -> Section {
+    const TITLE: &str = "Summary";
+    let Some(load) = &c.load else {
+        return Section::nothing(TITLE, NO_LOAD);
+    };
+    let total = &load.total;
+    let mut table = Table::new([
+        Column::word("Metric"),
+        Column::number("Value"),
+        Column::number("Target"),
+        Column::word("Status"),
+    ]);
+    let failed = if total.requests == 0 {
+        Cell::not_measured()
+    } else {
+        let ratio = total.failures as f64 / total.requests as f64;
+        Cell::new(format!("{} ({})", count(total.failures), percent(ratio)))
+    };
+    let ms = |value| Cell::known(value, duration);
+    for (metric, value, target) in [
+        ("Test duration", Cell::new(duration(c.run.window_ms)), None),
+        ("Total requests", Cell::new(count(total.requests)), None),
+        ("Failed requests", failed, Some(name::ERRORS)),
+        ("Mean response time", ms(total.mean_ms), None),
+        (
+            "p50 response time",
+            ms(total.p50_ms),
+            Some(name::RESPONSE_P50),
+        ),
+        (
+            "p95 response time",
+            ms(total.p95_ms),
+            Some(name::RESPONSE_P95),
+        ),
+        (
+            "p99 response time",
+            ms(total.p99_ms),
+            Some(name::RESPONSE_P99),
+        ),
+        (
+            "p99.9 response time",
+            ms(total.p999_ms),
+            Some(name::RESPONSE_P999),
+        ),
+        ("Max response time", ms(total.max_ms), None),
+        (
+            "Throughput",
+            Cell::known(total.throughput_per_sec, rate),
+            Some(name::THROUGHPUT),
+        ),
+    ] {
+        let row = target.and_then(|name| sla::row(rows(c), name));
+        let (target, status) = row.map_or_else(
+            || (Cell::new(""), Cell::new("")),
+            |row| (Cell::new(row.target.clone()), format::status(row.status)),
+        );
+        table.row([Cell::new(metric), value, target, status]);
+    }
+    let mut section = Section::new(TITLE).source(source(load));
+    section.table(table);
+    section.dim(match load.driver_saturated {
+        Some(true) => "The load driver was the limit of this load.",
+        Some(false) => "The load driver was not the limit.",
+        None => "Whether the load driver was the limit was not measured.",
+    });
+    for warning in &load.warnings {
+        section.dim(format!("The source does not add up: {warning}"));
+    }
+    section
+}
+
+/// The guide's table by endpoint.
+pub(super) fn endpoints(c: &Conclusions) -> Section {
+    const TITLE: &str = "By endpoint";
+    let Some(load) = &c.load else {
+        return Section::nothing(TITLE, NO_LOAD);
+    };
+    if load.operations.is_empty() {
+        return Section::nothing(
+            TITLE,
+            "Not measured: the load does not tell its endpoints apart.",
+        );
+    }
+    let mut table = Table::new([
+        Column::name("Endpoint"),
+        Column::number("Count"),
+        Column::number("Rate").drop(3),
+        Column::number("Mean"),
+        Column::number("p50").drop(4),
+        Column::number("p95"),
+        Column::number("p99"),
+        Column::number("Max").drop(5),
+        Column::number("Lag p99").drop(2),
+        Column::number("Errors"),
+        Column::word("Status"),
+    ]);
+    for o in load.operations.iter().take(ROWS) {
+        table.row([
+            Cell::code(o.name.clone()),
+            Cell::new(count(o.requests)),
+            Cell::known(o.throughput_per_sec, rate),
+            Cell::known(o.mean_ms, duration),
+            Cell::known(o.p50_ms, duration),
+            Cell::known(o.p95_ms, duration),
+            Cell::known(o.p99_ms, duration),
+            Cell::known(o.max_ms, duration),
+            Cell::known(o.schedule_lag_p99_ms, duration),
+            format::error_rate(o.failures, o.requests),
+            status(c, sla::ENDPOINT, &o.name),
+        ]);
+    }
+    let mut section = Section::new(TITLE).source(source(load));
+    if load.arrival == "closed" {
+        // In a closed loop there is no schedule to be late for.
+        table.columns.remove(8);
+        for row in &mut table.rows {
+            row.remove(8);
+        }
+    }
+    section.table(table);
+    section.more(load.operations.len(), ROWS, "endpoint", "endpoints");
+    status_note(c, &mut section);
+    section
+}
+
+/// The guide's load test results.
+pub(super) fn stages(c: &Conclusions) -> Section {
+    const TITLE: &str = "Load stages";
+    let Some(load) = &c.load else {
+        return Section::nothing(TITLE, NO_LOAD);
+    };
+    if load.stages.is_empty() {
+        return Section::nothing(
+            TITLE,
+            "Not measured: the load had one stage, or does not tell its number of users over time.",
+        );
+    }
+    let mut table = Table::new([
+        Column::name("Stage"),
+        Column::number("Users"),
+        Column::number("Length"),
+        Column::number("Requests").drop(1),
+        Column::number("Rate"),
+        Column::number("Mean"),
+        Column::number("p95"),
+        Column::number("p99"),
+        Column::number("Errors"),
+        Column::word("Status"),
+    ]);
+    for stage in &load.stages {
+        let total = &stage.total;
+        table.row([
+            Cell::new(stage.name.clone()),
+            Cell::new(count(u64::from(stage.users))),
+            Cell::new(duration(stage.length_ms)),
+            Cell::new(count(total.requests)),
+            Cell::known(total.throughput_per_sec, rate),
+            Cell::known(total.mean_ms, duration),
+            Cell::known(total.p95_ms, duration),
+            Cell::known(total.p99_ms, duration),
+            format::error_rate(total.failures, total.requests),
+            status(c, sla::STAGE, &stage.name),
+        ]);
+    }
+    let mut section = Section::new(TITLE).source(source(load));
+    section.table(table);
+    status_note(c, &mut section);
+    section
+}
+
+fn status(c: &Conclusions, kind: &str, name: &str) -> Cell {
+    sla::status_of(rows(c), kind, name).map_or_else(|| Cell::new("no target"), format::status)
+}
+
+/// What the status of an endpoint or a stage is made of.
+fn status_note(c: &Conclusions, section: &mut Section) {
+    let targets: Vec<String> = [name::RESPONSE_P95, name::ERRORS]
+        .iter()
+        .filter_map(|n| sla::row(rows(c), n))
+        .map(|row| format!("{} {}", row.name, row.target))
+        .collect();
+    if !targets.is_empty() {
+        section.dim(format!("Status: {}.", targets.join(" and ")));
+    }
+}

@@ -1,0 +1,86 @@
+//! Conclusions become sections, in the order of the guide's report template: the answer first, then
+//! what it rests on.
+
+mod answer;
+mod breakdown;
+mod connections;
+mod coverage;
+mod database_time;
+mod findings;
+mod indexes;
+mod load;
+mod plans;
+mod replication;
+mod statements;
+mod targets;
+
+use crate::analyze::conclusions::Conclusions;
+
+use super::doc::{Report, Section};
+
+/// Makes a section.
+type Make = fn(&Conclusions) -> Section;
+
+/// The whole report.
+pub(super) fn report(c: &Conclusions) -> Report {
+    let whole = is_whole(c);
+    let mut sections: Vec<Section> = Vec::new();
+    if whole {
+        sections.push(answer::answer(c));
+    }
+    let all: [(bool, Make); 19] = [
+        (c.load.is_some(), load::summary),
+        (c.load.is_some(), load::endpoints),
+        (c.load.is_some(), load::stages),
+        (c.breakdown.is_some(), breakdown::breakdown),
+        (c.database_time.is_some(), database_time::database_time),
+        (c.statements.is_some(), statements::statements),
+        (c.statements.is_some(), plans::insights),
+        (c.indexes.is_some(), indexes::indexes),
+        (c.missing_indexes.is_some(), indexes::missing),
+        (c.pool.is_some(), connections::pool),
+        (c.replication.is_some(), replication::replication),
+        (c.findings.is_some(), findings::recommendations),
+        (c.sla.is_some(), targets::sla),
+        (c.checklist.is_some(), targets::checklist),
+        (c.not_evaluated.is_some(), findings::not_evaluated),
+        (!c.coverage.is_empty(), coverage::coverage),
+        (c.overhead.is_some(), coverage::overhead),
+        (c.server.is_some(), coverage::server),
+        (c.statements.is_some(), statements::texts),
+    ];
+    sections.extend(
+        all.into_iter()
+            .filter(|(filled, _)| whole || *filled)
+            .map(|(_, section)| section(c)),
+    );
+    Report {
+        head: answer::head(c),
+        doubts: answer::doubts(c),
+        sections,
+    }
+}
+
+/// A document of `analyze`, which fills everything it can: a section that is absent was not
+/// measured, and the report says so. The other commands fill the sections they are about; what is
+/// absent there was not asked for.
+fn is_whole(c: &Conclusions) -> bool {
+    let asked_for_a_part = c.load.is_some()
+        || c.statements.is_some()
+        || c.indexes.is_some()
+        || c.pool.is_some()
+        || c.replication.is_some();
+    c.findings.is_some() || c.sla.is_some() || c.checklist.is_some() || !asked_for_a_part
+}
+
+/// Why a section is absent: the coverage of its collector, or words of its own.
+fn reason(c: &Conclusions, collector: &str, otherwise: &str) -> String {
+    let row = c
+        .coverage
+        .iter()
+        .find(|row| row.collector.starts_with(collector) && row.status != "ok");
+    match row.and_then(|row| row.reason.as_deref()) {
+        Some(reason) => format!("Not measured: {reason}"),
+        None => format!("Not measured: {otherwise}"),
+    }
+}

@@ -1,0 +1,179 @@
+//! Statements by their share of the window's execution time, and their full texts.
+
+use crate::analyze::conclusions::{Conclusions, Statement};
+use crate::report::doc::{Block, Cell, Column, Section, Table, Tone};
+use crate::report::format::{self, bytes, count, count_i64, duration, number, percent};
+
+use super::reason;
+
+/// Statements in the table; the JSON has all.
+const ROWS: usize = 15;
+
+/// Statements whose full text and plan are printed.
+const TEXTS: usize = 5;
+
+/// The list.
+pub(super) fn statements(c: &Conclusions) -> Section {
+    const TITLE: &str = "Statements";
+    let Some(statements) = &c.statements else {
+        return Section::nothing(
+            TITLE,
+            reason(c, "pg_stat_statements", "pg_stat_statements was not read."),
+        );
+    };
+    let mut section =
+        Section::new(TITLE).source("pg_stat_statements, difference over the window; measured");
+    if statements.is_empty() {
+        section.dim("No statement ran in the window.");
+        return section;
+    }
+    let mut table = Table::new([
+        Column::word("Id"),
+        Column::number("Share"),
+        Column::number("Total"),
+        Column::number("Calls"),
+        Column::number("Mean"),
+        Column::number("Stddev").drop(3),
+        Column::number("Rows/call").drop(2),
+        Column::number("Planning")
+            .drop(7)
+            .absent("track_planning is off"),
+        Column::number("Cache hit").drop(4),
+        Column::number("Read time")
+            .drop(6)
+            .absent("track_io_timing is off"),
+        Column::number("Temp").drop(5),
+        Column::number("WAL").drop(8),
+        Column::cut("Statement"),
+    ]);
+    for (i, statement) in statements.iter().take(ROWS).enumerate() {
+        table.row(row(i, statement));
+    }
+    section.table(table);
+    notes(c, statements, &mut section);
+    section
+}
+
+fn row(i: usize, s: &Statement) -> Vec<Cell> {
+    let mark = if s.statistics_reset { "*" } else { "" };
+    let calls = s.calls.max(0) as f64;
+    let per_call = |n: i64| (calls > 0.0).then(|| n as f64 / calls);
+    let touched = s.shared_blks_hit.saturating_add(s.shared_blks_read);
+    // No block touched: there is no ratio, which is not the same as not measured.
+    let hit = if touched > 0 {
+        Cell::new(percent(s.shared_blks_hit as f64 / touched as f64))
+    } else {
+        Cell::new("no block")
+    };
+    vec![
+        Cell::new(format!("S{}{mark}", i + 1)),
+        Cell::known(s.share_ratio, percent),
+        Cell::new(duration(s.total_exec_ms)),
+        Cell::new(count_i64(s.calls)),
+        Cell::known(s.mean_exec_ms, duration),
+        Cell::known(s.stddev_exec_ms, duration),
+        Cell::known(per_call(s.rows), number),
+        Cell::known(s.total_plan_ms, duration),
+        hit,
+        Cell::known(s.blk_read_ms, duration),
+        Cell::new(blocks(s.temp_blks_written)),
+        Cell::new(bytes(u64::try_from(s.wal_bytes).unwrap_or(0))),
+        Cell::code(format::one_line(&s.query)),
+    ]
+}
+
+/// Blocks of 8 KiB, PostgreSQL's default `block_size`, as a size.
+fn blocks(n: i64) -> String {
+    bytes(u64::try_from(n).unwrap_or(0).saturating_mul(8192))
+}
+
+fn notes(c: &Conclusions, statements: &[Statement], section: &mut Section) {
+    if statements.len() > ROWS {
+        let rest: f64 = statements[ROWS..]
+            .iter()
+            .filter_map(|s| s.share_ratio)
+            .sum();
+        section.dim(format!(
+            "{} more statements make up {} of execution time; the JSON has them.",
+            count((statements.len() - ROWS) as u64),
+            percent(rest)
+        ));
+    }
+    if statements.iter().take(ROWS).any(|s| s.statistics_reset) {
+        section.dim("* reset or evicted in the window: a part of its numbers is missing.");
+    }
+    let Some(coverage) = &c.statements_coverage else {
+        return;
+    };
+    let mut words = vec![format!(
+        "In total {} of execution in {} calls of {} entries; counters continuous over {} of the \
+         window",
+        duration(coverage.total_exec_ms),
+        count_i64(coverage.calls),
+        count(coverage.entries),
+        percent(coverage.covered_ratio)
+    )];
+    if let Some(ratio) = coverage.exec_over_active_ratio {
+        words.push(format!(
+            "{} of pg_stat_database.active_time",
+            percent(ratio)
+        ));
+    }
+    if coverage.evicted > 0 {
+        let entries = format::plural(coverage.evicted, "entry", "entries");
+        words.push(format!("{entries} evicted"));
+    }
+    if coverage.hidden_rows > 0 {
+        words.push(format!(
+            "{} hidden from this role",
+            count(coverage.hidden_rows)
+        ));
+    }
+    section.dim(format!("{}.", words.join("; ")));
+}
+
+/// Full texts and plans of the first statements.
+pub(super) fn texts(c: &Conclusions) -> Section {
+    const TITLE: &str = "Statement texts and plans";
+    let statements = c.statements.as_deref().unwrap_or_default();
+    if statements.is_empty() {
+        return Section::nothing(TITLE, "No statement to show.");
+    }
+    let mut section = Section::new(TITLE);
+    for (i, s) in statements.iter().take(TEXTS).enumerate() {
+        let who: Vec<&str> = [s.user.as_deref(), s.database.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let inside = if s.toplevel == Some(false) {
+            ", inside a function"
+        } else {
+            ""
+        };
+        let who = if who.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", who.join(" on "))
+        };
+        section.heading(format!("S{} · queryid {}{who}{inside}", i + 1, s.query_id));
+        section
+            .blocks
+            .push(Block::Text(Cell::code(format::one_line(&s.query))));
+        if let Some(plan) = &s.plan {
+            match (&plan.text, &plan.error) {
+                (Some(text), _) => {
+                    section.dim(format!("Plan ({}):", plan.text_ref));
+                    section.blocks.push(Block::Code(text.clone()));
+                }
+                (None, Some(error)) => section.dim(format!("No plan: {error}")),
+                (None, None) => {}
+            }
+        }
+    }
+    if statements.len() > TEXTS {
+        section.blocks.push(Block::Text(
+            Cell::new("The JSON has the texts of all statements.").tone(Tone::Dim),
+        ));
+    }
+    section
+}
