@@ -33,7 +33,7 @@ fn every_rule_has_a_page_and_every_page_a_rule() {
 #[test]
 fn every_rule_has_a_file_and_every_file_a_rule() {
     let mut files = names("src/analyze/rules", ".rs");
-    for helper in [
+    let helpers = [
         "autovacuum-settings",
         "continuity",
         "draft",
@@ -47,10 +47,11 @@ fn every_rule_has_a_file_and_every_file_a_rule() {
         "text",
         "thresholds",
         "waits",
-    ] {
+    ];
+    for helper in helpers {
         assert!(
             files.remove(helper),
-            "{helper}.rs is gone: take it off this list"
+            "{helper} is gone: take it off this list"
         );
     }
     assert_eq!(files, listed());

@@ -61,7 +61,8 @@ pub async fn plans(
     let started = Instant::now();
     let mut records = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        records.push(probe(client, candidate, options).await);
+        // Boxed: a probe's state is large, and the future of every caller would hold it.
+        records.push(Box::pin(probe(client, candidate, options)).await);
     }
     let failed = records.iter().filter(|r| r.plan.is_none()).count();
     let first_error = records.iter().find_map(|r| r.error.clone());
