@@ -123,7 +123,9 @@ impl Window {
             ..ObserveOptions::new(&run_id)
         };
         let started = interrupt.or(Observer::start(&servers.target, options));
-        let (observer, _) = Box::pin(started).await?.map_err(|e| Failure::precondition(&e))?;
+        let (observer, _) = Box::pin(started)
+            .await?
+            .map_err(|e| Failure::precondition(&e))?;
         // The window's clock began a moment ago, at the first sample.
         let since = observer.started().elapsed();
         let now = Timestamp::now();
