@@ -1,5 +1,10 @@
 //! The walls of the house, read off the `use` lines: who may know whom.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -24,7 +24,7 @@ pub const CPU: &str = "CPU*";
 #[must_use]
 pub fn conclude(run: &Run) -> Option<DatabaseTime> {
     let series = run.activity.as_ref()?;
-    if series.samples.is_empty() || hides_sessions(series) {
+    if series.samples.is_empty() || hides_sessions(run) {
         return None;
     }
     let samples = series.samples.len() as f64;
@@ -64,9 +64,11 @@ pub fn conclude(run: &Run) -> Option<DatabaseTime> {
     })
 }
 
-fn hides_sessions(series: &ActivitySeries) -> bool {
-    let mut sessions = series.samples.iter().flat_map(|s| &s.sessions);
-    sessions.any(|s| s.state.is_none() && s.backend_type == "client backend")
+/// The role may see its own sessions only; those of others are rows without state and type.
+fn hides_sessions(run: &Run) -> bool {
+    run.server
+        .as_ref()
+        .is_some_and(|s| !s.privileges.superuser && !s.privileges.read_all_stats)
 }
 
 /// Mean number of active sessions that were not waiting; `None` without any sample.

@@ -82,7 +82,7 @@ pub(super) async fn run(
 }
 
 /// `replay`.
-pub(super) async fn replay(args: ReplayArgs, context: &Context) -> Result<Exit, Failure> {
+pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
     let load = workload_load(&args.workload, &args.drive, args.target.lab)?;
     let plans = Plans {
         count: 0,
@@ -102,7 +102,7 @@ pub(super) async fn replay(args: ReplayArgs, context: &Context) -> Result<Exit, 
 }
 
 /// `report`.
-pub(super) async fn report(args: ReportArgs, context: &Context) -> Result<Exit, Failure> {
+pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failure> {
     let options = options(&args.evidence)?;
     let mut run = run_file::load(&args.run)?;
     import::add_api(&mut run, &args.evidence.api)?;
@@ -121,7 +121,8 @@ async fn measured(
     if let Load::Replay { workload, .. } = &load {
         confirm_writes(workload, drive, &servers)?;
     }
-    measure::run(&servers, load, plans, interrupt, context).await
+    // The walk's state is large: on the heap it costs callers nothing.
+    Box::pin(measure::run(&servers, load, plans, interrupt, context)).await
 }
 
 fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {

@@ -51,6 +51,9 @@ pub(super) struct Plans {
 /// Longest time that one EXPLAIN may take.
 const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an interrupted load command may take to write its results.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
 /// Measures one window.
 ///
 /// # Errors
@@ -72,7 +75,7 @@ pub(super) async fn run(
         } => Some(Driver::warm_up(workload, options, servers, interrupt, context).await?),
         _ => None,
     };
-    let window = match Window::open(servers, interrupt).await {
+    let window = match Box::pin(Window::open(servers, interrupt)).await {
         Ok(window) => window,
         Err(failure) => {
             if let Some(driver) = driver {
@@ -82,7 +85,7 @@ pub(super) async fn run(
         }
     };
     let outcome = within_window(&load, driver, interrupt, context).await;
-    let mut run = window.close(servers.lab, interrupt, context).await;
+    let mut run = Box::pin(window.close(servers.lab, interrupt, context)).await;
     let outcome = outcome?;
     run.meta.load_command = outcome.command;
     run.meta.interrupted = interrupt.asked();
@@ -120,7 +123,9 @@ impl Window {
             ..ObserveOptions::new(&run_id)
         };
         let started = interrupt.or(Observer::start(&servers.target, options));
-        let (observer, _) = started.await?.map_err(|e| Failure::precondition(&e))?;
+        let (observer, _) = Box::pin(started)
+            .await?
+            .map_err(|e| Failure::precondition(&e))?;
         // The window's clock began a moment ago, at the first sample.
         let since = observer.started().elapsed();
         let now = Timestamp::now();
@@ -263,13 +268,11 @@ async fn stop_child(child: &mut tokio::process::Child) -> std::io::Result<ExitSt
         // It may have gone already.
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGTERM);
     }
-    match tokio::time::timeout(Duration::from_secs(5), child.wait()).await {
-        Ok(status) => status,
-        Err(_) => {
-            child.kill().await?;
-            child.wait().await
-        }
+    if let Ok(status) = tokio::time::timeout(STOP_LIMIT, child.wait()).await {
+        return status;
     }
+    child.kill().await?;
+    child.wait().await
 }
 
 /// A replay on its own thread, with its own runtime.

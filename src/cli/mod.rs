@@ -63,8 +63,8 @@ fn run(cli: Cli) -> Exit {
         Command::Slow(args) => on_runtime(analyze::run(&args, analyze::View::Statements, &context)),
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
-        Command::Replay(args) => on_runtime(analyze::replay(args, &context)),
-        Command::Report(args) => on_runtime(analyze::report(args, &context)),
+        Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
+        Command::Report(args) => analyze::report(&args, &context),
     };
     match result {
         Ok(exit) => exit,

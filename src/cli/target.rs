@@ -9,7 +9,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use crate::lab::{Lab, LabOptions};
+use crate::lab::{Cluster, Lab, LabOptions};
 use crate::pg::{self, Conninfo, Target};
 use crate::seed::{self, SampleOptions};
 
@@ -87,7 +87,7 @@ async fn start_lab(
         .map_err(|e| Failure::new(Exit::Bug, format!("starting the lab failed: {e}")))?
         .map_err(|e| Failure::precondition(&e))?;
     let primary = lab.primary().dsn();
-    let standby = lab.standby().map(|s| s.dsn());
+    let standby = lab.standby().map(Cluster::dsn);
     let sentence = format!(
         "Started PostgreSQL {}{}",
         lab.primary().version(),

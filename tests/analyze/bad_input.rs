@@ -74,6 +74,14 @@ fn an_unreachable_server_is_three_and_the_password_stays_secret() {
 }
 
 #[test]
+fn tls_that_is_demanded_is_not_silently_left_out() {
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let dsn = format!("postgres://me@127.0.0.1:1/app?sslmode={mode}");
+        assert_says(&run(&["analyze", &dsn, "--window", "1s"]), 3, &["TLS"]);
+    }
+}
+
+#[test]
 fn a_silent_server_is_given_up_on() {
     let folder = tempfile::tempdir().unwrap();
     let _listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
@@ -81,7 +89,11 @@ fn a_silent_server_is_given_up_on() {
         "host={} user=me dbname=app connect_timeout=2",
         folder.path().display()
     );
-    assert_says(&run(&["analyze", &dsn, "--window", "1s"]), 3, &["second"]);
+    assert_says(
+        &run(&["analyze", &dsn, "--window", "1s"]),
+        3,
+        &["timeout", "connect_timeout"],
+    );
 }
 
 #[test]
@@ -140,8 +152,6 @@ fn what_the_server_refuses_is_three_and_says_the_cure() {
         assert_says(&analyze(&missing, &["--window", "1s"]), 3, &["nosuchdb"]);
         let nobody = dsn.replace("user=postgres", "user=nosuchrole");
         assert_says(&analyze(&nobody, &["--window", "1s"]), 3, &["nosuchrole"]);
-        let tls = format!("{dsn} sslmode=verify-full");
-        assert_says(&analyze(&tls, &["--window", "1s"]), 3, &["TLS"]);
         assert_eq!(sessions_of_dbperf(&dsn), "0");
     });
 }
@@ -175,10 +185,7 @@ fn a_role_without_grants_gets_a_report_that_says_what_it_cannot_see() {
             coverage.contains("pg_monitor"),
             "the cure is named: {coverage}"
         );
-        assert_ne!(
-            poor["database_time"]["average_active_sessions"], 0.0,
-            "hidden is not zero"
-        );
+        assert!(poor["database_time"].is_null(), "hidden is not zero");
 
         let watcher = as_role("watcher");
         let text = serde_json::to_string(&watcher).unwrap();

@@ -1,6 +1,7 @@
 //! `dbperf` as a user runs it, on real servers of every version.
 
 #![expect(
+    clippy::unwrap_used,
     clippy::expect_used,
     reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
 )]

@@ -1,16 +1,22 @@
 //! `connection-churn`: a new connection for every few transactions.
 
-use crate::analyze::conclusions::Severity;
+use crate::analyze::conclusions::{Severity, Summary};
 
 use super::draft::Draft;
-use super::{Facts, Judgement, Rule, thresholds as t};
+use super::text::percent;
+use super::{Facts, Judgement, Outcome, Rule, thresholds as t};
 
 pub(super) const RULE: Rule = Rule {
     id: "connection-churn",
     judge,
 };
 
+/// The replay's own pool shows what new connections cost; elsewhere the server's counters show how
+/// many there are.
 fn judge(facts: &Facts<'_>) -> Judgement {
+    if let Some(outcome) = of_the_replay(facts) {
+        return Ok(vec![outcome]);
+    }
     let (first, last) = facts.database()?;
     let sessions = first.sessions.zip(last.sessions).map(|(a, b)| b - a);
     let sessions = sessions
@@ -22,14 +28,10 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     if per_transaction < t::CHURN_SESSIONS_PER_TRANSACTION || per_sec < t::CHURN_SESSIONS_PER_SEC {
         return Ok(Vec::new());
     }
-    let pool = facts
-        .conclusions
-        .pool
-        .as_ref()
-        .and_then(|p| p.replay.as_ref());
-    let connect = pool.and_then(|p| p.connect_ms).map(|c| c.mean);
+    let connect = facts.replay_pool().ok().and_then(|p| p.connect_ms);
+    let connect = connect.map(|c| c.mean);
     let finding = Draft::new(RULE.id, Severity::Warning)
-        .about("server", "connections")
+        .about("server", &facts.server()?.database)
         .title(&format!(
             "{per_sec:.1} new connections per second, one for every {:.1} transactions",
             1.0 / per_transaction
@@ -39,15 +41,43 @@ fn judge(facts: &Facts<'_>) -> Judgement {
              a process, authentication and a cold catalogue cache"
         ))
         .saves(connect.map(|ms| ms * per_sec))
-        .note("keep connections in a pool, in the application or as PgBouncer");
+        .note(CURE);
     Ok(vec![finding.fire(facts)])
+}
+
+const CURE: &str = "keep connections in a pool, in the application or as PgBouncer; where there is \
+                    one, look at its largest lifetime and idle timeout";
+
+/// The verdict on the pool's size says that connecting is what requests wait for.
+fn of_the_replay(facts: &Facts<'_>) -> Option<Outcome> {
+    let recommendation = facts.recommendation().ok()?;
+    let replay = facts.replay_pool().ok()?;
+    let (connect, lease) = (replay.connect_ms?, replay.lease_ms?);
+    if recommendation.verdict != "connection-churn" {
+        return None;
+    }
+    let total = |s: Summary| s.mean * s.count as f64;
+    let pool = facts.run.pool.as_ref();
+    let seconds = pool.map_or(facts.window_sec(), |p| p.length.secs());
+    let draft = Draft::new(RULE.id, Severity::Warning)
+        .about("pool", &replay.pool)
+        .title(&format!(
+            "{} new connections of {:.1} ms took {} of the time of all leases",
+            connect.count,
+            connect.mean,
+            percent(total(connect) / total(lease).max(f64::MIN_POSITIVE))
+        ))
+        .detail(recommendation.reasons.join(". "))
+        .saves(total(connect) / seconds.max(f64::MIN_POSITIVE))
+        .note(CURE);
+    Some(draft.fire(facts))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analyze::fixture::{run, span, stat_database};
-    use crate::analyze::rules::testing::Case;
+    use crate::analyze::rules::testing::{Case, pool_case, summary};
 
     fn case(sessions: Option<i64>, transactions: i64) -> Case {
         let mut run = run();
@@ -68,6 +98,20 @@ mod tests {
         );
         case(Some(600), 100_000).assert_quiet(&RULE);
         case(Some(30), 60).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn the_verdict_on_the_pool_is_reported_with_its_cost() {
+        let mut case = pool_case("connection-churn");
+        let replay = case.conclusions.pool.as_mut().unwrap().replay.as_mut();
+        // Leases: 6000 of 20 ms.
+        replay.unwrap().connect_ms = Some(summary(6_000, 15.0));
+        let finding = case.the_finding(&RULE);
+        assert_eq!(
+            finding.title,
+            "6000 new connections of 15.0 ms took 75.0 % of the time of all leases"
+        );
+        assert_eq!(finding.saves_ms_per_sec, Some(1_500.0));
     }
 
     #[test]

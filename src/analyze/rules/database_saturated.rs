@@ -11,8 +11,8 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
-/// Decided where the pool size is recommended, which weighs the same waits against the processors
-/// and, after a sweep, against the latency at other sizes.
+/// Decided where the pool size is recommended, which weighs the waits against the processors of the
+/// server; this rule reports that verdict.
 fn judge(facts: &Facts<'_>) -> Judgement {
     let recommendation = facts.recommendation()?;
     if recommendation.verdict != "database-saturated" {
@@ -21,15 +21,15 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let replay = facts.replay_pool().ok();
     let wait = replay.map(|replay| (replay, PermitWait::of(facts, replay)));
     let busy = processors(facts);
+    let full = format!("the database is full: {busy}");
     let (title, waits) = match wait {
         Some((replay, Ok(wait))) => (
-            format!("{}, but the database is full: {busy}", wait.words(replay)),
+            format!("{full}; {}", wait.words(replay)),
             format!("{}. ", wait.acquires(replay)),
         ),
-        _ => (format!("the database is full: {busy}"), String::new()),
+        _ => (full, String::new()),
     };
     let finding = Draft::new(RULE.id, Severity::Critical)
-        .evidence(recommendation.evidence)
         .about("pool", replay.map_or("observed", |r| r.pool.as_str()))
         .title(&title)
         .detail(format!("{waits}{}", recommendation.reasons.join(". ")))
@@ -54,8 +54,8 @@ mod tests {
         let finding = case.the_finding(&RULE);
         assert_eq!(
             finding.title,
-            "requests wait 9.0 ms (31 %) for one of 4 connections, but the database is full: 5.5 \
-             sessions were active on average on 4 cores"
+            "the database is full: 5.5 sessions were active on average on 4 cores; requests wait \
+             9.0 ms (31 %) for one of 4 connections"
         );
         assert_eq!(finding.severity, Severity::Critical);
         assert_eq!(

@@ -2,10 +2,11 @@
 
 use super::{
     Rule, autovacuum_behind, autovacuum_off, buffer_contention, chatty_statement, client_waits,
-    connection_churn, connections_near_limit, cpu_saturated, database_saturated, driver_saturated,
-    duplicate_index, durability_off, idle_in_transaction, index_unused_by_workload, invalid_index,
-    io_timing_off, jit_heavy, lease_held_idle, lock_logging_off, lock_manager_contention,
-    lock_waits, low_hit_ratio, missing_fk_index, missing_index, no_idle_timeout, pgss_missing,
+    connection_churn, connections_near_limit, cpu_saturated, database_saturated, default_memory,
+    driver_saturated, duplicate_index, durability_off, idle_in_transaction,
+    index_unused_by_workload, invalid_index, io_timing_off, jit_heavy, lease_held_idle,
+    lock_logging_off, lock_manager_contention, lock_waits, low_hit_ratio,
+    many_connections_per_core, missing_fk_index, missing_index, no_idle_timeout, pgss_missing,
     pgss_outdated, planning_heavy, pool_oversized, pool_too_small, read_bound_statement,
     read_waits, redundant_prefix_index, replay_paused, replica_disconnected, replica_lag_bytes,
     requested_checkpoints, restart_pending, rollback_share, seq_scan_heavy_table, sessions_lost,
@@ -56,6 +57,7 @@ pub const RULES: &[Rule] = &[
     connection_churn::RULE,
     connections_near_limit::RULE,
     sessions_lost::RULE,
+    many_connections_per_core::RULE,
     // Replication
     replica_disconnected::RULE,
     replica_lag_bytes::RULE,
@@ -71,6 +73,7 @@ pub const RULES: &[Rule] = &[
     io_timing_off::RULE,
     durability_off::RULE,
     autovacuum_off::RULE,
+    default_memory::RULE,
     requested_checkpoints::RULE,
     no_idle_timeout::RULE,
     lock_logging_off::RULE,

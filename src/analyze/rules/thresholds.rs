@@ -182,5 +182,12 @@ pub const SLOT_RETAINED_RATIO: f64 = 0.50;
 pub const AUTOVACUUM_BEHIND_FACTOR: f64 = 2.0;
 /// Rows of a table that was never analysed (ours).
 pub const NEVER_ANALYZED_MIN_ROWS: i64 = 1_000;
+/// Memory from which the default of `shared_buffers` is too small (PostgreSQL's manual suggests a
+/// quarter of the memory).
+pub const DEFAULT_MEMORY_MIN_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// The `max_wal_size` that is proposed, in GB, unless twice the present one is more (ours).
 pub const MAX_WAL_SIZE_GB: f64 = 8.0;
+/// The default of `shared_buffers`, 128 MB (PostgreSQL's manual).
+pub const DEFAULT_SHARED_BUFFERS_BYTES: f64 = 134_217_728.0;
+/// Allowed connections for each core (`pg_gather`).
+pub const CONNECTIONS_PER_CORE: f64 = 10.0;
