@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pg_query::protobuf::Token;
-use pg_query::{FingerprintOptions, NodeEnum, ParserOptions};
+use pg_query::{NodeEnum, ParserOptions};
 use serde_json::Value;
 
 /// Why a statement is not explained, or not executed.
@@ -96,15 +96,6 @@ pub(super) fn explainable_or_why(text: &str) -> Result<(), Refusal> {
         | NodeEnum::MergeStmt(_) => Ok(()),
         _ => Err(Refusal::NoPlan),
     }
-}
-
-/// Fingerprint of a statement's parse tree, the same for every spelling and every constant; `None`
-/// where it does not parse.
-#[must_use]
-pub fn fingerprint(text: &str) -> Option<String> {
-    let (parser, options) = (ParserOptions::default(), FingerprintOptions::default());
-    let printed = pg_query::fingerprint(text, parser, options).ok()?;
-    Some(printed.hex)
 }
 
 /// The names that stand before an opening parenthesis: every function the statement calls, and a
