@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use pg_query::protobuf::Token;
 use pg_query::{FingerprintOptions, NodeEnum, ParserOptions};
+use serde_json::Value;
 
-/// Why a statement is not executed.
+/// Why a statement is not explained, or not executed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The text does not parse.
@@ -14,6 +15,9 @@ pub enum Refusal {
     /// There is not exactly one statement.
     #[error("it is not exactly one statement")]
     NotOne,
+    /// It is a utility command.
+    #[error("it is a utility command, which has no plan")]
+    NoPlan,
     /// It is not a plain SELECT.
     #[error(
         "it is not a plain SELECT: only SELECT without INTO, locking or data-modifying WITH is executed"
@@ -24,23 +28,44 @@ pub enum Refusal {
     Function(String),
 }
 
-/// Families of functions that act outside the transaction or on other sessions, although a
-/// read-only transaction allows them (checked on 13 to 18).
-const DENIED_PREFIXES: [&str; 14] = [
+/// Families of functions that act outside the transaction, on other sessions, on files or by
+/// running text as SQL, although a read-only transaction allows them (checked on 13 to 18). Some,
+/// such as `txid_current`, are not even volatile.
+const DENIED_PREFIXES: [&str; 34] = [
+    "crosstab",
+    "cursor_to_xml",
+    "database_to_xml",
     "dblink",
     "lo_",
+    "nextval",
     "pg_advisory",
     "pg_backup",
     "pg_cancel",
     "pg_create_",
+    "pg_current_xact_id",
     "pg_drop_",
+    "pg_export_snapshot",
     "pg_file_",
     "pg_logical_",
+    "pg_ls_",
+    "pg_notify",
     "pg_promote",
     "pg_read_",
+    "pg_reload_conf",
     "pg_replication_",
+    "pg_rotate_logfile",
+    "pg_sleep",
+    "pg_stat_reset",
+    "pg_stat_statements_reset",
+    "pg_switch_wal",
     "pg_terminate",
     "pg_wal_replay_",
+    "query_to_xml",
+    "schema_to_xml",
+    "set_config",
+    "setval",
+    "table_to_xml",
+    "txid_current",
 ];
 
 /// Volatile functions that only compute.
@@ -55,14 +80,22 @@ const HARMLESS_VOLATILE: [&str; 5] = [
 /// The text is one statement that has a plan: SELECT, INSERT, UPDATE, DELETE or MERGE.
 #[must_use]
 pub fn explainable(text: &str) -> bool {
-    matches!(
-        only_statement(text),
-        Ok(NodeEnum::SelectStmt(_)
-            | NodeEnum::InsertStmt(_)
-            | NodeEnum::UpdateStmt(_)
-            | NodeEnum::DeleteStmt(_)
-            | NodeEnum::MergeStmt(_))
-    )
+    explainable_or_why(text).is_ok()
+}
+
+/// [`explainable`], with the reason where it is not.
+///
+/// # Errors
+/// The text does not parse, is not one statement, or has no plan.
+pub(super) fn explainable_or_why(text: &str) -> Result<(), Refusal> {
+    match only_statement(text)? {
+        NodeEnum::SelectStmt(_)
+        | NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::MergeStmt(_) => Ok(()),
+        _ => Err(Refusal::NoPlan),
+    }
 }
 
 /// Fingerprint of a statement's parse tree, the same for every spelling and every constant; `None`
@@ -92,6 +125,41 @@ pub(super) fn executable(text: &str) -> Result<Vec<String>, Refusal> {
         Some(name) => Err(Refusal::Function(name.clone())),
         None => Ok(called.into_iter().collect()),
     }
+}
+
+/// Every function that a plan calls, with those that views and inlined functions brought in and the
+/// text does not show; read off its expressions.
+///
+/// # Errors
+/// An expression does not scan, or calls a function of a denied family.
+pub(super) fn called_in_plan(plan: &Value) -> Result<BTreeSet<String>, Refusal> {
+    let mut names = BTreeSet::new();
+    collect_calls(plan, &mut names)?;
+    match names.iter().find(|name| denied(name)) {
+        Some(name) => Err(Refusal::Function(name.clone())),
+        None => Ok(names),
+    }
+}
+
+fn collect_calls(plan: &Value, names: &mut BTreeSet<String>) -> Result<(), Refusal> {
+    match plan {
+        Value::String(text) => names.extend(called_names(text)?),
+        Value::Array(items) => {
+            for item in items {
+                collect_calls(item, names)?;
+            }
+        }
+        Value::Object(fields) => {
+            if let Some(Value::String(name)) = fields.get("Function Name") {
+                names.insert(name.to_lowercase());
+            }
+            for value in fields.values() {
+                collect_calls(value, names)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// A volatile function is executed only if it is known to do nothing but compute.
@@ -223,6 +291,10 @@ mod tests {
             "SELECT 1 ORDER BY \"pg_cancel_backend\" ( $1 )",
             "SELECT count(*) FILTER (WHERE pg_advisory_lock($1) IS NULL)",
             "SELECT * FROM dblink($1, $2) AS d(a int)",
+            "SELECT txid_current()",
+            "SELECT set_config($1, $2, false)",
+            "SELECT query_to_xml($1, true, true, $2)",
+            "SELECT pg_stat_statements_reset()",
         ] {
             assert!(
                 matches!(executable(text), Err(Refusal::Function(_))),
@@ -237,6 +309,19 @@ mod tests {
             executable("SELECT lower(name), my.f (id) /* g( */ FROM t WHERE a IN ($1)").unwrap();
         assert!(called.contains(&"lower".to_owned()) && called.contains(&"f".to_owned()));
         assert!(!called.contains(&"g".to_owned()));
+    }
+
+    #[test]
+    fn a_plan_shows_what_a_view_calls() {
+        let plan = serde_json::json!({"Plan": {"Node Type": "Seq Scan",
+            "Filter": "(my.f(id) > 1)", "Plans": [{"Node Type": "Function Scan",
+            "Function Name": "generate_series", "Output": ["lower(name)"]}]}});
+        let called = called_in_plan(&plan).unwrap();
+        for name in ["f", "generate_series", "lower"] {
+            assert!(called.contains(name), "{name}");
+        }
+        let plan = serde_json::json!({"Plan": {"Output": ["pg_terminate_backend(pid)"]}});
+        assert!(matches!(called_in_plan(&plan), Err(Refusal::Function(_))));
     }
 
     #[test]

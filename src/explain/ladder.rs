@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use serde_json::Value;
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
-use super::gate::{executable, harmless_volatile, parameter_count};
+use super::error::ProbeError;
+use super::gate::{
+    Refusal, called_in_plan, executable, explainable_or_why, harmless_volatile, parameter_count,
+};
 use super::scrub::scrub;
 use crate::record::plan::{PlanMode, PlanRecord};
 use crate::record::{Coverage, Millis, QueryId, Status};
@@ -48,30 +52,6 @@ impl Default for ExplainOptions {
     }
 }
 
-/// Why one probe gave no plan, in words that name the cure.
-struct ProbeError(String);
-
-impl From<tokio_postgres::Error> for ProbeError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let Some(db) = error.as_db_error() else {
-            return Self(format!("the connection failed: {error}"));
-        };
-        // The message only: DETAIL may hold row values.
-        let message = db.message();
-        Self(match db.code() {
-            &SqlState::INSUFFICIENT_PRIVILEGE => format!(
-                "{message}: a plan needs SELECT on the tables (GRANT SELECT ON … TO the role, or \
-                 pg_read_all_data on 14+)"
-            ),
-            &SqlState::QUERY_CANCELED => format!("{message}: the probe took too long"),
-            &SqlState::INDETERMINATE_DATATYPE | &SqlState::SYNTAX_ERROR => {
-                format!("{message}: the normalised text cannot be prepared as it is")
-            }
-            code => format!("{message} (SQLSTATE {})", code.code()),
-        })
-    }
-}
-
 /// Gets a plan for each candidate; what fails says why and the others go on.
 pub async fn plans(
     client: &Client,
@@ -81,7 +61,8 @@ pub async fn plans(
     let started = Instant::now();
     let mut records = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        records.push(probe(client, candidate, options).await);
+        // Boxed: a probe's state is large, and the future of every caller would hold it.
+        records.push(Box::pin(probe(client, candidate, options)).await);
     }
     let failed = records.iter().filter(|r| r.plan.is_none()).count();
     let first_error = records.iter().find_map(|r| r.error.clone());
@@ -107,42 +88,82 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
         plan: None,
         error: None,
     };
-    match in_transaction(client, candidate, options).await {
-        Ok((mode, mut plan, refusal)) => {
-            if mode != PlanMode::Generic {
-                scrub(&mut plan);
-            }
-            record.mode = mode;
-            record.plan = Some(plan);
-            record.error = refusal;
+    let values = match values_of(candidate) {
+        Ok(values) => values,
+        Err(refusal) => {
+            record.error = Some(refusal.to_string());
+            return record;
         }
-        Err(ProbeError(why)) => record.error = Some(why),
+    };
+    let Some(values) = values else {
+        match in_transaction(client, options, generic(client, &candidate.text)).await {
+            Ok(plan) => record.plan = Some(plan),
+            Err(why) => record.error = Some(why.words()),
+        }
+        return record;
+    };
+    match in_transaction(client, options, custom(client, candidate, &values)).await {
+        Ok(plan) => {
+            record.mode = PlanMode::Custom;
+            let executed = climb(client, candidate, &values, &plan, options).await;
+            record.plan = Some(plan);
+            match executed {
+                Some(Ok(plan)) => {
+                    record.mode = PlanMode::Analyzed;
+                    record.plan = Some(plan);
+                }
+                Some(Err(why)) => {
+                    record.error = Some(format!("not executed: {}", why.without_values()));
+                }
+                None => {}
+            }
+        }
+        // The values of the workload do not fit: the generic plan needs none.
+        Err(why) => {
+            record.error = Some(format!("no plan with values: {}", why.without_values()));
+            let generic = generic(client, &candidate.text);
+            if let Ok(plan) = in_transaction(client, options, generic).await {
+                record.plan = Some(plan);
+            }
+        }
+    }
+    if let Some(plan) = record
+        .plan
+        .as_mut()
+        .filter(|_| record.mode != PlanMode::Generic)
+    {
+        scrub(plan);
     }
     record
 }
 
-async fn in_transaction(
-    client: &Client,
-    candidate: &Candidate,
-    options: &ExplainOptions,
-) -> Result<(PlanMode, Value, Option<String>), ProbeError> {
-    execute(client, "BEGIN READ ONLY").await?;
-    let climbed = climb(client, candidate, options).await;
-    // Nothing was written; a failed transaction needs the same end.
-    let _ = execute(client, "ROLLBACK").await;
-    // A prepared statement outlives its transaction; it is absent if PREPARE itself failed.
-    let _ = execute(client, &format!("DEALLOCATE {PREPARED}")).await;
-    climbed
+/// The values to plan with: none for a statement with parameters of which no draw is known. A
+/// statement without parameters needs none and is complete as it is.
+fn values_of(candidate: &Candidate) -> Result<Option<Vec<Option<String>>>, Refusal> {
+    explainable_or_why(&candidate.text)?;
+    let count = parameter_count(&candidate.text)?;
+    let drawn = candidate.sample_params.clone();
+    let drawn = drawn.filter(|p| p.len() == count);
+    Ok(drawn.or_else(|| (count == 0).then(Vec::new)))
 }
 
-/// Name of the one prepared statement of the session.
-const PREPARED: &str = "dbperf_probe";
-
-async fn climb(
+/// Runs one rung in a read-only transaction of its own and rolls it back.
+async fn in_transaction<T>(
     client: &Client,
-    candidate: &Candidate,
     options: &ExplainOptions,
-) -> Result<(PlanMode, Value, Option<String>), ProbeError> {
+    rung: impl Future<Output = Result<T, ProbeError>>,
+) -> Result<T, ProbeError> {
+    execute(client, "BEGIN READ ONLY").await?;
+    let came = match prologue(client, options).await {
+        Ok(()) => rung.await,
+        Err(error) => Err(error),
+    };
+    // Nothing was written; a failed transaction needs the same end.
+    let _ = execute(client, "ROLLBACK").await;
+    came
+}
+
+async fn prologue(client: &Client, options: &ExplainOptions) -> Result<(), ProbeError> {
     let timeout = options.statement_timeout.as_millis();
     execute(client, &format!("SET LOCAL statement_timeout = {timeout}")).await?;
     // The application's names resolve by the search path that a new session gets; the guarded
@@ -152,30 +173,80 @@ async fn climb(
         "SELECT /* dbperf */ set_config('search_path', reset_val, true) \
          FROM pg_catalog.pg_settings WHERE name = 'search_path'",
     )
+    .await
+}
+
+/// Name of the one prepared statement of the session.
+const PREPARED: &str = "dbperf_probe";
+
+/// The plan without any value: `EXECUTE` with NULLs of a statement whose plan must be generic.
+/// `EXPLAIN (GENERIC_PLAN)` of 16 would need the simple protocol.
+async fn generic(client: &Client, text: &str) -> Result<Value, ProbeError> {
+    let count = parameter_count(text).map_err(ProbeError::refused)?;
+    execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
+    execute(
+        client,
+        &format!("PREPARE /* dbperf */ {PREPARED} AS {text}"),
+    )
     .await?;
-    let count = parameter_count(&candidate.text).map_err(|e| ProbeError(e.to_string()))?;
-    execute(client, &format!("PREPARE {PREPARED} AS {}", candidate.text)).await?;
-    let values = candidate
-        .sample_params
-        .as_ref()
-        .filter(|p| p.len() == count);
-    let Some(values) = values else {
-        execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
-        let plan = explain(client, "VERBOSE", &vec![None; count]).await?;
-        return Ok((PlanMode::Generic, plan, None));
+    let nulls = vec!["NULL"; count].join(", ");
+    let arguments = if count == 0 {
+        String::new()
+    } else {
+        format!("({nulls})")
     };
-    execute(client, "SET LOCAL plan_cache_mode = force_custom_plan").await?;
-    let plan = explain(client, "VERBOSE", values).await?;
+    let sql = format!("EXECUTE {PREPARED}{arguments}");
+    let plan = explain(client, "VERBOSE", &sql, &[]).await;
+    // A prepared statement outlives its transaction; in one that failed this is refused, and the
+    // next PREPARE of the same name finds it gone only if it is dropped after the rollback.
+    if execute(client, &format!("DEALLOCATE {PREPARED}"))
+        .await
+        .is_err()
+    {
+        let _ = execute(client, "ROLLBACK").await;
+        let _ = execute(client, &format!("DEALLOCATE {PREPARED}")).await;
+    }
+    plan
+}
+
+/// The plan for these values. They are bound, so they stand in no text that the server keeps.
+async fn custom(
+    client: &Client,
+    candidate: &Candidate,
+    values: &[Option<String>],
+) -> Result<Value, ProbeError> {
+    explain(client, "VERBOSE", &candidate.text, values).await
+}
+
+/// Executes the statement where that was asked for and is allowed; `None` where it was not asked.
+async fn climb(
+    client: &Client,
+    candidate: &Candidate,
+    values: &[Option<String>],
+    plan: &Value,
+    options: &ExplainOptions,
+) -> Option<Result<Value, ProbeError>> {
     if !candidate.analyze {
-        return Ok((PlanMode::Custom, plan, None));
+        return None;
     }
-    match may_execute(client, candidate, &plan, options).await {
-        Ok(()) => {
-            let plan = executed(client, values, options).await?;
-            Ok((PlanMode::Analyzed, plan, None))
-        }
-        Err(ProbeError(why)) => Ok((PlanMode::Custom, plan, Some(format!("not executed: {why}")))),
+    if let Err(why) = may_execute(client, candidate, plan, options).await {
+        return Some(Err(why));
     }
+    let analyze = |how: &'static str| {
+        let probe = explain(client, how, &candidate.text, values);
+        in_transaction(client, options, probe)
+    };
+    // Without the clock per row first; with it only where that was fast.
+    let started = Instant::now();
+    let coarse = match analyze("VERBOSE, ANALYZE, BUFFERS, TIMING OFF").await {
+        Ok(coarse) => coarse,
+        Err(why) => return Some(Err(why)),
+    };
+    if started.elapsed() > options.timing_limit {
+        return Some(Ok(coarse));
+    }
+    let fine = analyze("VERBOSE, ANALYZE, BUFFERS").await;
+    Some(Ok(fine.unwrap_or(coarse)))
 }
 
 async fn may_execute(
@@ -184,7 +255,8 @@ async fn may_execute(
     plan: &Value,
     options: &ExplainOptions,
 ) -> Result<(), ProbeError> {
-    let called = executable(&candidate.text).map_err(|e| ProbeError(e.to_string()))?;
+    let mut called = executable(&candidate.text).map_err(ProbeError::refused)?;
+    called.extend(called_in_plan(plan).map_err(ProbeError::refused)?);
     let volatile = client
         .query(
             "SELECT /* dbperf */ DISTINCT proname::text FROM pg_catalog.pg_proc \
@@ -194,78 +266,68 @@ async fn may_execute(
         .await?;
     let names = volatile.iter().map(|row| row.get::<_, String>(0));
     if let Some(name) = names.into_iter().find(|name| !harmless_volatile(name)) {
-        return Err(ProbeError(format!("it calls {name}(), which is volatile")));
+        return Err(ProbeError::own(format!(
+            "it calls {name}(), which is volatile"
+        )));
     }
     let cost = plan.pointer("/Plan/Total Cost").and_then(Value::as_f64);
     match cost {
         Some(cost) if cost <= options.cost_limit => Ok(()),
-        Some(cost) => Err(ProbeError(format!(
+        Some(cost) => Err(ProbeError::own(format!(
             "its estimated cost of {cost:.0} is above the limit of {:.0}",
             options.cost_limit
         ))),
-        None => Err(ProbeError("its plan has no cost".to_owned())),
+        None => Err(ProbeError::own("its plan has no cost".to_owned())),
     }
-}
-
-/// Without the clock per row first; with it only where that was fast.
-async fn executed(
-    client: &Client,
-    values: &[Option<String>],
-    options: &ExplainOptions,
-) -> Result<Value, ProbeError> {
-    let started = Instant::now();
-    let plan = explain(client, "VERBOSE, ANALYZE, BUFFERS, TIMING OFF", values).await?;
-    if started.elapsed() > options.timing_limit {
-        return Ok(plan);
-    }
-    explain(client, "VERBOSE, ANALYZE, BUFFERS", values).await
 }
 
 async fn explain(
     client: &Client,
     options: &str,
+    statement: &str,
     values: &[Option<String>],
 ) -> Result<Value, ProbeError> {
-    let arguments: Vec<String> = values.iter().map(|v| literal(v.as_deref())).collect();
-    let arguments = if arguments.is_empty() {
-        String::new()
-    } else {
-        format!("({})", arguments.join(", "))
-    };
-    let sql = format!("EXPLAIN ({options}, FORMAT JSON) EXECUTE {PREPARED}{arguments}");
-    let row = client.query_one(&sql, &[]).await?;
+    let sql = format!("EXPLAIN /* dbperf */ ({options}, FORMAT JSON) {statement}");
+    let values: Vec<TextValue<'_>> = values.iter().map(|v| TextValue(v.as_deref())).collect();
+    let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
+    let row = client.query_one(&sql, &bound).await?;
     let document: Value = row.try_get(0)?;
     document
         .get(0)
         .cloned()
-        .ok_or_else(|| ProbeError("EXPLAIN gave no plan".to_owned()))
+        .ok_or_else(|| ProbeError::own("EXPLAIN gave no plan".to_owned()))
 }
 
-/// A quoted literal of unknown type: the server reads it as the parameter's own type.
-fn literal(value: Option<&str>) -> String {
-    match value {
-        None => "NULL".to_owned(),
-        // E'' reads backslashes the same whatever standard_conforming_strings says.
-        Some(text) => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+/// A value in text form, which the server reads as the parameter's own type.
+#[derive(Debug)]
+struct TextValue<'a>(Option<&'a str>);
+
+impl ToSql for TextValue<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let Some(text) = self.0 else {
+            return Ok(IsNull::Yes);
+        };
+        out.extend_from_slice(text.as_bytes());
+        Ok(IsNull::No)
     }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
 }
 
 /// One statement by the extended protocol, its rows dropped.
 async fn execute(client: &Client, sql: &str) -> Result<(), ProbeError> {
     client.execute(sql, &[]).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn literals_cannot_leave_their_quotes() {
-        assert_eq!(literal(None), "NULL");
-        assert_eq!(
-            literal(Some("a'); DROP TABLE t; --\\'")),
-            "E'a''); DROP TABLE t; --\\\\'''"
-        );
-    }
 }

@@ -7,6 +7,7 @@
 //! rolled back. The ladder: a generic plan without any value; with a workload's own values a
 //! custom plan; and, only where asked, EXPLAIN ANALYZE of a SELECT that costs little enough.
 
+mod error;
 mod gate;
 mod ladder;
 mod scrub;

@@ -7,44 +7,54 @@ use serde_json::Value;
 /// What stands where a value stood.
 const HIDDEN: &str = "$?";
 
-/// Keys of EXPLAIN (FORMAT JSON) whose text may hold values.
-fn holds_expressions(key: &str) -> bool {
-    key.ends_with("Cond")
-        || key.ends_with("Filter")
-        || key.ends_with("Key")
-        || matches!(
-            key,
-            "Output"
-                | "Order By"
-                | "Function Call"
-                | "Table Function Call"
-                | "Run Condition"
-                | "Sampling Parameters"
-        )
-}
+/// Keys of EXPLAIN (FORMAT JSON) that name a part of the plan or the schema. The text under any
+/// other key may be an expression, so an unknown key is scrubbed.
+const NAMES: [&str; 31] = [
+    "Alias",
+    "CTE Name",
+    "Cache Mode",
+    "Command",
+    "Conflict Arbiter Indexes",
+    "Conflict Resolution",
+    "Constraint Name",
+    "Custom Plan Provider",
+    "Format",
+    "Function Name",
+    "Index Name",
+    "Join Type",
+    "Node Type",
+    "Operation",
+    "Parent Relationship",
+    "Partial Mode",
+    "Relation",
+    "Relation Name",
+    "Sampling Method",
+    "Scan Direction",
+    "Schema",
+    "Sort Method",
+    "Sort Methods Used",
+    "Sort Space Type",
+    "Storage",
+    "Strategy",
+    "Subplan Name",
+    "Subplans Removed",
+    "Table Function Name",
+    "Trigger Name",
+    "Tuplestore Name",
+];
 
 /// Replaces every literal in every expression of a plan, in place.
 pub(super) fn scrub(plan: &mut Value) {
     match plan {
         Value::Object(fields) => {
-            for (key, value) in fields {
-                if holds_expressions(key) {
-                    scrub_texts(value);
-                } else {
-                    scrub(value);
-                }
-            }
+            let expressions = fields
+                .iter_mut()
+                .filter(|(key, _)| !NAMES.contains(&key.as_str()));
+            expressions.for_each(|(_, value)| scrub(value));
         }
         Value::Array(items) => items.iter_mut().for_each(scrub),
-        _ => {}
-    }
-}
-
-fn scrub_texts(value: &mut Value) {
-    match value {
         Value::String(text) => *text = without_literals(text),
-        Value::Array(items) => items.iter_mut().for_each(scrub_texts),
-        other => scrub(other),
+        _ => {}
     }
 }
 
@@ -55,6 +65,7 @@ fn without_literals(expression: &str) -> String {
     };
     let mut text = String::with_capacity(expression.len());
     let mut at = 0;
+    let mut before = "";
     for token in scanned.tokens {
         let (Ok(start), Ok(end)) = (usize::try_from(token.start), usize::try_from(token.end))
         else {
@@ -73,12 +84,16 @@ fn without_literals(expression: &str) -> String {
         let Some(between) = expression.get(at..start) else {
             return HIDDEN.to_owned();
         };
+        let word = expression.get(start..end).unwrap_or(HIDDEN);
+        // `SubPlan 1` is the number of a part of the plan.
+        let number_of_part = matches!(before, "SubPlan" | "InitPlan");
         text.push_str(between);
-        text.push_str(if literal {
+        text.push_str(if literal && !number_of_part {
             HIDDEN
         } else {
-            expression.get(start..end).unwrap_or(HIDDEN)
+            word
         });
+        before = word;
         at = end;
     }
     text.push_str(expression.get(at..).unwrap_or_default());
@@ -102,6 +117,10 @@ mod tests {
                 "Filter": "(score = ANY ('{canary,2}'::numeric[]))",
                 "Sort Key": ["(lower(name))", "((x + 424242.5))"],
                 "Output": ["id", "'canary'::text"],
+                "Remote SQL": "SELECT a FROM t WHERE a = 424242",
+                "Not Yet Known": ["canary = 'canary'"],
+                "Subplan Name": "InitPlan 1",
+                "Join Filter": "(a = (InitPlan 1).col1 OR (SubPlan 2) OR b = 2)",
                 "Plan Rows": 424_242,
             }]
         }});
@@ -111,8 +130,14 @@ mod tests {
         assert_eq!(inner["Filter"], "(score = ANY ($?::numeric[]))");
         assert_eq!(inner["Sort Key"][0], "(lower(name))");
         assert_eq!(inner["Relation Name"], "people");
+        assert_eq!(inner["Remote SQL"], "SELECT a FROM t WHERE a = $?");
+        assert_eq!(inner["Subplan Name"], "InitPlan 1");
+        assert_eq!(
+            inner["Join Filter"],
+            "(a = (InitPlan 1).col1 OR (SubPlan 2) OR b = $?)"
+        );
         assert_eq!(inner["Plan Rows"], 424_242, "estimates are not data");
-        assert!(!plan.to_string().contains("canary"));
+        assert!(!plan.to_string().contains("'canary"));
     }
 
     #[test]

@@ -226,7 +226,7 @@ pub(super) fn pool_case(verdict: &str) -> Case {
     let mut case = Case::new();
     let mut pool = pool();
     pool.replay = Some(ReplayPool {
-        pool: "deadpool".to_owned(),
+        pool: "replay".to_owned(),
         pool_size: 4,
         clients: 16,
         acquires: 6_000,

@@ -124,10 +124,6 @@ pub const CANDIDATE_MAX_COLUMNS: usize = 3;
 pub const SEQ_SCAN_INDEX_USE_RATIO: f64 = 0.95;
 /// Rows per sequential scan over the table's rows below which a LIMIT cut it short (ours).
 pub const SEQ_SCAN_FULL_RATIO: f64 = 0.50;
-/// Updates from which the share of HOT updates matters (ours).
-pub const HOT_MIN_UPDATES: i64 = 10_000;
-/// Share of HOT updates (ours).
-pub const HOT_RATIO: f64 = 0.50;
 
 // Waits -----------------------------------------------------------------------------------------
 
@@ -186,8 +182,5 @@ pub const SLOT_RETAINED_RATIO: f64 = 0.50;
 pub const AUTOVACUUM_BEHIND_FACTOR: f64 = 2.0;
 /// Rows of a table that was never analysed (ours).
 pub const NEVER_ANALYZED_MIN_ROWS: i64 = 1_000;
-/// Memory from which the default of `shared_buffers` is too small (PostgreSQL's manual suggests a
-/// quarter of the memory).
-pub const DEFAULT_MEMORY_MIN_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// The `max_wal_size` that is proposed, in GB, unless twice the present one is more (ours).
 pub const MAX_WAL_SIZE_GB: f64 = 8.0;
