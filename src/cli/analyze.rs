@@ -47,7 +47,11 @@ pub(super) async fn run(
     if let Some(path) = &args.watch.from {
         let mut run = run_file::load(path)?;
         import::add_api(&mut run, &args.evidence.api)?;
+        demand_api(&run, &args.evidence)?;
         return conclude(&run, &options, view, None, context);
+    }
+    if args.evidence.map.is_some() && args.evidence.api.is_empty() {
+        return Err(no_api());
     }
     if args.watch.command.is_empty() {
         import::check_api(&args.evidence.api)?;
@@ -106,6 +110,7 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
     let options = options(&args.evidence)?;
     let mut run = run_file::load(&args.run)?;
     import::add_api(&mut run, &args.evidence.api)?;
+    demand_api(&run, &args.evidence)?;
     conclude(&run, &options, View::Everything, None, context)
 }
 
@@ -123,6 +128,18 @@ async fn measured(
     }
     // The walk's state is large: on the heap it costs callers nothing.
     Box::pin(measure::run(&servers, load, plans, interrupt, context)).await
+}
+
+/// A mapping says which endpoint runs what: without endpoints there is nothing to map.
+fn demand_api(run: &Run, evidence: &EvidenceArgs) -> Result<(), Failure> {
+    if evidence.map.is_some() && run.api.is_empty() {
+        return Err(no_api());
+    }
+    Ok(())
+}
+
+fn no_api() -> Failure {
+    Failure::usage("--map maps the endpoints of an API's results: add the results with --api FILE")
 }
 
 fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
@@ -225,6 +242,7 @@ fn conclude(
 ) -> Result<Exit, Failure> {
     let conclusions = analyze::conclude(run, options)
         .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))?;
+    demand_section(&conclusions, view)?;
     let shown = only(conclusions, view);
     let written = output::write(&shown, context);
     if let Some(path) = save {
@@ -239,6 +257,28 @@ fn conclude(
         return Ok(Exit::Interrupted);
     }
     Ok(output::verdict(&shown, context))
+}
+
+/// A command that is nothing without its section fails where that could not be read; the others
+/// say in the report what is missing.
+fn demand_section(all: &Conclusions, view: View) -> Result<(), Failure> {
+    let (filled, collector) = match view {
+        View::Everything | View::Replay => return Ok(()),
+        View::Statements => (all.statements.is_some(), "pg_stat_statements"),
+        View::Indexes => (all.indexes.is_some(), "pg_stat_user_indexes"),
+        View::Replication => (all.replication.is_some(), "pg_stat_replication"),
+    };
+    if filled {
+        return Ok(());
+    }
+    let row = all.coverage.iter().find(|c| c.collector == collector);
+    let why = row
+        .and_then(|c| c.reason.as_deref())
+        .unwrap_or("it is not in this run");
+    Err(Failure::new(
+        Exit::Precondition,
+        format!("{collector} could not be read, and this command shows nothing else: {why}"),
+    ))
 }
 
 /// Leaves only the sections that a command shows.

@@ -39,6 +39,19 @@ pub(super) fn schema(context: &Context) -> Result<Exit, Failure> {
     emit(&schema, context)
 }
 
+/// Writes text that has no other format.
+///
+/// # Errors
+/// Another format was asked for, or the file cannot be written.
+pub(super) fn plain(text: &str, context: &Context) -> Result<Exit, Failure> {
+    if context.format != OutputFormat::Text {
+        return Err(Failure::usage(
+            "this command writes plain text only: leave --format out",
+        ));
+    }
+    emit(text.as_bytes(), context)
+}
+
 fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
     let Some(path) = &context.output else {
         return Ok(to_stdout(bytes));
@@ -54,7 +67,7 @@ fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Writes to standard output; a reader that went away is no error.
-pub(super) fn to_stdout(bytes: &[u8]) -> Exit {
+fn to_stdout(bytes: &[u8]) -> Exit {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Exit::Precondition,

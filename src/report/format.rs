@@ -78,3 +78,14 @@ pub(super) fn label(statements: Option<&[Statement]>, query_id: &str) -> Option<
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// A moment to the second, from RFC 3339 in UTC: `2026-11-23 17:30:39 UTC`. A text of another form
+/// stays as it is.
+pub(super) fn moment(rfc3339: &str) -> String {
+    let seconds = rfc3339.trim_end_matches('Z');
+    let seconds = seconds.split_once('.').map_or(seconds, |(s, _)| s);
+    match seconds.split_once('T') {
+        Some((date, time)) if rfc3339.ends_with('Z') => format!("{date} {time} UTC"),
+        _ => rfc3339.to_owned(),
+    }
+}

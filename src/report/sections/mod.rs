@@ -70,7 +70,7 @@ fn is_whole(c: &Conclusions) -> bool {
         || c.indexes.is_some()
         || c.pool.is_some()
         || c.replication.is_some();
-    c.findings.is_some() || c.sla.is_some() || c.checklist.is_some() || !asked_for_a_part
+    c.sla.is_some() || c.checklist.is_some() || !asked_for_a_part
 }
 
 /// Why a section is absent: the coverage of its collector, or words of its own.
