@@ -43,12 +43,12 @@ pub(super) async fn run(
     context: &Context,
 ) -> Result<Exit, Failure> {
     // Whatever can be wrong with the inputs is said before anything is measured.
-    let options = options(&args.evidence)?;
+    let mut options = options(&args.evidence)?;
     if let Some(path) = &args.watch.from {
         let mut run = run_file::load(path)?;
         import::add_api(&mut run, &args.evidence.api)?;
         demand_api(&run, &args.evidence)?;
-        return conclude(&run, &options, view, None, context);
+        return conclude(&run, conclusions(&run, &options)?, view, None, context);
     }
     if args.evidence.map.is_some() && args.evidence.api.is_empty() {
         return Err(no_api());
@@ -56,6 +56,7 @@ pub(super) async fn run(
     if args.watch.command.is_empty() {
         import::check_api(&args.evidence.api)?;
     }
+    let before = import::last_written(&args.evidence.api);
     let load = load(args)?;
     if args.watch.explain_analyze && !matches!(load, Load::Replay { .. }) {
         return Err(Failure::usage(
@@ -71,18 +72,37 @@ pub(super) async fn run(
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let mut run = measured?;
-    if let Err(failure) = import::add_api(&mut run, &args.evidence.api) {
-        // What was measured is not lost to a result file that the load command did not write.
+    let written = if args.watch.command.is_empty() {
+        Ok(())
+    } else {
+        import::check_written(&args.evidence.api, &before)
+    };
+    // What was measured is not lost to a result file that the load command did not write, nor to a
+    // slip in the mapping.
+    let mut failed = None;
+    if let Err(failure) = written.and_then(|()| import::add_api(&mut run, &args.evidence.api)) {
         import::say_missing(&mut run, &failure);
         context.error(&failure);
-        let exit = conclude(&run, &options, view, args.watch.save.as_deref(), context)?;
-        return Ok(if exit == Exit::Interrupted {
-            exit
-        } else {
-            failure.exit
-        });
+        failed = Some(failure.exit);
     }
-    conclude(&run, &options, view, args.watch.save.as_deref(), context)
+    let conclusions = match conclusions(&run, &options) {
+        Ok(conclusions) => conclusions,
+        Err(failure) => {
+            context.error(&failure);
+            failed = Some(failure.exit);
+            options.map = None;
+            let mut without = self::conclusions(&run, &options)?;
+            if let Some(breakdown) = &mut without.breakdown {
+                breakdown.notes.push(failure.to_string());
+            }
+            without
+        }
+    };
+    let exit = conclude(&run, conclusions, view, args.watch.save.as_deref(), context)?;
+    Ok(match failed {
+        Some(failed) if exit != Exit::Interrupted => failed,
+        _ => exit,
+    })
 }
 
 /// `replay`.
@@ -96,9 +116,10 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
     let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
+    let run = measured?;
     conclude(
-        &measured?,
-        &Options::default(),
+        &run,
+        conclusions(&run, &Options::default())?,
         View::Replay,
         args.save.as_deref(),
         context,
@@ -111,7 +132,8 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
     let mut run = run_file::load(&args.run)?;
     import::add_api(&mut run, &args.evidence.api)?;
     demand_api(&run, &args.evidence)?;
-    conclude(&run, &options, View::Everything, None, context)
+    let conclusions = conclusions(&run, &options)?;
+    conclude(&run, conclusions, View::Everything, None, context)
 }
 
 async fn measured(
@@ -233,15 +255,18 @@ fn confirm_writes(
     }
 }
 
+fn conclusions(run: &Run, options: &Options) -> Result<Conclusions, Failure> {
+    analyze::conclude(run, options)
+        .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))
+}
+
 fn conclude(
     run: &Run,
-    options: &Options,
+    conclusions: Conclusions,
     view: View,
     save: Option<&Path>,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    let conclusions = analyze::conclude(run, options)
-        .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))?;
     demand_section(&conclusions, view)?;
     let shown = only(conclusions, view);
     let written = output::write(&shown, context);
