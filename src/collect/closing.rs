@@ -48,7 +48,7 @@ impl Closing {
             if let Some(session) = link.current() {
                 await_end_of_replay(session).await;
             }
-            statements.tick(&mut link, self.origin).await;
+            statements.last_tick(&mut link, self.origin).await;
             if let Some(session) = link.current() {
                 last = End::read(session, self.origin, &mut self.ledger).await;
                 facts = Facts::read(session, &mut self.ledger).await;
