@@ -226,7 +226,10 @@ fn conclude(
     let conclusions = analyze::conclude(run, options)
         .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))?;
     let shown = only(conclusions, view);
-    let written = output::write(&shown, context);
+    let written = match nothing_to_show(&shown, view) {
+        None => output::write(&shown, context),
+        Some(failure) => Err(failure),
+    };
     if let Some(path) = save {
         run_file::save(run, path)?;
         context.detail(&format!("Saved the run to {}", path.display()));
@@ -239,6 +242,28 @@ fn conclude(
         return Ok(Exit::Interrupted);
     }
     Ok(output::verdict(&shown, context))
+}
+
+/// A command whose one section could not be measured has nothing to say but why.
+fn nothing_to_show(shown: &Conclusions, view: View) -> Option<Failure> {
+    let (absent, collector) = match view {
+        View::Statements => (shown.statements.is_none(), "pg_stat_statements"),
+        View::Indexes => (shown.indexes.is_none(), "pg_index"),
+        View::Replication => (shown.replication.is_none(), "pg_stat_replication"),
+        View::Everything | View::Replay => return None,
+    };
+    let rows = shown.coverage.iter();
+    let mut reasons = rows.filter(|row| row.collector == collector);
+    let reason = reasons.find_map(|row| row.reason.as_deref());
+    absent.then(|| {
+        Failure::new(
+            Exit::Precondition,
+            format!(
+                "{collector} was not read: {}",
+                reason.unwrap_or("this run does not have it")
+            ),
+        )
+    })
 }
 
 /// Leaves only the sections that a command shows.

@@ -78,3 +78,32 @@ pub(super) fn label(statements: Option<&[Statement]>, query_id: &str) -> Option<
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// An RFC 3339 moment to the second; the JSON has the rest.
+pub(super) fn moment(rfc3339: &str) -> String {
+    match rfc3339.split_once('.') {
+        Some((seconds, rest)) => {
+            let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{seconds}{zone}")
+        }
+        None => rfc3339.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_to_the_second_in_its_own_zone() {
+        assert_eq!(
+            moment("2026-11-23T17:37:33.029317865Z"),
+            "2026-11-23T17:37:33Z"
+        );
+        assert_eq!(
+            moment("2026-11-23T17:37:33.5+02:00"),
+            "2026-11-23T17:37:33+02:00"
+        );
+        assert_eq!(moment("2026-11-23T17:37:33Z"), "2026-11-23T17:37:33Z");
+    }
+}

@@ -13,7 +13,7 @@ pub(in crate::report) fn head(c: &Conclusions) -> Vec<String> {
         run.dbperf_version,
         run.run_id,
         duration(run.window_ms),
-        run.started_at
+        format::moment(&run.started_at)
     )];
     if let Some(server) = &c.server {
         let mut facts = vec![

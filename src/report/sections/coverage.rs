@@ -2,7 +2,7 @@
 
 use crate::analyze::conclusions::Conclusions;
 use crate::report::doc::{Cell, Column, Section, Table, Tone};
-use crate::report::format::{bytes, duration, percent};
+use crate::report::format::{self, bytes, duration, percent};
 
 /// Collectors and how they ended.
 pub(super) fn coverage(c: &Conclusions) -> Section {
@@ -88,7 +88,11 @@ pub(super) fn server(c: &Conclusions) -> Section {
     row("command", c.run.command.clone());
     row(
         "window",
-        format!("{} to {}", c.run.started_at, c.run.ended_at),
+        format!(
+            "{} to {}",
+            format::moment(&c.run.started_at),
+            format::moment(&c.run.ended_at)
+        ),
     );
     row(
         "target",
