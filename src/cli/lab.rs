@@ -1,6 +1,6 @@
 //! `lab start|stop|status`: a throwaway server that stays for several commands.
 
-use super::args::{LabAction, LabArgs};
+use super::args::{LabAction, LabArgs, OutputFormat};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
@@ -19,22 +19,41 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
             };
             let kept = lab::start_kept(&options).map_err(|e| Failure::precondition(&e))?;
             progress.done("Started a throwaway PostgreSQL server");
-            Ok(output::to_stdout(describe(&kept).as_bytes()))
+            say(Some(&kept), "", context)
         }
         LabAction::Stop => {
             let stopped = lab::stop_kept(None).map_err(|e| Failure::precondition(&e))?;
             let text = match stopped {
-                Some(_) => "stopped and removed\n",
-                None => "no lab was running\n",
+                Some(_) => "stopped and removed",
+                None => "no lab was running",
             };
-            Ok(output::to_stdout(text.as_bytes()))
+            say(None, text, context)
         }
         LabAction::Status => {
             let status = lab::status_kept(None).map_err(|e| Failure::precondition(&e))?;
-            let text = status.map_or_else(|| "no lab is running\n".to_owned(), |k| describe(&k));
-            Ok(output::to_stdout(text.as_bytes()))
+            say(status.as_ref(), "no lab is running", context)
         }
     }
+}
+
+/// Writes what is known of the lab, in the format that was asked for.
+fn say(kept: Option<&KeptLab>, otherwise: &str, context: &Context) -> Result<Exit, Failure> {
+    let text = match (context.format, kept) {
+        (OutputFormat::Json, kept) => format!("{:#}\n", document(kept)),
+        (_, Some(kept)) => describe(kept),
+        (_, None) => format!("{otherwise}\n"),
+    };
+    output::emit(text.as_bytes(), context)
+}
+
+/// `{ running, version, primary, standby }`; the last three are null without a lab.
+fn document(kept: Option<&KeptLab>) -> serde_json::Value {
+    serde_json::json!({
+        "running": kept.is_some_and(KeptLab::running),
+        "version": kept.map(|k| k.version.clone()),
+        "primary": kept.map(|k| k.primary.dsn.clone()),
+        "standby": kept.and_then(|k| k.standby.as_ref()).map(|s| s.dsn.clone()),
+    })
 }
 
 fn describe(kept: &KeptLab) -> String {

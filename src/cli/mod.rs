@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Exit {
     let context = Context::new(&cli.global);
     let result = match cli.command {
-        Command::Completions { shell } => Ok(completions(shell)),
+        Command::Completions { shell } => completions(shell),
         Command::Man { dir } => man(&dir),
         Command::Schema => output::schema(&context),
         Command::Import(args) => import::run(&args, &context),
@@ -85,7 +85,7 @@ fn on_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit,
     runtime.block_on(work)
 }
 
-fn completions(shell: clap_complete::Shell) -> Exit {
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dbperf", &mut text);
     output::to_stdout(&text)
