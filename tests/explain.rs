@@ -90,6 +90,13 @@ async fn generic_plans_need_no_values_and_dml_is_planned_only() {
             major >= 14,
             "{major}"
         );
+        let recent = "SELECT now() - INTERVAL $1 FROM people WHERE age > $2";
+        let cast = one(&client, candidate(recent, None, false)).await;
+        assert_eq!(
+            node_type(&cast),
+            "Seq Scan",
+            "{major}: a typed literal became $1"
+        );
         for text in [
             "INSERT INTO people VALUES ($1, $2, $3)",
             "UPDATE people SET age = $1 WHERE id = $2",

@@ -20,7 +20,8 @@ use crate::drive::{self, Control, DriveError, DriveOptions, Gate, Replayed, Stop
 use crate::explain::{self, Candidate, ExplainOptions};
 use crate::pg::{SearchPath, Session, SessionOptions};
 use crate::record::run::{LoadCommand, RUN_FORMAT, Run, RunMeta};
-use crate::record::{Coverage, Millis, Status};
+use crate::record::statements::StatementDelta;
+use crate::record::{self, Coverage, Millis, Status};
 use crate::workload::Workload;
 
 /// What runs inside the window.
@@ -466,30 +467,40 @@ fn candidates(
             .0
             .total_cmp(&a.counters.total_exec_time.0)
     });
-    let texts = deltas.iter().filter_map(|delta| {
+    let candidate = |delta: &StatementDelta| {
         let text = window.texts.get(&delta.key.queryid.0)?;
-        explain::explainable(&text.query).then(|| Candidate {
+        let sent = text
+            .fingerprint
+            .as_deref()
+            .and_then(|fingerprint| as_sent(workload?, fingerprint));
+        let (text, sample_params) = match sent {
+            // The view counts constants as parameters too; the workload's own text does not.
+            Some((sql, values)) => (sql, Some(values)),
+            None => (text.query.clone(), None),
+        };
+        explain::explainable(&text).then_some(Candidate {
             query_id: delta.key.queryid,
-            text: text.query.clone(),
-            sample_params: sample_params(workload, text.fingerprint.as_deref()),
+            text,
+            sample_params,
             analyze: plans.analyze,
         })
-    });
-    texts.take(plans.count).collect()
+    };
+    deltas
+        .into_iter()
+        .filter_map(candidate)
+        .take(plans.count)
+        .collect()
 }
 
-/// One draw of parameters for the statement of the workload that has this fingerprint.
-fn sample_params(
-    workload: Option<&Workload>,
-    fingerprint: Option<&str>,
-) -> Option<Vec<Option<String>>> {
-    let (workload, fingerprint) = (workload?, fingerprint?);
+/// A statement as the workload sends it, with one draw of its parameters; `None` where a value comes
+/// from another statement's row and is not known here.
+fn as_sent(workload: &Workload, fingerprint: &str) -> Option<(String, Vec<Option<String>>)> {
     for (o, operation) in workload.operations.iter().enumerate() {
         for (s, statement) in operation.statements.iter().enumerate() {
-            if explain::fingerprint(&statement.sql).as_deref() == Some(fingerprint) {
+            if record::fingerprint(&statement.sql).as_deref() == Some(fingerprint) {
                 let drawn = workload.sample_params(o, s, 1)?;
-                // A value that comes from another statement's row is not known here.
-                return drawn.iter().all(Option::is_some).then_some(drawn);
+                let known = drawn.iter().all(Option::is_some);
+                return known.then(|| (statement.sql.clone(), drawn));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::cures;
+use super::cures::{self, statistics_in_shared_memory};
 use super::ends::{self, End, Facts};
 use super::ledger::Ledger;
 use super::link::Link;
@@ -21,6 +21,11 @@ use crate::record::{Millis, Status};
 /// How long backends of a replay may take to end after their connections were closed.
 const REPLAY_END: Duration = Duration::from_secs(1);
 const REPLAY_POLL: Duration = Duration::from_millis(20);
+/// Between a client's good-bye and its backend's last counters (measured: a few milliseconds; ours).
+const LAST_FLUSH: Duration = Duration::from_millis(150);
+/// Before PostgreSQL 15 statistics are read from a file that may be this old, and a little more for
+/// the collector to write it (`PGSTAT_STAT_INTERVAL`, 500 ms, in its pgstat.c).
+const STALE_STATISTICS: Duration = Duration::from_millis(600);
 /// How long a lost connection may take to come back for the closing sample.
 const RECONNECT: Duration = Duration::from_secs(5);
 
@@ -47,6 +52,11 @@ impl Closing {
             await_session(&mut link).await;
             if let Some(session) = link.current() {
                 await_end_of_replay(session).await;
+                // A load command has just ended: so have its sessions, whatever their names.
+                tokio::time::sleep(LAST_FLUSH).await;
+                if !statistics_in_shared_memory(&self.server) {
+                    tokio::time::sleep(STALE_STATISTICS).await;
+                }
             }
             statements.last_tick(&mut link, self.origin).await;
             if let Some(session) = link.current() {

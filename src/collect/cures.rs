@@ -123,9 +123,7 @@ pub(super) fn privileges(server: &Server, unreadable_tables: u64, ledger: &mut L
              comes from the same one",
         );
     }
-    // The setting came with the statistics in shared memory (15); before, an idle session keeps
-    // its last counters until its next command.
-    if server.setting("stats_fetch_consistency").is_none() {
+    if !statistics_in_shared_memory(server) {
         for view in ["pg_stat_user_tables", "pg_stat_user_indexes"] {
             ledger.note(
                 view,
@@ -143,4 +141,10 @@ pub(super) fn grant_monitor(server: &Server) -> String {
         "GRANT pg_monitor TO {}",
         quote_ident(&server.privileges.role)
     )
+}
+
+/// The setting came with the statistics in shared memory (15); before, an idle session keeps its
+/// last counters until its next command, and readers see a file.
+pub(super) fn statistics_in_shared_memory(server: &Server) -> bool {
+    server.setting("stats_fetch_consistency").is_some()
 }

@@ -1,5 +1,6 @@
 //! Statement texts as they may be kept: constants as `$n`, with a fingerprint.
 
+use crate::record::fingerprint;
 use crate::record::statements::StatementText;
 
 /// What stands in the place of a text that may hold a secret.
@@ -29,7 +30,6 @@ pub fn application_text(text: &str) -> &str {
 /// quoted constant is normalised here by PostgreSQL's parser, and withheld if it does not parse.
 #[must_use]
 pub fn normalised(text: &str) -> StatementText {
-    let fingerprint = pg_query::fingerprint(text, 0, 0).ok().map(|f| f.hex);
     // Dollar quotes hold values too; `$1` is a parameter.
     let may_hold_values = text.contains('\'') || has_dollar_quote(text);
     let query = if may_hold_values {
@@ -40,7 +40,10 @@ pub fn normalised(text: &str) -> StatementText {
     } else {
         text.to_owned()
     };
-    StatementText { query, fingerprint }
+    StatementText {
+        query,
+        fingerprint: fingerprint(text),
+    }
 }
 
 fn has_dollar_quote(text: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pg_query::protobuf::Token;
-use pg_query::{FingerprintOptions, NodeEnum, ParserOptions};
+use pg_query::{NodeEnum, ParserOptions};
 use serde_json::Value;
 
 /// Why a statement is not explained, or not executed.
@@ -96,15 +96,6 @@ pub(super) fn explainable_or_why(text: &str) -> Result<(), Refusal> {
         | NodeEnum::MergeStmt(_) => Ok(()),
         _ => Err(Refusal::NoPlan),
     }
-}
-
-/// Fingerprint of a statement's parse tree, the same for every spelling and every constant; `None`
-/// where it does not parse.
-#[must_use]
-pub fn fingerprint(text: &str) -> Option<String> {
-    let (parser, options) = (ParserOptions::default(), FingerprintOptions::default());
-    let printed = pg_query::fingerprint(text, parser, options).ok()?;
-    Some(printed.hex)
 }
 
 /// The names that stand before an opening parenthesis: every function the statement calls, and a
@@ -246,6 +237,33 @@ pub(super) fn parameter_count(text: &str) -> Result<usize, Refusal> {
     Ok(numbers.max().unwrap_or(0))
 }
 
+/// The text with `$n::interval` for `interval $n`: `pg_stat_statements` puts a parameter where a
+/// typed literal stood, which the server's own grammar does not allow. Likewise for dates and times.
+pub(super) fn with_casts(text: &str) -> String {
+    const TYPES: [&str; 5] = ["date", "interval", "time", "timestamp", "timestamptz"];
+    let Ok(scanned) = pg_query::scan(text) else {
+        return text.to_owned();
+    };
+    let mut cast = String::with_capacity(text.len());
+    let mut kept = 0;
+    for pair in scanned.tokens.windows(2) {
+        let place = |at: i32| usize::try_from(at).unwrap_or(usize::MAX);
+        let (start, end) = (place(pair[0].start), place(pair[0].end));
+        let (from, to) = (place(pair[1].start), place(pair[1].end));
+        let (Some(word), Some(parameter)) = (text.get(start..end), text.get(from..to)) else {
+            return text.to_owned();
+        };
+        let name = word.to_lowercase();
+        if pair[1].token == Token::Param as i32 && TYPES.contains(&name.as_str()) {
+            cast.push_str(text.get(kept..start).unwrap_or_default());
+            cast.extend([parameter, "::", name.as_str()]);
+            kept = to;
+        }
+    }
+    cast.push_str(text.get(kept..).unwrap_or_default());
+    cast
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,6 +340,15 @@ mod tests {
         }
         let plan = serde_json::json!({"Plan": {"Output": ["pg_terminate_backend(pid)"]}});
         assert!(matches!(called_in_plan(&plan), Err(Refusal::Function(_))));
+    }
+
+    #[test]
+    fn typed_literals_that_became_parameters_are_cast() {
+        assert_eq!(
+            with_casts("SELECT now() - INTERVAL $1, date $2, 'interval $3', t.time FROM t"),
+            "SELECT now() - $1::interval, $2::date, 'interval $3', t.time FROM t"
+        );
+        assert_eq!(with_casts("SELECT 'unterminated"), "SELECT 'unterminated");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use super::error::ProbeError;
 use super::gate::{
     Refusal, called_in_plan, executable, explainable_or_why, harmless_volatile, parameter_count,
+    with_casts,
 };
 use super::scrub::scrub;
 use crate::record::plan::{PlanMode, PlanRecord};
@@ -65,7 +66,8 @@ pub async fn plans(
         records.push(Box::pin(probe(client, candidate, options)).await);
     }
     let failed = records.iter().filter(|r| r.plan.is_none()).count();
-    let first_error = records.iter().find_map(|r| r.error.clone());
+    let mut without = records.iter().filter(|r| r.plan.is_none());
+    let first_error = without.find_map(|r| r.error.clone());
     let coverage = Coverage {
         collector: "explain".to_owned(),
         status: match failed {
@@ -184,6 +186,7 @@ const PREPARED: &str = "dbperf_probe";
 async fn generic(client: &Client, text: &str) -> Result<Value, ProbeError> {
     let count = parameter_count(text).map_err(ProbeError::refused)?;
     execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
+    let text = with_casts(text);
     execute(
         client,
         &format!("PREPARE /* dbperf */ {PREPARED} AS {text}"),
@@ -215,7 +218,7 @@ async fn custom(
     candidate: &Candidate,
     values: &[Option<String>],
 ) -> Result<Value, ProbeError> {
-    explain(client, "VERBOSE", &candidate.text, values).await
+    explain(client, "VERBOSE", &with_casts(&candidate.text), values).await
 }
 
 /// Executes the statement where that was asked for and is allowed; `None` where it was not asked.
@@ -232,8 +235,9 @@ async fn climb(
     if let Err(why) = may_execute(client, candidate, plan, options).await {
         return Some(Err(why));
     }
+    let text = with_casts(&candidate.text);
     let analyze = |how: &'static str| {
-        let probe = explain(client, how, &candidate.text, values);
+        let probe = explain(client, how, &text, values);
         in_transaction(client, options, probe)
     };
     // Without the clock per row first; with it only where that was fast.

@@ -12,5 +12,5 @@ mod gate;
 mod ladder;
 mod scrub;
 
-pub use gate::{Refusal, explainable, fingerprint};
+pub use gate::{Refusal, explainable};
 pub use ladder::{Candidate, ExplainOptions, plans};

@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod coverage;
 pub mod database;
+mod fingerprint;
 pub mod indexes;
 pub mod load;
 pub mod plan;
@@ -18,5 +19,6 @@ pub mod tables;
 mod units;
 
 pub use coverage::{Coverage, Status};
+pub use fingerprint::fingerprint;
 pub use run::{Run, Span};
 pub use units::{Bytes, Lsn, LsnError, Millis, QueryId, Ratio};

@@ -58,6 +58,10 @@ impl Staging<'_> {
         if one_value(&dsn, "SHOW shared_preload_libraries").contains("pg_stat_statements") {
             execute(&dsn, "CREATE EXTENSION pg_stat_statements");
         }
+        if major < 15 {
+            // Until the collector has heard of a database, it has no row of statistics to compare.
+            std::thread::sleep(std::time::Duration::from_millis(600));
+        }
         if server.standby().is_some() {
             wait_for_stream(&dsn);
         }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use pg_query::FingerprintOptions;
-
+use crate::record::fingerprint;
 use crate::record::statements::StatementWindow;
 
 /// What one id did in the window, over all users and levels of this database.
@@ -107,11 +106,4 @@ impl<'a> Catalogue<'a> {
 
 pub(super) fn unqualified(table: &str) -> &str {
     table.rsplit('.').next().unwrap_or(table)
-}
-
-/// The parse tree with full table names: the default of the parser follows `PostgreSQL` 18, where
-/// an alias stands for its table and two tables of one alias would be the same.
-fn fingerprint(sql: &str) -> Option<String> {
-    let options = FingerprintOptions::RANGEVAR_PG17_COMPAT | FingerprintOptions::FULL_RELNAME;
-    pg_query::fingerprint(sql, 0, options).ok().map(|f| f.hex)
 }

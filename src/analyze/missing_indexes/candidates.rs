@@ -58,11 +58,11 @@ fn wishes_of<'a>(
             let kept = kept_ratio(scan, table)?;
             let columns = columns(run, table, &account, scan)?;
             let reason = format!(
-                "{} reads all of {} rows to keep {:.2} % of them, and is {:.0} % of the plan of \
+                "{} reads all of {:.0} rows to keep {:.0} of them, and is {:.0} % of the plan of \
                  statement {id}: {}",
                 scan.node.label(),
                 table.reltuples,
-                100.0 * kept,
+                kept * f64::from(table.reltuples),
                 100.0 * share,
                 one_line(&first.query),
             );
@@ -97,7 +97,7 @@ fn kept_ratio(scan: &Visit<'_>, table: &TableFacts) -> Option<f64> {
     (kept <= t::CANDIDATE_MAX_KEPT_RATIO).then_some(kept)
 }
 
-/// Key columns: equalities first, then one range or, without one, the first sort column. `None`
+/// Key columns: equalities first, those with NULL last among them, then one range or, without one, the first sort column. `None`
 /// where nothing is left or an index has them already.
 fn columns(
     run: &Run,
@@ -112,7 +112,8 @@ fn columns(
         of.map(|c| c.column.clone())
     };
     let mut columns: Vec<String> = Vec::new();
-    for column in pick(Comparison::Equality) {
+    let nulls = pick(Comparison::IsNull);
+    for column in pick(Comparison::Equality).chain(nulls) {
         if !columns.contains(&column) {
             columns.push(column);
         }
@@ -261,8 +262,18 @@ mod tests {
             (missing.cost_before, missing.cost_after),
             (Some(4000.0), None)
         );
-        assert!(missing.reason.contains("0.05 %"), "{}", missing.reason);
+        assert!(
+            missing.reason.contains("100000 rows to keep 50"),
+            "{}",
+            missing.reason
+        );
         assert_eq!(missing.evidence, Evidence::Estimated);
+    }
+
+    #[test]
+    fn a_null_test_comes_after_the_equalities() {
+        let missing = found(&[scan("((b IS NULL) AND (a = $1))")], vec![]).remove(0);
+        assert_eq!(missing.columns, ["a", "b"]);
     }
 
     #[test]

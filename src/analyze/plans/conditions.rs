@@ -6,8 +6,10 @@ use pg_query::{Node as Tree, NodeEnum};
 /// How a condition compares a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
-    /// `=`, `= ANY (…)`, `IS NULL`: a btree can serve it before any other column.
+    /// `=`, `= ANY (…)`: a btree can serve it before any other column.
     Equality,
+    /// `IS NULL`: like an equality for a btree, but of one value that many rows may have.
+    IsNull,
     /// `<`, `<=`, `>`, `>=`: a btree can serve one of these, after the equalities.
     Range,
     /// Anything else, such as `LIKE` or `<>`.
@@ -56,7 +58,7 @@ fn collect(tree: &Tree, found: &mut Vec<Condition>) {
         Some(NodeEnum::NullTest(test)) => {
             let is_null = test.nulltesttype == pg_query::protobuf::NullTestType::IsNull as i32;
             let comparison = if is_null {
-                Comparison::Equality
+                Comparison::IsNull
             } else {
                 Comparison::Other
             };
@@ -184,7 +186,7 @@ mod tests {
             ["status Equality", "due_on Range"]
         );
         assert_eq!(short("(a = ANY ($1))"), ["a Equality"]);
-        assert_eq!(short("(b IS NULL)"), ["b Equality"]);
+        assert_eq!(short("(b IS NULL)"), ["b IsNull"]);
         assert_eq!(short("(name ~~ '%x%'::text)"), ["name Other"]);
         assert_eq!(short("($1 = a)"), ["a Equality"]);
         assert_eq!(short("(a = $?)"), ["a Equality"]);

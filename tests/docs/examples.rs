@@ -1,0 +1,172 @@
+//! Examples do what their pages say: command lines are run, files are read by the library.
+
+use std::fs;
+use std::path::Path;
+
+use dbperf::analyze::sla::Sla;
+use dbperf::import::EndpointMap;
+use dbperf::workload::Workload;
+
+use crate::help::dbperf;
+use crate::pages::{self, Fence};
+
+const READS: &str = "-- dbperf workload\n-- operation: look\nSELECT 1;\n";
+
+fn fences(info: &str) -> Vec<Fence> {
+    let all = pages::all();
+    let all = all.iter().flat_map(pages::Page::fences);
+    let found: Vec<Fence> = all.filter(|f| f.info == info).collect();
+    assert!(!found.is_empty(), "no example of {info}");
+    found
+}
+
+/// Command lines of all `sh` fences, with their places.
+fn command_lines() -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for fence in fences("sh") {
+        for line in fence.body.lines() {
+            let (known, ours) = (["#", "make "], line.starts_with("dbperf "));
+            let skipped = line.is_empty() || known.iter().any(|k| line.starts_with(k));
+            assert!(
+                ours || skipped,
+                "{}: an example that no test runs: {line}",
+                fence.place
+            );
+            if ours {
+                lines.push((fence.place.clone(), line.to_owned()));
+            }
+        }
+    }
+    lines
+}
+
+/// The files that examples name, as a reader would have them.
+fn prepare(folder: &Path, writes: bool) {
+    let fixture = |from: &str, to: &str| {
+        let copied = fs::copy(pages::root().join("fixtures").join(from), folder.join(to));
+        assert!(copied.unwrap() > 0, "{from}");
+    };
+    for file in [
+        "stats.csv",
+        "stats_history.csv",
+        "failures.csv",
+        "exceptions.csv",
+    ] {
+        fixture(
+            &format!("load/locust-2.47.0/full_{file}"),
+            &format!("load_{file}"),
+        );
+    }
+    fixture("load/locust-2.47.0/full.json", "load.json");
+    fixture("maps/lords.toml", "map.toml");
+    fixture("sla/default.toml", "sla.toml");
+    if writes {
+        fixture("workload/sample.sql", "workload.sql");
+    } else {
+        fs::write(folder.join("workload.sql"), READS).unwrap();
+    }
+}
+
+/// The arguments of an example, with every server and every program folder replaced by one that is
+/// not there: an example must get as far as that.
+fn arguments(line: &str, nowhere: &str) -> Vec<String> {
+    assert!(
+        !line.contains(['"', '\'', '\\', '$', '|']),
+        "the example needs a shell: {line}"
+    );
+    let words = line.split_whitespace().skip(1);
+    let mut arguments: Vec<String> = words
+        .take_while(|word| *word != ">")
+        .map(|word| match word.strip_prefix("postgres://") {
+            Some(rest) => {
+                let (user, rest) = rest.split_once('@').unwrap();
+                let database = rest.split_once('/').unwrap().1;
+                format!("host={nowhere} user={user} dbname={database}")
+            }
+            None => word.to_owned(),
+        })
+        .collect();
+    let keeps = arguments.starts_with(&["lab".to_owned(), "start".to_owned()]);
+    let starts = keeps || arguments.iter().any(|a| a == "--lab");
+    if let Some(at) = arguments.iter().position(|a| a == "--pg-bin") {
+        nowhere.clone_into(&mut arguments[at + 1]);
+    } else if starts {
+        let before = usize::from(keeps) + 1;
+        arguments.splice(before..before, ["--pg-bin".to_owned(), nowhere.to_owned()]);
+    }
+    arguments
+}
+
+/// The exit code of an example whose server is not there, and words of its message.
+fn expected(arguments: &[String]) -> (i32, &'static str) {
+    let has = |word: &str| arguments.iter().any(|a| a == word);
+    match arguments[0].as_str() {
+        "import" | "schema" | "completions" | "man" => (0, ""),
+        "lab" if has("status") || has("stop") => (0, ""),
+        "report" => (4, "cannot open the run"),
+        _ if has("--from") => (4, "cannot open the run"),
+        _ if has("--pg-bin") => (3, "no initdb"),
+        _ => (3, "cannot"),
+    }
+}
+
+#[test]
+fn every_command_line_gets_as_far_as_the_server() {
+    let lines = command_lines();
+    assert!(lines.len() > 20, "{} examples", lines.len());
+    for (place, line) in lines {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path(), line.contains("--writes"));
+        let nowhere = folder.path().join("nowhere");
+        fs::create_dir(&nowhere).unwrap();
+        let arguments = arguments(&line, nowhere.to_str().unwrap());
+        let output = dbperf()
+            .args(&arguments)
+            .current_dir(folder.path())
+            // No lab of this machine's user is found there.
+            .env("TMPDIR", &nowhere)
+            .env("HOME", folder.path())
+            .output()
+            .unwrap();
+        let (code, words) = expected(&arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{place}: {line}\n{arguments:?}\n{stderr}"
+        );
+        assert!(stderr.contains(words), "{place}: {line}\n{stderr}");
+    }
+}
+
+#[test]
+fn examples_of_files_are_read_by_the_library() {
+    for fence in fences("toml map") {
+        let map = EndpointMap::parse(&fence.place, fence.body.as_bytes());
+        assert!(!map.unwrap().endpoints.is_empty());
+    }
+    for fence in fences("toml sla") {
+        Sla::parse(&fence.body).unwrap_or_else(|e| panic!("{}: {e}", fence.place));
+    }
+    for fence in fences("sql workload") {
+        let workload = Workload::parse(&fence.body, &fence.place);
+        assert!(!workload.unwrap().operations.is_empty());
+    }
+    for fence in fences("sql") {
+        let parsed = pg_query::parse(&fence.body, pg_query::ParserOptions::default());
+        parsed.unwrap_or_else(|e| panic!("{}: {e}", fence.place));
+    }
+}
+
+#[test]
+fn every_fence_says_what_it_holds() {
+    const KINDS: [&str; 6] = ["sh", "sql", "sql workload", "text", "toml map", "toml sla"];
+    for fence in pages::all().iter().flat_map(pages::Page::fences) {
+        assert!(
+            KINDS.contains(&fence.info.as_str()),
+            "{}: {}",
+            fence.place,
+            fence.info
+        );
+    }
+}
