@@ -84,7 +84,7 @@ async fn read_everything(dsn: &str, major: u32) {
     assert_eq!(server.major(), major);
     assert!(server.system_identifier.is_some() && server.round_trip.is_some());
     assert!(!server.settings.contains_key("primary_conninfo"));
-    read_life(&session).await.unwrap();
+    read_life(&session, None).await.unwrap();
 
     macro_rules! read {
         ($($view:ident),+) => { $(

@@ -65,7 +65,8 @@ pub fn conclude(run: &Run) -> Option<DatabaseTime> {
 }
 
 /// The role may see its own sessions only; those of others are rows without state and type.
-fn hides_sessions(run: &Run) -> bool {
+#[must_use]
+pub fn hides_sessions(run: &Run) -> bool {
     run.server
         .as_ref()
         .is_some_and(|s| !s.privileges.superuser && !s.privileges.read_all_stats)

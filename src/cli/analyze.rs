@@ -267,9 +267,11 @@ fn conclude(
     save: Option<&Path>,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    demand_section(&conclusions, view)?;
     let shown = only(conclusions, view);
-    let written = output::write(&shown, context);
+    let written = match nothing_to_show(&shown, view) {
+        None => output::write(&shown, context),
+        Some(failure) => Err(failure),
+    };
     if let Some(path) = save {
         run_file::save(run, path)?;
         context.detail(&format!("Saved the run to {}", path.display()));
@@ -284,26 +286,26 @@ fn conclude(
     Ok(output::verdict(&shown, context))
 }
 
-/// A command that is nothing without its section fails where that could not be read; the others
-/// say in the report what is missing.
-fn demand_section(all: &Conclusions, view: View) -> Result<(), Failure> {
-    let (filled, collector) = match view {
-        View::Everything | View::Replay => return Ok(()),
-        View::Statements => (all.statements.is_some(), "pg_stat_statements"),
-        View::Indexes => (all.indexes.is_some(), "pg_stat_user_indexes"),
-        View::Replication => (all.replication.is_some(), "pg_stat_replication"),
+/// A command whose one section could not be measured has nothing to say but why.
+fn nothing_to_show(shown: &Conclusions, view: View) -> Option<Failure> {
+    let (absent, collector) = match view {
+        View::Statements => (shown.statements.is_none(), "pg_stat_statements"),
+        View::Indexes => (shown.indexes.is_none(), "pg_index"),
+        View::Replication => (shown.replication.is_none(), "pg_stat_replication"),
+        View::Everything | View::Replay => return None,
     };
-    if filled {
-        return Ok(());
-    }
-    let row = all.coverage.iter().find(|c| c.collector == collector);
-    let why = row
-        .and_then(|c| c.reason.as_deref())
-        .unwrap_or("it is not in this run");
-    Err(Failure::new(
-        Exit::Precondition,
-        format!("{collector} could not be read, and this command shows nothing else: {why}"),
-    ))
+    let rows = shown.coverage.iter();
+    let mut reasons = rows.filter(|row| row.collector == collector);
+    let reason = reasons.find_map(|row| row.reason.as_deref());
+    absent.then(|| {
+        Failure::new(
+            Exit::Precondition,
+            format!(
+                "{collector} was not read: {}",
+                reason.unwrap_or("this run does not have it")
+            ),
+        )
+    })
 }
 
 /// Leaves only the sections that a command shows.

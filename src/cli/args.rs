@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::workload::Think;
 
@@ -131,57 +131,60 @@ pub(super) struct TargetArgs {
     #[arg(long, conflicts_with = "dsn")]
     pub(super) lab: bool,
     /// Add a streaming standby to the throwaway server.
-    #[arg(long, requires = "lab")]
+    #[arg(long, requires = "lab", conflicts_with = "dsn")]
     pub(super) lab_standby: bool,
     /// Folder with the PostgreSQL programs for the throwaway server.
-    #[arg(long, value_name = "DIR", requires = "lab")]
+    #[arg(long, value_name = "DIR", requires = "lab", conflicts_with = "dsn")]
     pub(super) pg_bin: Option<PathBuf>,
     /// A standby to ask directly; may be repeated.
     #[arg(long, value_name = "DSN")]
     pub(super) replica: Vec<String>,
 }
 
-/// How load is driven.
+/// How load is driven. All but the seed number, which also makes the sample data, say nothing where
+/// no workload is replayed, and are refused there.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Replay")]
+#[command(group = ArgGroup::new("drive").multiple(true).requires("load"))]
 pub(super) struct DriveArgs {
     /// Concurrent clients, each waiting for its answer before the next request.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), group = "drive")]
     pub(super) clients: Option<u32>,
     /// How long to measure.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
     pub(super) duration: Duration,
     /// Run before measuring, and record nothing.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero, group = "drive")]
     pub(super) warmup: Duration,
     /// Pause of a client between requests: `100ms` or `1s..5s`.
-    #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Think))]
+    #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Think), group = "drive")]
     pub(super) think: Option<Think>,
     /// Largest number of connections of the pool.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), group = "drive")]
     pub(super) pool_size: Option<u32>,
     /// Give up waiting for a connection after this time.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, group = "drive")]
     pub(super) acquire_timeout: Duration,
     /// Cancel a statement after this time.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
     pub(super) statement_timeout: Duration,
     /// The same number draws the same parameters (and the same sample data).
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub(super) seed: u64,
     /// Stop after this many failed operations.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, group = "drive")]
     pub(super) max_errors: u64,
     /// Allow a workload that writes; needs `--target-db`.
-    #[arg(long)]
+    #[arg(long, group = "drive")]
     pub(super) writes: bool,
     /// Name of the database that may be written to; must be the connected one.
-    #[arg(long, value_name = "NAME", requires = "writes")]
+    #[arg(long, value_name = "NAME", requires = "writes", group = "drive")]
     pub(super) target_db: Option<String>,
 }
 
 /// Flags of `analyze` and its sections.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("load").args(["workload", "lab"]).multiple(true))]
 pub(super) struct AnalyzeArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
@@ -198,13 +201,16 @@ pub(super) struct AnalyzeArgs {
 #[command(next_help_heading = "Window")]
 pub(super) struct WatchArgs {
     /// How long to watch; with a workload or a command the window is as long as that.
-    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["workload", "command"])]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["workload", "command", "drive"])]
     pub(super) window: Option<Duration>,
     /// Replay a workload file while watching.
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(super) workload: Option<PathBuf>,
     /// Analyse a saved run; no server is touched.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["dsn", "lab", "window", "workload", "command", "replica"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "dsn", "lab", "lab_standby", "pg_bin", "replica", "window", "workload", "command", "drive",
+        "seed", "save", "explain", "explain_analyze",
+    ])]
     pub(super) from: Option<PathBuf>,
     /// Save the run, to analyse it again with `--from` or `dbperf report`.
     #[arg(long, value_name = "FILE")]
@@ -216,7 +222,7 @@ pub(super) struct WatchArgs {
     #[arg(long)]
     pub(super) explain_analyze: bool,
     /// A load command that is the window, after `--`.
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "drive")]
     pub(super) command: Vec<String>,
 }
 
@@ -240,6 +246,7 @@ pub(super) struct EvidenceArgs {
 
 /// Flags of `replay`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("load").args(["workload"]))]
 pub(super) struct ReplayArgs {
     /// The workload file.
     #[arg(value_name = "WORKLOAD")]

@@ -1,5 +1,9 @@
 //! Ctrl-C: the first ends the measurement early and keeps the report, the second ends the program.
+//! While a throwaway server is being started or removed the second waits for that, and the third
+//! does not.
 
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +18,8 @@ use crate::lab::Lab;
 pub(super) struct Interrupt {
     asked: watch::Receiver<bool>,
     lab: Arc<Mutex<Option<Lab>>>,
+    /// A lab is being started or removed.
+    lab_work: Arc<AtomicBool>,
 }
 
 impl Interrupt {
@@ -30,6 +36,8 @@ impl Interrupt {
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(refused)?;
         let held = Arc::clone(&lab);
+        let lab_work = Arc::<AtomicBool>::default();
+        let working = Arc::clone(&lab_work);
         tokio::spawn(async move {
             let mut count = 0_u32;
             loop {
@@ -41,12 +49,23 @@ impl Interrupt {
                 count += 1;
                 // Nobody listens any more when the command is over.
                 let _ = sender.send(true);
-                if count > 1 {
+                if count == 2 && working.load(Ordering::SeqCst) {
+                    // The command ends by itself when that is done; nothing can be done about a
+                    // closed terminal.
+                    let _ = writeln!(
+                        std::io::stderr(),
+                        "dbperf: removing the throwaway server; once more leaves it behind"
+                    );
+                } else if count > 1 {
                     leave(&held);
                 }
             }
         });
-        Ok(Self { asked, lab })
+        Ok(Self {
+            asked,
+            lab,
+            lab_work,
+        })
     }
 
     /// A signal came.
@@ -71,6 +90,11 @@ impl Interrupt {
             result = step => Ok(result),
             () = self.wait() => Err(Failure::interrupted()),
         }
+    }
+
+    /// Says that a lab is being started or removed, until the lab is kept or gone.
+    pub(super) fn lab_work(&self, on: bool) {
+        self.lab_work.store(on, Ordering::SeqCst);
     }
 
     /// Keeps the lab where the second signal finds it.

@@ -1,7 +1,8 @@
 //! The result leaves the program: standard output or a file, and the exit code it means.
 
-use std::fs;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::args::{FailOn, OutputFormat};
 use super::context::Context;
@@ -39,39 +40,41 @@ pub(super) fn schema(context: &Context) -> Result<Exit, Failure> {
     emit(&schema, context)
 }
 
-/// Writes text that has no other format.
+/// Writes a finished result to where the user wants it.
 ///
 /// # Errors
-/// Another format was asked for, or the file cannot be written.
-pub(super) fn plain(text: &str, context: &Context) -> Result<Exit, Failure> {
-    if context.format != OutputFormat::Text {
-        return Err(Failure::usage(
-            "this command writes plain text only: leave --format out",
-        ));
-    }
-    emit(text.as_bytes(), context)
-}
-
-fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
+/// The file or standard output cannot be written to.
+pub(super) fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
     let Some(path) = &context.output else {
-        return Ok(to_stdout(bytes));
+        return to_stdout(bytes);
     };
-    fs::write(path, bytes).map_err(|e| {
+    // A report names tables and statements: a new file is for its owner only.
+    let mut new_file = OpenOptions::new();
+    new_file.write(true).create(true).truncate(true).mode(0o600);
+    let opened = new_file.open(path);
+    let written = opened.and_then(|mut file| file.write_all(bytes));
+    written.map_err(|e| {
         let path = path.display();
         Failure::new(
             Exit::Precondition,
-            format!("cannot write the result to {path}: {e}"),
+            format!("cannot write the result to {path}: {e}; name another file with -o"),
         )
     })?;
     Ok(Exit::Done)
 }
 
 /// Writes to standard output; a reader that went away is no error.
-fn to_stdout(bytes: &[u8]) -> Exit {
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub(super) fn to_stdout(bytes: &[u8]) -> Result<Exit, Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Exit::Precondition,
-        _ => Exit::Done,
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
+            Exit::Precondition,
+            format!("cannot write the result to standard output: {e}; write it to a file with -o"),
+        )),
+        _ => Ok(Exit::Done),
     }
 }
 

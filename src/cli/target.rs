@@ -82,6 +82,7 @@ async fn start_lab(
         standby: args.lab_standby,
         ..LabOptions::default()
     };
+    interrupt.lab_work(true);
     let started = tokio::task::spawn_blocking(move || Lab::start(&options)).await;
     let lab = started
         .map_err(|e| Failure::new(Exit::Bug, format!("starting the lab failed: {e}")))?
@@ -98,6 +99,7 @@ async fn start_lab(
         }
     );
     interrupt.hold_lab(lab);
+    interrupt.lab_work(false);
     progress.done(&sentence);
     if interrupt.asked() {
         return Err(Failure::interrupted());
@@ -144,7 +146,10 @@ async fn fill(conninfo: &Conninfo, seed: u64, context: &Context) -> Result<(), F
 
 /// Stops the lab, if there is one, and removes everything it had.
 pub(super) async fn release(interrupt: &Interrupt, context: &Context) {
+    // First, so that the lab is always in one of the two places where the second signal looks.
+    interrupt.lab_work(true);
     let Some(lab) = interrupt.take_lab() else {
+        interrupt.lab_work(false);
         return;
     };
     let stopped = tokio::task::spawn_blocking(move || lab.stop()).await;
@@ -153,6 +158,7 @@ pub(super) async fn release(interrupt: &Interrupt, context: &Context) {
             "dbperf: the throwaway server did not stop cleanly: {error}"
         ));
     }
+    interrupt.lab_work(false);
 }
 
 /// Reads a whole input file.

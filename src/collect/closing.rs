@@ -58,7 +58,7 @@ impl Closing {
                     tokio::time::sleep(STALE_STATISTICS).await;
                 }
             }
-            statements.tick(&mut link, self.origin).await;
+            statements.last_tick(&mut link, self.origin).await;
             if let Some(session) = link.current() {
                 last = End::read(session, self.origin, &mut self.ledger).await;
                 facts = Facts::read(session, &mut self.ledger).await;

@@ -142,7 +142,8 @@ impl Facts {
                 .count();
         if unsized_count > 0 {
             let reason = format!(
-                "{unsized_count} relations have no size: they were under an exclusive lock, or                  new, or the reading failed"
+                "{unsized_count} relations have no size: they were under an exclusive lock, or \
+                 new, or the reading failed"
             );
             ledger.note("relation_size", Status::Partial, reason);
         }

@@ -37,4 +37,4 @@ pub mod standby;
 
 pub use host::HostMeter;
 pub use observer::{ObserveOptions, Observed, Observer};
-pub use texts::normalised;
+pub use texts::{application_text, normalised};

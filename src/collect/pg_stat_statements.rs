@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::rows::columns;
-use crate::pg::catalog::{self, Since, View};
+use super::texts::application_text;
+use crate::pg::catalog::{self, MARKER, Since, View};
 use crate::pg::column::{get, millis, millis_opt, only};
 use crate::pg::{Extension, PgError, Session};
 use crate::record::QueryId;
@@ -113,10 +114,20 @@ impl Source {
         for row in &rows {
             // NULL: the server could not keep the text.
             if let Some(text) = get::<Option<String>>(row, view.name, "query")? {
-                texts.entry(get(row, view.name, "queryid")?).or_insert(text);
+                keep(&mut texts, get(row, view.name, "queryid")?, &text);
             }
         }
         Ok(texts)
+    }
+}
+
+/// Of several entries with one id, as of several roles, the application's own text is kept: one
+/// with dbperf's marker comes from having explained the statement.
+fn keep(texts: &mut BTreeMap<i64, String>, id: i64, text: &str) {
+    let text = application_text(text);
+    let kept = texts.entry(id).or_insert_with(|| text.to_owned());
+    if kept.contains(MARKER) && !text.contains(MARKER) {
+        text.clone_into(kept);
     }
 }
 
@@ -171,6 +182,19 @@ pub fn quote_ident(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_explained_statement_stays_the_applications() {
+        let plain = "SELECT a FROM t WHERE b = $1";
+        let explained = "EXPLAIN /* dbperf */ (VERBOSE) SELECT a FROM t WHERE b = $1";
+        for order in [[plain, explained], [explained, plain]] {
+            let mut texts = BTreeMap::new();
+            for text in order {
+                keep(&mut texts, 1, text);
+            }
+            assert_eq!(texts[&1], plain);
+        }
+    }
 
     #[test]
     fn the_schema_of_the_extension_is_quoted() {

@@ -26,6 +26,9 @@ const LIFE: &str = "server_life";
 const SHORTEST: Duration = Duration::from_secs(1);
 /// With an adaptive interval, reading takes at most one part in this many of the time (0.5 %).
 const COST_SHARE: u32 = 200;
+/// Interval between readings of the times of resets, which can cost more than everything else
+/// that is read here; a lost connection and the closing sample bring the next reading forward.
+const RESETS_INTERVAL: Duration = Duration::from_secs(10);
 /// An entry may be evicted soon once the view is this full: texts are then read as they appear.
 const NEARLY_FULL: f64 = 0.9;
 
@@ -49,6 +52,8 @@ pub(super) struct Chain {
     pub(super) life: Vec<ServerLife>,
     pub(super) disturbances: Vec<Disturbance>,
     evicted_passes: i64,
+    /// When the times of resets are read again, on the window's clock.
+    resets_due: Duration,
     /// Durations of the last readings of all statements.
     costs: VecDeque<Duration>,
     pub(super) ledger: Ledger,
@@ -73,6 +78,7 @@ impl Chain {
             life: Vec::new(),
             disturbances: Vec::new(),
             evicted_passes: 0,
+            resets_due: Duration::ZERO,
             costs: VecDeque::new(),
             ledger: Ledger::default(),
         }
@@ -98,6 +104,12 @@ impl Chain {
         (self, link)
     }
 
+    /// The closing sample, which misses no reset.
+    pub(super) async fn last_tick(&mut self, link: &mut Link, origin: Instant) {
+        self.resets_due = Duration::ZERO;
+        self.tick(link, origin).await;
+    }
+
     /// One sample: continuity first, then the numbers, so that a reset in between shows in the
     /// numbers and is explained by the next tick.
     pub(super) async fn tick(&mut self, link: &mut Link, origin: Instant) {
@@ -118,6 +130,7 @@ impl Chain {
     fn note_losses(&mut self, losses: u64) {
         if losses > self.losses_seen {
             self.losses_seen = losses;
+            self.resets_due = Duration::ZERO;
             self.accumulator.mark_gap();
             self.disturbed(Disturbance::ConnectionLost);
         }
@@ -131,7 +144,12 @@ impl Chain {
 
     async fn sample(&mut self, session: &Session, origin: Instant) -> Result<(), PgError> {
         let start = origin.elapsed();
-        let mut life = self.ledger.time(LIFE, read_life(session)).await?;
+        let before = self.life.last().filter(|_| start < self.resets_due);
+        let asked = before.is_none();
+        let mut life = self.ledger.time(LIFE, read_life(session, before)).await?;
+        if asked {
+            self.resets_due = start + RESETS_INTERVAL;
+        }
         let life_at = middle(start, origin);
         if let Some(source) = self.source.clone() {
             let info = source.read_info(session);

@@ -6,6 +6,23 @@ use crate::record::statements::StatementText;
 /// What stands in the place of a text that may hold a secret.
 const WITHHELD: &str = "(text withheld: it could not be parsed and may hold values)";
 
+/// The name of the statement that [`explain`](crate::explain) prepares to get a generic plan.
+const PROBE: &str = "dbperf_probe AS ";
+
+/// The application's own text of an entry that dbperf's `PREPARE` has made.
+///
+/// `PostgreSQL` 18 makes an entry of a statement with parameters when it is prepared, and keeps
+/// the text from then. If the same role executes the same statement later, its entry begins with
+/// the `PREPARE` of an earlier run.
+#[must_use]
+pub fn application_text(text: &str) -> &str {
+    let statement = text.strip_prefix("PREPARE ").and_then(|rest| {
+        let rest = rest.strip_prefix("/* dbperf */ ").unwrap_or(rest);
+        rest.strip_prefix(PROBE)
+    });
+    statement.unwrap_or(text)
+}
+
 /// A text of `pg_stat_statements` without constants, and its fingerprint.
 ///
 /// The server replaces the constants of queries itself but keeps those of utility statements
@@ -88,6 +105,19 @@ mod tests {
             let kept = normalised(text);
             assert!(!kept.query.contains("CANARY"), "{text} → {}", kept.query);
         }
+    }
+
+    #[test]
+    fn a_statement_that_was_prepared_for_a_plan_is_the_applications() {
+        for text in [
+            "PREPARE /* dbperf */ dbperf_probe AS SELECT a FROM t WHERE b = $1",
+            "PREPARE dbperf_probe AS SELECT a FROM t WHERE b = $1",
+            "SELECT a FROM t WHERE b = $1",
+        ] {
+            assert_eq!(application_text(text), "SELECT a FROM t WHERE b = $1");
+        }
+        let other = "PREPARE p AS SELECT a FROM t WHERE b = $1";
+        assert_eq!(application_text(other), other);
     }
 
     #[test]

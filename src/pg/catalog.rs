@@ -158,6 +158,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     SERVER = "server" ["13" (13, 0), "14" (14, 0)];
     /// What tells one life of a server from another.
     SERVER_LIFE = "server_life" ["13" (13, 0)];
+    /// When cumulative statistics were last reset.
+    STATS_RESETS = "stats_resets" ["13" (13, 0)];
     /// The first statement of a session, before its guards.
     SESSION = "session" ["13" (13, 0)];
     /// A standby's own positions and its receiver.

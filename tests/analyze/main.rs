@@ -8,6 +8,8 @@
 
 mod bad_input;
 mod cli;
+mod courtesy;
+mod flags;
 mod load;
 mod staged;
 #[path = "../support/mod.rs"]

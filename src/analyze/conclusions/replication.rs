@@ -28,6 +28,8 @@ pub enum StandbyVerdict {
     Delayed,
     /// It receives nothing.
     Severed,
+    /// It could not be asked, so what it does is not known.
+    Unknown,
 }
 
 /// Delay of visibility over the window.

@@ -1,7 +1,7 @@
 //! Which size follows from what the server shows alone, and why.
 
 use crate::analyze::conclusions::{Evidence, Expected, Recommendation};
-use crate::analyze::database_time::average_on_cpu;
+use crate::analyze::database_time::{average_on_cpu, hides_sessions};
 use crate::record::Run;
 use crate::record::activity::ActivitySeries;
 use crate::stats::{quantile, round_to_count};
@@ -44,6 +44,9 @@ pub(super) fn from_observation(
         .activity
         .as_ref()
         .ok_or(NoRecommendation::NothingMeasured)?;
+    if hides_sessions(run) {
+        return Err(NoRecommendation::Hidden);
+    }
     if series.samples.len() < MIN_SAMPLES {
         return Err(NoRecommendation::FewSamples(series.samples.len()));
     }

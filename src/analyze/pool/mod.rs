@@ -40,6 +40,9 @@ pub(crate) enum NoRecommendation {
     /// Neither a replay nor samples.
     #[error("connections were neither sampled nor used by a replay")]
     NothingMeasured,
+    /// The role sees its own sessions only.
+    #[error("the sessions of other roles are hidden: GRANT pg_monitor to the role")]
+    Hidden,
     /// Fewer samples than the rules ask for.
     #[error(
         "{0} samples of pg_stat_activity are too few; at least {min} are needed, so observe for longer",

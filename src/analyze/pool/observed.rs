@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::analyze::conclusions::ObservedPool;
-use crate::analyze::database_time::is_busy_client;
+use crate::analyze::database_time::{hides_sessions, is_busy_client};
 use crate::record::Run;
 use crate::record::activity::{ActivitySample, ActivitySeries};
 use crate::record::database::StatDatabase;
 
 use super::budget::usable_connections;
 
-/// Connections as sampled; `None` without a sample.
+/// Connections as sampled; `None` without a sample, or where the role does not see those of others.
 pub(super) fn conclude(run: &Run) -> Option<ObservedPool> {
-    let series = run.activity.as_ref()?;
+    let series = run.activity.as_ref().filter(|_| !hides_sessions(run))?;
     if series.samples.is_empty() {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Which size follows from a replay, and why.
 
 use crate::analyze::conclusions::{Evidence, Expected, Recommendation};
-use crate::analyze::database_time::average_on_cpu;
+use crate::analyze::database_time::{average_on_cpu, hides_sessions};
 use crate::record::Run;
 use crate::record::load::Arrival;
 use crate::record::pool::PoolRecord;
@@ -74,7 +74,8 @@ pub(super) fn from_replay(
         ));
     }
     let open = pool.gauges.iter().map(|g| g.size).max();
-    let others = run.activity.as_ref().map_or(0, |series| {
+    let activity = run.activity.as_ref().filter(|_| !hides_sessions(run));
+    let others = activity.map_or(0, |series| {
         let all = series.samples.iter().map(connected).max().unwrap_or(0);
         all.saturating_sub(open.unwrap_or(pool.pool_size))
     });
@@ -141,7 +142,11 @@ fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendat
         in_use_p99: time_weighted_quantile(&gauges, 0.99)
             .filter(|_| gauges.len() >= SLICES)
             .unwrap_or(f64::from(pool.in_use_max)),
-        on_cpu: run.activity.as_ref().and_then(average_on_cpu),
+        on_cpu: run
+            .activity
+            .as_ref()
+            .filter(|_| !hides_sessions(run))
+            .and_then(average_on_cpu),
         cores: cores(run),
         demand_error: slice_error(&demanded).map(|e| e.hypot(lease_error)),
     })

@@ -62,7 +62,9 @@ fn asked(window: &ReplicationWindow, standby: &Standby, receiver_timeout_ms: f64
     let severed = severed(standby, sender, window, receiver_timeout_ms);
     let last = standby.samples.last();
     let delay = standby.recovery_min_apply_delay.filter(|d| d.0 > 0.0);
-    let verdict = if severed.is_some() {
+    let verdict = if last.is_none() {
+        StandbyVerdict::Unknown
+    } else if severed.is_some() {
         StandbyVerdict::Severed
     } else if last.is_some_and(is_paused) {
         StandbyVerdict::Paused
@@ -84,7 +86,8 @@ fn asked(window: &ReplicationWindow, standby: &Standby, receiver_timeout_ms: f64
     if last.is_some_and(|s| !s.in_recovery) {
         notes.push("it was promoted inside the window: it is a primary of its own now".to_owned());
     }
-    if standby.failed_samples > 0 {
+    // Without any reading the reason has been said.
+    if standby.failed_samples > 0 && last.is_some() {
         notes.push(format!(
             "{} readings of it failed{}",
             standby.failed_samples,
@@ -409,7 +412,7 @@ mod tests {
         let found = state(primary(100), unreachable);
         assert_eq!(
             (found.verdict, found.basis),
-            (StandbyVerdict::Severed, Basis::NotMeasured)
+            (StandbyVerdict::Unknown, Basis::NotMeasured)
         );
         assert_eq!(found.lag_ms.p50, None);
     }

@@ -13,7 +13,7 @@ use crate::record::statements::StatementCounters;
 use crate::record::tables::StatUserTable;
 
 use super::continuity::continuous;
-use super::thresholds as t;
+use super::{Judgement, Outcome, thresholds as t};
 
 /// Everything that a rule may look at: the run, and all conclusions but the findings.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,24 @@ impl<'a> Facts<'a> {
     /// Statements that can be made faster: no utility commands, no COPY, no sleeping on purpose.
     pub(super) fn tunable(&self) -> Fact<impl Iterator<Item = &'a Statement>> {
         Ok(self.statements()?.iter().filter(|s| is_tunable(&s.query)))
+    }
+
+    /// What a rule found among the statements that this role may see. Nothing found among a part
+    /// of them is not evaluated: the others could not be looked at.
+    pub(super) fn of_statements(&self, found: Vec<Outcome>) -> Judgement {
+        let coverage = self.conclusions.statements_coverage.as_ref();
+        match coverage.map_or(0, |c| c.hidden_rows) {
+            0 => Ok(found),
+            _ if found.iter().any(|o| matches!(o, Outcome::Fired(_))) => Ok(found),
+            hidden => Err(format!(
+                "{} of other roles hidden: GRANT pg_monitor to the role shows them",
+                if hidden == 1 {
+                    "the text and the id of 1 statement are".to_owned()
+                } else {
+                    format!("the texts and ids of {hidden} statements are")
+                }
+            )),
+        }
     }
 
     /// All counters of a statement's id, its users and databases added up.

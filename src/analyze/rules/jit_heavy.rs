@@ -42,7 +42,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             );
         found.push(draft.fire(facts));
     }
-    Ok(found)
+    facts.of_statements(found)
 }
 
 fn jit_ms(counters: &StatementCounters) -> Option<f64> {

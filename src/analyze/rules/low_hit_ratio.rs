@@ -34,7 +34,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 .fire(facts)
         })
     });
-    Ok(low.collect())
+    facts.of_statements(low.collect())
 }
 
 #[cfg(test)]

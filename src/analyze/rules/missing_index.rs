@@ -16,7 +16,10 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     facts.statements()?;
     let planned = facts.run.plans.iter().any(|p| p.plan.is_some());
     if !planned {
-        return Err("no plan could be read (EXPLAIN needs SELECT on the tables)".to_owned());
+        return Err(
+            "no plan was read (--explain N asks for them; EXPLAIN needs SELECT on the tables)"
+                .to_owned(),
+        );
     }
     let missing = facts.conclusions.missing_indexes.as_ref();
     let missing = missing.ok_or_else(|| facts.missing("pg_index"))?;

@@ -41,7 +41,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 .fire(facts)
         })
     });
-    Ok(found.collect())
+    facts.of_statements(found.collect())
 }
 
 #[cfg(test)]

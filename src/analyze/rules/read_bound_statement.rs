@@ -41,7 +41,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 .fire(facts)
         })
     });
-    Ok(bound.collect())
+    facts.of_statements(bound.collect())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let expected = facts.run.replication.as_ref().map(|w| w.standbys.len());
     let severed = known
         .iter()
-        .filter(|s| s.verdict == StandbyVerdict::Severed);
+        .filter(|s| matches!(s.verdict, StandbyVerdict::Severed | StandbyVerdict::Unknown));
     let outcomes: Vec<Outcome> = severed.map(|s| outcome(facts, s)).collect();
     if outcomes.is_empty() && expected.is_none_or(|n| n == 0) {
         return Err(
@@ -57,6 +57,9 @@ fn outcome(facts: &Facts<'_>, standby: &StandbyState) -> Outcome {
 
 /// Neither the standby nor the primary told anything: that is not the same as severed.
 fn was_not_read(facts: &Facts<'_>, standby: &StandbyState) -> bool {
+    if standby.verdict == StandbyVerdict::Unknown {
+        return true;
+    }
     let mut asked = facts.run.replication.iter().flat_map(|w| &w.standbys);
     let silent = asked.any(|s| s.name == standby.name && s.samples.is_empty());
     silent && standby.state.is_none()

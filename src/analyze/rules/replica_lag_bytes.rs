@@ -123,7 +123,10 @@ fn harmless(facts: &Facts<'_>, name: &str) -> Option<String> {
         StandbyVerdict::Paused => Some(format!(
             "replay on standby {name} is paused, which replay-paused reports"
         )),
-        StandbyVerdict::Streaming | StandbyVerdict::Idle | StandbyVerdict::Severed => None,
+        StandbyVerdict::Streaming
+        | StandbyVerdict::Idle
+        | StandbyVerdict::Severed
+        | StandbyVerdict::Unknown => None,
     }
 }
 

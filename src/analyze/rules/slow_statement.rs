@@ -35,13 +35,14 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             .note("look at its plan and at the index candidates; fetch fewer rows or columns");
         Some(finding.fire(facts))
     });
-    Ok(slow.collect())
+    facts.of_statements(slow.collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analyze::fixture::delta;
+    use crate::analyze::rules::Outcome;
     use crate::analyze::rules::testing::Case;
 
     #[test]
@@ -52,6 +53,23 @@ mod tests {
         assert_eq!(finding.subject.name, "7");
         // (50 − 20) ms × 600 calls in 60 s.
         assert_eq!(finding.saves_ms_per_sec, Some(300.0));
+    }
+
+    #[test]
+    fn nothing_found_among_a_part_of_the_statements_is_not_evaluated() {
+        let hide = |mut case: Case| {
+            let coverage = case.conclusions.statements_coverage.as_mut();
+            coverage.unwrap().hidden_rows = 26;
+            case
+        };
+        let case = hide(Case::with_statements(vec![delta(1, 1_000, 19_000.0)]));
+        let outcomes = case.outcomes(&RULE);
+        assert!(
+            matches!(&outcomes[..], [Outcome::NotEvaluated(why)] if why.contains("26 statements")),
+            "{outcomes:?}"
+        );
+        let case = hide(Case::with_statements(vec![delta(7, 600, 30_000.0)]));
+        assert_eq!(case.the_finding(&RULE).subject.name, "7");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 .fire(facts)
         })
     });
-    Ok(dominating.collect())
+    facts.of_statements(dominating.collect())
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 .fire(facts)
         })
     });
-    Ok(spilling.collect())
+    facts.of_statements(spilling.collect())
 }
 
 #[expect(

@@ -35,7 +35,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 .fire(facts)
         })
     });
-    Ok(unstable.collect())
+    facts.of_statements(unstable.collect())
 }
 
 #[cfg(test)]

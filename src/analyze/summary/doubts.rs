@@ -1,7 +1,7 @@
 //! What makes the numbers doubtful: said before any of them.
 
 use crate::analyze::conclusions::Conclusions;
-use crate::analyze::figures::{count, percent, plural};
+use crate::analyze::figures::{percent, plural};
 
 /// The rule about the load driver; its finding is a doubt, not a recommendation.
 pub(super) const DRIVER_RULE: &str = "driver-saturated";
@@ -74,13 +74,14 @@ fn statements(c: &Conclusions) -> Vec<String> {
         ));
     }
     if coverage.hidden_rows > 0 {
+        let statements = plural(coverage.hidden_rows, "statement", "statements");
+        let (are, them) = if coverage.hidden_rows == 1 {
+            ("is", "it")
+        } else {
+            ("are", "them")
+        };
         doubts.push(format!(
-            "{} of other roles hidden: GRANT pg_read_all_stats shows them.",
-            if coverage.hidden_rows == 1 {
-                "1 statement is".to_owned()
-            } else {
-                format!("{} statements are", count(coverage.hidden_rows))
-            }
+            "{statements} of other roles {are} hidden: GRANT pg_monitor to the role shows {them}."
         ));
     }
     doubts

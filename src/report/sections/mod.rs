@@ -25,7 +25,8 @@ type Make = fn(&Conclusions) -> Section;
 pub(super) fn report(c: &Conclusions) -> Report {
     let whole = is_whole(c);
     let mut sections: Vec<Section> = Vec::new();
-    if whole {
+    // A replay has no other place that says what its requests waited for.
+    if whole || c.breakdown.is_some() {
         sections.push(answer::answer(c));
     }
     let all: [(bool, Make); 19] = [
@@ -68,6 +69,7 @@ fn is_whole(c: &Conclusions) -> bool {
     let asked_for_a_part = c.load.is_some()
         || c.statements.is_some()
         || c.indexes.is_some()
+        || c.missing_indexes.is_some()
         || c.pool.is_some()
         || c.replication.is_some();
     c.sla.is_some() || c.checklist.is_some() || !asked_for_a_part

@@ -43,6 +43,7 @@ fn verdict(verdict: StandbyVerdict) -> Cell {
         StandbyVerdict::Paused => Cell::new("PAUSED").tone(Tone::Warn),
         StandbyVerdict::Delayed => Cell::new("delayed on purpose").tone(Tone::Warn),
         StandbyVerdict::Severed => Cell::new("SEVERED").tone(Tone::Bad),
+        StandbyVerdict::Unknown => Cell::new("not known").tone(Tone::Warn),
     }
 }
 

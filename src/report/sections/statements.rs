@@ -24,7 +24,19 @@ pub(super) fn statements(c: &Conclusions) -> Section {
     let mut section =
         Section::new(TITLE).source("pg_stat_statements, difference over the window; measured");
     if statements.is_empty() {
-        section.dim("No statement ran in the window.");
+        let hidden = c.statements_coverage.as_ref().map_or(0, |c| c.hidden_rows);
+        section.dim(if hidden == 0 {
+            "No statement ran in the window.".to_owned()
+        } else {
+            format!(
+                "No statement that this role may see ran in the window; {} hidden.",
+                format::plural(
+                    hidden,
+                    "statement of other roles is",
+                    "statements of other roles are"
+                )
+            )
+        });
         return section;
     }
     let mut table = Table::new([
