@@ -1,6 +1,6 @@
 //! What is remarkable about the plans.
 
-use crate::analyze::conclusions::Conclusions;
+use crate::analyze::conclusions::{Conclusions, Severity};
 use crate::report::doc::{Cell, Column, Section, Table};
 use crate::report::format;
 
@@ -30,13 +30,18 @@ pub(super) fn insights(c: &Conclusions) -> Section {
         Column::prose("What"),
         Column::word("Evidence"),
     ]);
-    let (mut seen, mut failed) = (0_usize, Vec::new());
+    let (mut seen, mut failed, mut lesser_remarks) = (0_usize, Vec::new(), 0_usize);
     for (label, plan) in plans {
         match (&plan.error, &plan.text) {
             (Some(error), None) => failed.push(format!("{label} has no plan: {error}")),
             _ => seen += 1,
         }
-        for insight in &plan.insights {
+        let (worth, lesser): (Vec<_>, Vec<_>) = plan
+            .insights
+            .iter()
+            .partition(|insight| insight.severity > Severity::Info);
+        lesser_remarks += lesser.len();
+        for insight in worth {
             table.row([
                 Cell::new(label.clone()),
                 format::severity(insight.severity),
@@ -53,12 +58,20 @@ pub(super) fn insights(c: &Conclusions) -> Section {
         "EXPLAIN of {}; generic plans hold estimates only",
         format::plural(seen as u64, "statement", "statements")
     ));
-    if table.rows.is_empty() {
-        if seen > 0 {
-            section.dim("Nothing remarkable in the plans that could be read.");
-        }
-    } else {
+    if !table.rows.is_empty() {
         section.table(table);
+    } else if seen > 0 {
+        section.dim("Nothing in the plans that could be read calls for a change.");
+    }
+    if lesser_remarks > 0 {
+        section.dim(format!(
+            "The JSON has {} more.",
+            format::plural(
+                lesser_remarks as u64,
+                "remark of lesser weight",
+                "remarks of lesser weight"
+            )
+        ));
     }
     for reason in failed {
         section.dim(reason);
