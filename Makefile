@@ -4,13 +4,14 @@ CARGO ?= cargo
 # A build server must not resolve dependencies anew.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup setup-versions demo test fmt lint docs unit matrix
+.PHONY: help setup setup-versions setup-tools demo test fmt lint docs unit matrix
 
 help:
 	@echo 'make demo            install what is missing, build, and analyse a sample database'
 	@echo 'make test            install what is missing, and run every check'
 	@echo 'make setup           install a C compiler, libclang and PostgreSQL where they are missing'
 	@echo 'make setup-versions  fetch the other PostgreSQL versions that the tests run on'
+	@echo 'make setup-tools     install the load tools that the tests drive'
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'
@@ -21,15 +22,19 @@ setup:
 setup-versions:
 	@.ci/setup-versions
 
+setup-tools:
+	@.ci/setup-tools
+
 demo: setup
 	$(CARGO) build --release $(LOCKED)
 	./target/release/dbperf analyze --lab --lab-standby
 
-# Where a version cannot be fetched its tests are skipped with a line on stderr; on a build server
-# (CI is set) they must all run. One recipe, so that the steps keep their order under `make -j`.
+# Where a version or a tool cannot be fetched its tests are skipped with a line on stderr; on a build
+# server (CI is set) they must all run. One recipe, so that the steps keep their order under `make -j`.
 test:
 	$(MAKE) setup
 	$(MAKE) setup-versions || test -z '$(CI)'
+	$(MAKE) setup-tools || test -z '$(CI)'
 	$(MAKE) fmt
 	$(MAKE) lint
 	$(MAKE) docs
@@ -49,5 +54,5 @@ unit:
 	$(CARGO) test $(LOCKED) --lib --bins
 	$(CARGO) test $(LOCKED) --doc
 
-matrix: setup-versions
+matrix: setup-versions setup-tools
 	DBPERF_TEST_REQUIRE=all $(CARGO) test $(LOCKED) --test '*'

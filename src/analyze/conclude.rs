@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::conclusions::{Conclusions, CoverageRow, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo};
+use super::conclusions::{
+    Conclusions, CoverageRow, LoadCommandInfo, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo,
+};
 use super::sla::{Sla, SlaFacts};
 use super::{
     breakdown, checklist, database_time, indexes, load, missing_indexes, pool, replication, rules,
@@ -100,6 +102,10 @@ fn run_info(run: &Run) -> RunInfo {
         command: meta.command.clone(),
         interrupted: meta.interrupted,
         lab: meta.lab,
+        load_command: meta.load_command.as_ref().map(|c| LoadCommandInfo {
+            command: c.command.clone(),
+            exit_code: c.exit_code,
+        }),
     }
 }
 
@@ -220,6 +226,7 @@ pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
             command: "dbperf import".to_owned(),
             interrupted: false,
             lab: false,
+            load_command: None,
         },
         load: load::of_results(results),
         ..Conclusions::empty()

@@ -43,15 +43,20 @@ pub(super) async fn run(
     context: &Context,
 ) -> Result<Exit, Failure> {
     // Whatever can be wrong with the inputs is said before anything is measured.
-    let options = options(&args.evidence)?;
+    let mut options = options(&args.evidence)?;
     if let Some(path) = &args.watch.from {
         let mut run = run_file::load(path)?;
         import::add_api(&mut run, &args.evidence.api)?;
-        return conclude(&run, &options, view, None, context);
+        demand_api(&run, &args.evidence)?;
+        return conclude(&run, conclusions(&run, &options)?, view, None, context);
+    }
+    if args.evidence.map.is_some() && args.evidence.api.is_empty() {
+        return Err(no_api());
     }
     if args.watch.command.is_empty() {
         import::check_api(&args.evidence.api)?;
     }
+    let before = import::last_written(&args.evidence.api);
     let load = load(args)?;
     if args.watch.explain_analyze && !matches!(load, Load::Replay { .. }) {
         return Err(Failure::usage(
@@ -67,18 +72,37 @@ pub(super) async fn run(
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let mut run = measured?;
-    if let Err(failure) = import::add_api(&mut run, &args.evidence.api) {
-        // What was measured is not lost to a result file that the load command did not write.
+    let written = if args.watch.command.is_empty() {
+        Ok(())
+    } else {
+        import::check_written(&args.evidence.api, &before)
+    };
+    // What was measured is not lost to a result file that the load command did not write, nor to a
+    // slip in the mapping.
+    let mut failed = None;
+    if let Err(failure) = written.and_then(|()| import::add_api(&mut run, &args.evidence.api)) {
         import::say_missing(&mut run, &failure);
         context.error(&failure);
-        let exit = conclude(&run, &options, view, args.watch.save.as_deref(), context)?;
-        return Ok(if exit == Exit::Interrupted {
-            exit
-        } else {
-            failure.exit
-        });
+        failed = Some(failure.exit);
     }
-    conclude(&run, &options, view, args.watch.save.as_deref(), context)
+    let conclusions = match conclusions(&run, &options) {
+        Ok(conclusions) => conclusions,
+        Err(failure) => {
+            context.error(&failure);
+            failed = Some(failure.exit);
+            options.map = None;
+            let mut without = self::conclusions(&run, &options)?;
+            if let Some(breakdown) = &mut without.breakdown {
+                breakdown.notes.push(failure.to_string());
+            }
+            without
+        }
+    };
+    let exit = conclude(&run, conclusions, view, args.watch.save.as_deref(), context)?;
+    Ok(match failed {
+        Some(failed) if exit != Exit::Interrupted => failed,
+        _ => exit,
+    })
 }
 
 /// `replay`.
@@ -92,9 +116,10 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
     let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
+    let run = measured?;
     conclude(
-        &measured?,
-        &Options::default(),
+        &run,
+        conclusions(&run, &Options::default())?,
         View::Replay,
         args.save.as_deref(),
         context,
@@ -106,7 +131,9 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
     let options = options(&args.evidence)?;
     let mut run = run_file::load(&args.run)?;
     import::add_api(&mut run, &args.evidence.api)?;
-    conclude(&run, &options, View::Everything, None, context)
+    demand_api(&run, &args.evidence)?;
+    let conclusions = conclusions(&run, &options)?;
+    conclude(&run, conclusions, View::Everything, None, context)
 }
 
 async fn measured(
@@ -123,6 +150,18 @@ async fn measured(
     }
     // The walk's state is large: on the heap it costs callers nothing.
     Box::pin(measure::run(&servers, load, plans, interrupt, context)).await
+}
+
+/// A mapping says which endpoint runs what: without endpoints there is nothing to map.
+fn demand_api(run: &Run, evidence: &EvidenceArgs) -> Result<(), Failure> {
+    if evidence.map.is_some() && run.api.is_empty() {
+        return Err(no_api());
+    }
+    Ok(())
+}
+
+fn no_api() -> Failure {
+    Failure::usage("--map maps the endpoints of an API's results: add the results with --api FILE")
 }
 
 fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
@@ -216,20 +255,21 @@ fn confirm_writes(
     }
 }
 
+fn conclusions(run: &Run, options: &Options) -> Result<Conclusions, Failure> {
+    analyze::conclude(run, options)
+        .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))
+}
+
 fn conclude(
     run: &Run,
-    options: &Options,
+    conclusions: Conclusions,
     view: View,
     save: Option<&Path>,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    let conclusions = analyze::conclude(run, options)
-        .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))?;
+    demand_section(&conclusions, view)?;
     let shown = only(conclusions, view);
-    let written = match nothing_to_show(&shown, view) {
-        None => output::write(&shown, context),
-        Some(failure) => Err(failure),
-    };
+    let written = output::write(&shown, context);
     if let Some(path) = save {
         run_file::save(run, path)?;
         context.detail(&format!("Saved the run to {}", path.display()));
@@ -244,26 +284,26 @@ fn conclude(
     Ok(output::verdict(&shown, context))
 }
 
-/// A command whose one section could not be measured has nothing to say but why.
-fn nothing_to_show(shown: &Conclusions, view: View) -> Option<Failure> {
-    let (absent, collector) = match view {
-        View::Statements => (shown.statements.is_none(), "pg_stat_statements"),
-        View::Indexes => (shown.indexes.is_none(), "pg_index"),
-        View::Replication => (shown.replication.is_none(), "pg_stat_replication"),
-        View::Everything | View::Replay => return None,
+/// A command that is nothing without its section fails where that could not be read; the others
+/// say in the report what is missing.
+fn demand_section(all: &Conclusions, view: View) -> Result<(), Failure> {
+    let (filled, collector) = match view {
+        View::Everything | View::Replay => return Ok(()),
+        View::Statements => (all.statements.is_some(), "pg_stat_statements"),
+        View::Indexes => (all.indexes.is_some(), "pg_stat_user_indexes"),
+        View::Replication => (all.replication.is_some(), "pg_stat_replication"),
     };
-    let rows = shown.coverage.iter();
-    let mut reasons = rows.filter(|row| row.collector == collector);
-    let reason = reasons.find_map(|row| row.reason.as_deref());
-    absent.then(|| {
-        Failure::new(
-            Exit::Precondition,
-            format!(
-                "{collector} was not read: {}",
-                reason.unwrap_or("this run does not have it")
-            ),
-        )
-    })
+    if filled {
+        return Ok(());
+    }
+    let row = all.coverage.iter().find(|c| c.collector == collector);
+    let why = row
+        .and_then(|c| c.reason.as_deref())
+        .unwrap_or("it is not in this run");
+    Err(Failure::new(
+        Exit::Precondition,
+        format!("{collector} could not be read, and this command shows nothing else: {why}"),
+    ))
 }
 
 /// Leaves only the sections that a command shows.

@@ -234,7 +234,7 @@ pub(super) struct EvidenceArgs {
     #[arg(long, value_name = "FILE", num_args = 1)]
     pub(super) api: Vec<PathBuf>,
     /// Which endpoint runs which statements (TOML).
-    #[arg(long, value_name = "FILE", requires = "api")]
+    #[arg(long, value_name = "FILE")]
     pub(super) map: Option<PathBuf>,
     /// Targets (TOML) instead of the built-in ones.
     #[arg(long, value_name = "FILE")]

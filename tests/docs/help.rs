@@ -113,13 +113,15 @@ fn every_command_has_a_page_and_every_page_a_command() {
 }
 
 /// Flags of other programs that the documents name.
-const FOREIGN: [&str; 6] = [
+const FOREIGN: [&str; 7] = [
     // Locust
     "--csv",
     "--csv-full-history",
     "--headless",
     "--json",
     "--json-file",
+    // initdb
+    "--sync-only",
     // Cargo
     "--test",
 ];

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::analyze::conclusions::{Basis, Breakdown, Endpoint, EndpointStatement, PartKind};
+use crate::analyze::conclusions::{
+    Basis, Breakdown, Endpoint, EndpointStatement, PartKind, TimePart,
+};
 use crate::import::EndpointMap;
 use crate::record::Run;
 use crate::record::load::{LoadResult, Operation};
@@ -51,8 +53,9 @@ pub(super) fn conclude(
     match &catalogue {
         Err(reason) => refused = Some((*reason).to_owned()),
         Ok(catalogue) => {
+            let mut resolved = mapped::Resolved::new();
             if let Some(map) = map {
-                let resolved = mapped::resolve(run, map, catalogue)?;
+                resolved = mapped::resolve(run, map, catalogue)?;
                 found = mapped::execution(&resolved, &requests, catalogue);
                 notes.extend(unused(map, result));
             }
@@ -61,7 +64,7 @@ pub(super) fn conclude(
                 .iter()
                 .any(|o| !found.contains_key(&o.name))
             {
-                match inferred::execution(result, catalogue) {
+                match inferred::execution(result, catalogue, &resolved) {
                     Ok(others) => {
                         for (name, exec) in others {
                             found.entry(name).or_insert(exec);
@@ -97,12 +100,37 @@ pub(super) fn conclude(
             together.unwrap_or_else(|| Component::unknown(PartKind::DbExec, reason.clone()));
         sum.parts = assemble(mean.0, rest(mean.0, db_exec));
     }
+    for endpoint in &mut endpoints {
+        say_what_is_left(&mut endpoint.parts);
+    }
+    say_what_is_left(&mut sum.parts);
     Ok(Breakdown {
         source: result.source.tool.clone(),
         total: sum,
         endpoints,
         notes,
     })
+}
+
+/// What the source does not tell apart is known by name at least.
+fn say_what_is_left(parts: &mut [TimePart]) {
+    let known = parts
+        .iter()
+        .any(|p| p.part == PartKind::DbExec && p.mean_ms.is_some());
+    let left = parts.iter_mut().find(|p| p.part == PartKind::Unattributed);
+    if let Some(left) = left {
+        let all = if known {
+            ""
+        } else {
+            "execution in the database, "
+        };
+        left.note.get_or_insert_with(|| {
+            format!(
+                "{all}the network, the application's own work and its waits for a connection \
+                 together"
+            )
+        });
+    }
 }
 
 /// Requests by endpoint while the server was observed: by the numbers over time where the clocks

@@ -7,29 +7,16 @@
 use std::collections::BTreeMap;
 
 use crate::analyze::conclusions::Basis;
-use crate::import::AGGREGATED;
-use crate::record::Millis;
-use crate::record::load::{LoadInterval, LoadResult};
-use crate::record::statements::StatementInterval;
+use crate::record::load::LoadResult;
 use crate::stats::{Interval, NormalEquations, condition_number};
 
 use super::api::{Attribution, DbExec};
 use super::catalogue::Catalogue;
-
-/// Windows without which nothing is inferred.
-const MIN_WINDOWS: usize = 10;
+use super::mapped::Resolved;
+use super::windows::{Windows, windows};
 
 /// Condition number from which columns count as collinear (Belsley, Kuh and Welsch 1980).
 const MAX_CONDITION: f64 = 30.0;
-
-/// Windows that are aimed at: shorter ones suffer from the load tool's clock of whole seconds.
-const AIMED_WINDOWS: f64 = 24.0;
-
-/// Shortest window in milliseconds.
-const MIN_WINDOW_MS: f64 = 1000.0;
-
-/// Longest window that is aimed at, in milliseconds.
-const MAX_WINDOW_MS: f64 = 10_000.0;
 
 /// Statements that are looked at: those that make up this share of the execution time …
 const COVERED_EXEC_RATIO: f64 = 0.995;
@@ -43,44 +30,45 @@ const RESAMPLES: usize = 200;
 /// Seed of the resamples: the same run gives the same intervals.
 const SEED: u64 = 0x6462_7065_7266;
 
-/// Requests of endpoints and calls of statements, window by window.
-struct Windows {
-    endpoints: Vec<String>,
-    /// Requests by endpoint.
-    requests: Vec<Vec<f64>>,
-    /// Calls by statement.
-    calls: Vec<BTreeMap<i64, f64>>,
-}
+/// Part of the variation of a statement's calls that requests must explain, for at least one
+/// statement: otherwise they are not the requests that ran the statements, or not at that time.
+const MIN_EXPLAINED_RATIO: f64 = 0.5;
 
-/// Execution time per request of every endpoint, or why it cannot be inferred.
+/// How far the load tool's clock may be moved either way. Locust writes whole seconds, and clocks
+/// of two machines that are kept by NTP differ by less.
+const MAX_SHIFT_MS: i32 = 1000;
+
+/// Steps of the search for the shift.
+const SHIFT_STEP_MS: i32 = 100;
+
+/// Execution time per request of every endpoint that the mapping does not have, or why it cannot be
+/// inferred.
 pub(super) fn execution(
     result: &LoadResult,
     catalogue: &Catalogue<'_>,
+    mapped: &Resolved,
 ) -> Result<BTreeMap<String, DbExec>, String> {
-    let windows = windows(result, &catalogue.window.intervals)?;
-    let condition = condition_number(&windows.requests).unwrap_or(f64::INFINITY);
-    if condition > MAX_CONDITION {
-        return Err(format!(
-            "statements cannot be attributed to endpoints: the mix of requests hardly varied over \
-             {} windows (condition number {condition:.0}, at most {MAX_CONDITION:.0}); vary the \
-             mix, or name a mapping file with --map",
-            windows.requests.len()
-        ));
-    }
+    let statements = heaviest(catalogue);
+    let Aligned {
+        mut windows,
+        shift_ms,
+        explained,
+    } = aligned(result, catalogue, &statements)?;
+    let effects: Vec<(i64, Vec<f64>)> = statements
+        .into_iter()
+        .filter_map(|id| Some((id, effect(id, &windows, mapped)?)))
+        .collect();
+    let nothing_left = effects.is_empty();
+    windows.keep(|_, name| !mapped.contains_key(name));
+    let condition = told_apart(&windows, explained)?;
     let equations = NormalEquations::new(&windows.requests, RESAMPLES, SEED)
         .map_err(|e| format!("statements cannot be attributed to endpoints: {e}"))?;
-    let statements = heaviest(catalogue);
     let mut by_endpoint: BTreeMap<String, Vec<Attribution>> = windows
         .endpoints
         .iter()
         .map(|e| (e.clone(), Vec::new()))
         .collect();
-    for id in statements {
-        let effect: Vec<f64> = windows
-            .calls
-            .iter()
-            .map(|c| c.get(&id).copied().unwrap_or(0.0))
-            .collect();
+    for (id, effect) in effects {
         let Ok(fit) = equations.fit(&effect) else {
             continue;
         };
@@ -101,15 +89,152 @@ pub(super) fn execution(
             }
         }
     }
-    let note = format!(
-        "inferred by non-negative least squares over {} windows (condition number {condition:.1}); \
-         other clients' statements may be counted in",
-        windows.requests.len()
-    );
+    let note = if nothing_left {
+        "the mapping gives every statement of weight to other endpoints".to_owned()
+    } else {
+        format!(
+            "other clients' statements may be counted in; non-negative least squares over {} \
+             windows, {}{:.0} % of how calls of statements varied explained, condition number \
+             {condition:.1}",
+            windows.requests.len(),
+            moved(shift_ms),
+            explained.mean * 100.0
+        )
+    };
     Ok(by_endpoint
         .into_iter()
         .map(|(name, attributions)| (name, db_exec(attributions, catalogue, &note)))
         .collect())
+}
+
+/// The condition number of the requests, where endpoints can be told apart and statements follow
+/// them; or else why not.
+fn told_apart(windows: &Windows, explained: Explained) -> Result<f64, String> {
+    let condition = condition_number(&windows.requests).unwrap_or(f64::INFINITY);
+    if condition > MAX_CONDITION {
+        return Err(format!(
+            "statements cannot be attributed to endpoints: the mix of requests hardly varied over \
+             {} windows (condition number {condition:.0}, at most {MAX_CONDITION:.0}); vary the \
+             mix, or name a mapping file with --map",
+            windows.requests.len()
+        ));
+    }
+    if explained.best < MIN_EXPLAINED_RATIO {
+        return Err(format!(
+            "statements cannot be attributed to endpoints: no statement's calls follow the \
+             requests ({:.0} % of their variation is explained at best, {:.0} % are needed); are \
+             the clocks of the load tool and of dbperf the same, does the load run on this \
+             database, and does its mix vary? A mapping file (--map) needs none of this",
+            explained.best * 100.0,
+            MIN_EXPLAINED_RATIO * 100.0
+        ));
+    }
+    Ok(condition)
+}
+
+/// Windows at the shift of the load tool's clock at which requests explain calls best.
+struct Aligned {
+    windows: Windows,
+    shift_ms: f64,
+    explained: Explained,
+}
+
+/// Part of the variation of calls that requests explain: R² adjusted for the number of endpoints,
+/// with which chance alone explains more (Theil 1961).
+#[derive(Clone, Copy, Default)]
+struct Explained {
+    /// Over all statements, weighted by their execution time.
+    mean: f64,
+    /// Of the statement that follows the requests best.
+    best: f64,
+}
+
+/// Finds the shift. Clocks that are half a second apart blur every window, and what a request does
+/// then seems to be done in part by requests of other endpoints.
+fn aligned(
+    result: &LoadResult,
+    catalogue: &Catalogue<'_>,
+    statements: &[i64],
+) -> Result<Aligned, String> {
+    let at = |shift_ms: f64| {
+        let windows = windows(result, &catalogue.window.intervals, shift_ms)?;
+        let explained = explained(&windows, catalogue, statements);
+        Ok::<_, String>(Aligned {
+            windows,
+            shift_ms,
+            explained,
+        })
+    };
+    let mut best = at(0.0)?;
+    // The smallest shift first: a larger one has to explain more.
+    for step in 1..=MAX_SHIFT_MS / SHIFT_STEP_MS {
+        let shift_ms = f64::from(step * SHIFT_STEP_MS);
+        for other in [shift_ms, -shift_ms].into_iter().filter_map(|s| at(s).ok()) {
+            if other.explained.mean > best.explained.mean {
+                best = other;
+            }
+        }
+    }
+    Ok(best)
+}
+
+fn explained(windows: &Windows, catalogue: &Catalogue<'_>, statements: &[i64]) -> Explained {
+    let mut found = Explained::default();
+    let Ok(equations) = NormalEquations::new(&windows.requests, 0, SEED) else {
+        return found;
+    };
+    let rows = windows.requests.len() as f64;
+    let free = rows - windows.endpoints.len() as f64;
+    let mut weights = 0.0;
+    for id in statements {
+        let fit = equations.fit(&calls_of(*id, windows));
+        let Some(part) = fit.ok().and_then(|f| f.explained) else {
+            continue;
+        };
+        let adjusted = (1.0 - (1.0 - part) * (rows - 1.0) / free).max(0.0);
+        let weight = catalogue.totals_of(&[*id]).exec_ms;
+        found.mean += weight * adjusted;
+        found.best = found.best.max(adjusted);
+        weights += weight;
+    }
+    if weights > 0.0 {
+        found.mean /= weights;
+    }
+    found
+}
+
+fn moved(shift_ms: f64) -> String {
+    if shift_ms == 0.0 {
+        return String::new();
+    }
+    let way = if shift_ms > 0.0 { "later" } else { "earlier" };
+    format!(
+        "load tool's clock taken {:.1} s {way}, ",
+        shift_ms.abs() / 1000.0
+    )
+}
+
+fn calls_of(id: i64, windows: &Windows) -> Vec<f64> {
+    let calls = windows.calls.iter();
+    calls.map(|c| c.get(&id).copied().unwrap_or(0.0)).collect()
+}
+
+/// Calls of a statement by window that the mapping leaves to other endpoints; `None` where it gives
+/// all of them to its own.
+fn effect(id: i64, windows: &Windows, mapped: &Resolved) -> Option<Vec<f64>> {
+    let mut left = calls_of(id, windows);
+    for (name, ids) in mapped {
+        for (_, told) in ids.iter().filter(|i| i.0 == id) {
+            let told = (*told)?;
+            let Some(column) = windows.endpoints.iter().position(|e| e == name) else {
+                continue;
+            };
+            for (calls, row) in left.iter_mut().zip(&windows.requests) {
+                *calls -= told * row[column];
+            }
+        }
+    }
+    Some(left)
 }
 
 fn heaviest(catalogue: &Catalogue<'_>) -> Vec<i64> {
@@ -162,139 +287,4 @@ fn db_exec(attributions: Vec<Attribution>, catalogue: &Catalogue<'_>, note: &str
             .filter(|a| a.interval.is_some_and(|i| i.low > 0.0))
             .collect(),
     }
-}
-
-fn windows(result: &LoadResult, intervals: &[StatementInterval]) -> Result<Windows, String> {
-    let refuse = |why: &str| format!("statements cannot be attributed to endpoints: {why}");
-    if result.intervals.is_empty() {
-        return Err(refuse(
-            "the load result has no numbers over time; add the history (Locust: --csv with \
-             --csv-full-history, or --json-file)",
-        ));
-    }
-    let slices: Vec<(Millis, &LoadInterval)> = result
-        .intervals
-        .iter()
-        .filter_map(|i| Some((i.from?, i)))
-        .collect();
-    let Some(covered) = slices
-        .iter()
-        .map(|(from, i)| (from.0, from.0 + i.length.0))
-        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-    else {
-        return Err(refuse(
-            "the clocks of the load tool and of dbperf could not be aligned",
-        ));
-    };
-    let mut endpoints: Vec<String> = slices
-        .iter()
-        .flat_map(|(_, i)| i.requests.keys().cloned())
-        .collect();
-    endpoints.sort();
-    endpoints.dedup();
-    endpoints.retain(|e| e != AGGREGATED);
-    if endpoints.is_empty() {
-        return Err(refuse(
-            "the history has only totals; run Locust with --csv-full-history or --json-file",
-        ));
-    }
-    let groups = groups(intervals, covered);
-    let rows = groups
-        .iter()
-        .map(|g| requests_in(&slices, &endpoints, g.from, g.to))
-        .collect();
-    let mut found = Windows {
-        endpoints,
-        requests: rows,
-        calls: groups.into_iter().map(|g| g.calls).collect(),
-    };
-    drop_empty(&mut found);
-    let needed = MIN_WINDOWS.max(found.endpoints.len() + 2);
-    if found.requests.len() < needed {
-        return Err(refuse(&format!(
-            "{} undisturbed windows of statements and requests, at least {needed} are needed; \
-             observe for longer",
-            found.requests.len()
-        )));
-    }
-    Ok(found)
-}
-
-/// Leaves out endpoints without a request in any window.
-fn drop_empty(windows: &mut Windows) {
-    let used: Vec<bool> = (0..windows.endpoints.len())
-        .map(|c| windows.requests.iter().any(|row| row[c] > 0.0))
-        .collect();
-    let keep = |c: usize| used.get(c).copied().unwrap_or(false);
-    let mut place = 0;
-    windows.endpoints.retain(|_| {
-        place += 1;
-        keep(place - 1)
-    });
-    for row in &mut windows.requests {
-        let mut place = 0;
-        row.retain(|_| {
-            place += 1;
-            keep(place - 1)
-        });
-    }
-}
-
-/// Statement intervals joined to one window.
-struct Group {
-    from: f64,
-    to: f64,
-    calls: BTreeMap<i64, f64>,
-}
-
-/// Joins consecutive intervals inside the time that the load covers to windows of a useful length.
-/// An interval in which entries were lost ends a window and is left out.
-fn groups(intervals: &[StatementInterval], covered: (f64, f64)) -> Vec<Group> {
-    let aimed = ((covered.1 - covered.0) / AIMED_WINDOWS).clamp(MIN_WINDOW_MS, MAX_WINDOW_MS);
-    let mut groups: Vec<Group> = Vec::new();
-    let mut open: Option<Group> = None;
-    for interval in intervals {
-        let outside = interval.from.0 < covered.0 || interval.to.0 > covered.1;
-        if outside || interval.lost_entries > 0 {
-            open = None;
-            continue;
-        }
-        let group = open.get_or_insert_with(|| Group {
-            from: interval.from.0,
-            to: interval.from.0,
-            calls: BTreeMap::new(),
-        });
-        group.to = interval.to.0;
-        for (id, (calls, _)) in &interval.calls {
-            *group.calls.entry(*id).or_default() += *calls as f64;
-        }
-        // Half an interval more would be further from the aim than to stop here.
-        let half = (interval.to.0 - interval.from.0) / 2.0;
-        if group.to - group.from + half >= aimed {
-            groups.extend(open.take());
-        }
-    }
-    groups
-}
-
-/// Requests by endpoint between two moments; a slice that is cut counts in proportion.
-fn requests_in(
-    slices: &[(Millis, &LoadInterval)],
-    endpoints: &[String],
-    from: f64,
-    to: f64,
-) -> Vec<f64> {
-    let mut row = vec![0.0; endpoints.len()];
-    for (begin, slice) in slices {
-        let end = begin.0 + slice.length.0;
-        let overlap = end.min(to) - begin.0.max(from);
-        if overlap <= 0.0 || slice.length.0 <= 0.0 {
-            continue;
-        }
-        for (value, endpoint) in row.iter_mut().zip(endpoints) {
-            let requests = slice.requests.get(endpoint).copied().unwrap_or(0);
-            *value += requests as f64 * overlap / slice.length.0;
-        }
-    }
-    row
 }

@@ -24,6 +24,7 @@ mod mapped;
 mod nearest;
 mod parts;
 mod replay;
+mod windows;
 
 use crate::import::EndpointMap;
 use crate::record::{Run, Status};

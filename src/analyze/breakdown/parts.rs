@@ -165,7 +165,16 @@ fn weigh(kind: PartKind, counted: &[&Endpoint]) -> Component {
         // The endpoints' own notes speak for the total where they all say the same.
         let mut notes = known().map(|p| &p.note);
         let first = notes.next().cloned().flatten();
-        notes.all(|n| *n == first).then_some(first).flatten()
+        if notes.all(|n| *n == first) {
+            first
+        } else {
+            by_basis(
+                &counted
+                    .iter()
+                    .filter_map(|e| Some((part_of(e, kind)?.basis, e.requests)))
+                    .collect::<Vec<_>>(),
+            )
+        }
     };
     Component {
         part: kind,
@@ -178,6 +187,25 @@ fn weigh(kind: PartKind, counted: &[&Endpoint]) -> Component {
             .unwrap_or(Basis::NotMeasured),
         note,
     }
+}
+
+/// For how many requests a part is known how; `None` where it is the same for all.
+fn by_basis(requests: &[(Basis, u64)]) -> Option<String> {
+    let bases = [
+        (Basis::Measured, "measured"),
+        (Basis::Derived, "derived"),
+        (Basis::Inferred, "inferred"),
+        (Basis::Bound, "a bound"),
+    ];
+    let words: Vec<String> = bases
+        .into_iter()
+        .filter_map(|(basis, word)| {
+            let of_it = requests.iter().filter(|r| r.0 == basis);
+            let number: u64 = of_it.map(|r| r.1).sum();
+            (number > 0).then(|| format!("{word} for {number} requests"))
+        })
+        .collect();
+    (words.len() > 1).then(|| words.join(", "))
 }
 
 /// The more, the less is known.

@@ -108,6 +108,7 @@ impl Conclusions {
                 command: String::new(),
                 interrupted: false,
                 lab: false,
+                load_command: None,
             },
             server: None,
             coverage: Vec::new(),
@@ -149,6 +150,17 @@ pub struct RunInfo {
     pub interrupted: bool,
     /// The server was a throwaway cluster.
     pub lab: bool,
+    /// The user's own load command; `null` without one.
+    pub load_command: Option<LoadCommandInfo>,
+}
+
+/// The user's own load command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadCommandInfo {
+    /// Program and arguments, secrets redacted.
+    pub command: String,
+    /// Exit code; `null` where a signal ended it.
+    pub exit_code: Option<i32>,
 }
 
 /// The server.

@@ -35,8 +35,8 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         .evidence(Evidence::RuleOfThumb)
         .about("setting", "shared_buffers")
         .title(&format!(
-            "shared_buffers is {}{} on a machine with {}",
-            size(buffers as u64),
+            "shared_buffers is {:.0} MiB{} on a machine with {}",
+            buffers / f64::from(1 << 20),
             if buffers < t::DEFAULT_SHARED_BUFFERS_BYTES {
                 ", below its default of 128 MB,"
             } else {
@@ -79,7 +79,7 @@ mod tests {
         let finding = case("16384", 16).the_finding(&RULE);
         assert_eq!(
             finding.title,
-            "shared_buffers is 128.0 MiB, its default, on a machine with 16.0 GiB"
+            "shared_buffers is 128 MiB, its default, on a machine with 16.0 GiB"
         );
         assert_eq!(
             finding.remediation.sql.as_deref(),
@@ -89,7 +89,7 @@ mod tests {
         assert!(
             below
                 .title
-                .starts_with("shared_buffers is 64.0 MiB, below its default")
+                .starts_with("shared_buffers is 64 MiB, below its default")
         );
         case("16385", 16).assert_quiet(&RULE);
         case("16384", 3).assert_quiet(&RULE);

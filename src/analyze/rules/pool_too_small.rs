@@ -34,10 +34,15 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         ))
         .saves(wait.ms_per_sec)
         .note(format!(
-            "set the pool size to {} for each of {} instance(s) and measure again; all instances \
-             together, and everything else that connects, have to fit into max_connections; the \
-             undo is the old size, {}",
-            recommendation.pool_size, recommendation.instances, replay.pool_size
+            "set the pool size to {}{} and measure again; all instances together, and everything \
+             else that connects, have to fit into max_connections; the undo is the old size, {}",
+            recommendation.pool_size,
+            if recommendation.instances > 1 {
+                format!(" for each of {} instances", recommendation.instances)
+            } else {
+                String::new()
+            },
+            replay.pool_size
         ));
     Ok(vec![finding.fire(facts)])
 }

@@ -137,6 +137,7 @@ fn empty(run: &Run) -> Conclusions {
             command: String::new(),
             interrupted: false,
             lab: run.meta.lab,
+            load_command: None,
         },
         server: None,
         coverage: Vec::new(),

@@ -28,11 +28,27 @@ pub(super) fn of(c: &Conclusions) -> Vec<String> {
     if c.run.interrupted {
         doubts.push("The window was cut short; the numbers are of the part before.".to_owned());
     }
+    doubts.extend(load_command(c));
     doubts.extend(c.disturbances.iter().cloned());
     doubts.extend(failures(c));
     doubts.extend(statements(c));
     doubts.extend(coverage(c));
     doubts
+}
+
+/// A load tool that did not end well may have stopped early. Locust also says so of failed requests.
+fn load_command(c: &Conclusions) -> Option<String> {
+    let command = c.run.load_command.as_ref()?;
+    if command.exit_code == Some(0) || c.run.interrupted {
+        return None;
+    }
+    let how = command.exit_code.map_or_else(
+        || "was ended by a signal".to_owned(),
+        |code| format!("ended with exit code {code}"),
+    );
+    Some(format!(
+        "The load command {how}: its load may be incomplete."
+    ))
 }
 
 fn failures(c: &Conclusions) -> Option<String> {

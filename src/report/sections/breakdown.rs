@@ -130,7 +130,18 @@ fn share(part: &TimePart) -> Cell {
         Basis::NotMeasured => return Cell::not_measured(),
     };
     Cell::known(part.share_ratio, |ratio| {
-        format!("{} {letter}", percent(ratio))
+        match (part.low_ratio, part.high_ratio) {
+            // An inferred share of 5 % that may be 0 must not read like one that was measured.
+            (Some(low), Some(high)) if part.basis == Basis::Inferred => {
+                format!(
+                    "{} ({} to {}) {letter}",
+                    percent(ratio),
+                    percent(low),
+                    percent(high)
+                )
+            }
+            _ => format!("{} {letter}", percent(ratio)),
+        }
     })
 }
 

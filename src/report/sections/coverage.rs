@@ -2,7 +2,7 @@
 
 use crate::analyze::conclusions::Conclusions;
 use crate::report::doc::{Cell, Column, Section, Table, Tone};
-use crate::report::format::{self, bytes, duration, percent};
+use crate::report::format::{bytes, duration, moment, percent};
 
 /// Collectors and how they ended.
 pub(super) fn coverage(c: &Conclusions) -> Section {
@@ -90,8 +90,8 @@ pub(super) fn server(c: &Conclusions) -> Section {
         "window",
         format!(
             "{} to {}",
-            format::moment(&c.run.started_at),
-            format::moment(&c.run.ended_at)
+            moment(&c.run.started_at),
+            moment(&c.run.ended_at)
         ),
     );
     row(

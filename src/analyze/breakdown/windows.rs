@@ -1,0 +1,165 @@
+//! Requests of endpoints and calls of statements, counted in the same windows of time.
+
+use std::collections::BTreeMap;
+
+use crate::import::AGGREGATED;
+use crate::record::Millis;
+use crate::record::load::{LoadInterval, LoadResult};
+use crate::record::statements::StatementInterval;
+
+/// Windows without which nothing is inferred.
+const MIN_WINDOWS: usize = 10;
+
+/// Windows that are aimed at: shorter ones suffer from the load tool's clock of whole seconds.
+const AIMED_WINDOWS: f64 = 24.0;
+
+/// Shortest window in milliseconds.
+const MIN_WINDOW_MS: f64 = 1000.0;
+
+/// Longest window that is aimed at, in milliseconds.
+const MAX_WINDOW_MS: f64 = 10_000.0;
+
+/// Requests of endpoints and calls of statements, window by window.
+#[derive(Debug)]
+pub(super) struct Windows {
+    pub(super) endpoints: Vec<String>,
+    /// Requests by endpoint.
+    pub(super) requests: Vec<Vec<f64>>,
+    /// Calls by statement.
+    pub(super) calls: Vec<BTreeMap<i64, f64>>,
+}
+
+impl Windows {
+    /// Leaves out endpoints by their column and name.
+    pub(super) fn keep(&mut self, wanted: impl Fn(usize, &str) -> bool) {
+        let columns: Vec<usize> = (0..self.endpoints.len())
+            .filter(|c| wanted(*c, &self.endpoints[*c]))
+            .collect();
+        self.endpoints = columns.iter().map(|c| self.endpoints[*c].clone()).collect();
+        for row in &mut self.requests {
+            *row = columns.iter().map(|c| row[*c]).collect();
+        }
+    }
+}
+
+/// Requests and calls in windows, with the load tool's clock moved by `shift_ms`; or why there are
+/// not enough of them.
+pub(super) fn windows(
+    result: &LoadResult,
+    intervals: &[StatementInterval],
+    shift_ms: f64,
+) -> Result<Windows, String> {
+    let refuse = |why: &str| format!("statements cannot be attributed to endpoints: {why}");
+    if result.intervals.is_empty() {
+        return Err(refuse(
+            "the load result has no numbers over time; add the history (Locust: --csv with \
+             --csv-full-history, or --json-file)",
+        ));
+    }
+    let slices: Vec<(Millis, &LoadInterval)> = result
+        .intervals
+        .iter()
+        .filter_map(|i| Some((Millis(i.from?.0 + shift_ms), i)))
+        .collect();
+    let Some(covered) = slices
+        .iter()
+        .map(|(from, i)| (from.0, from.0 + i.length.0))
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    else {
+        return Err(refuse(
+            "the clocks of the load tool and of dbperf could not be aligned",
+        ));
+    };
+    let mut endpoints: Vec<String> = slices
+        .iter()
+        .flat_map(|(_, i)| i.requests.keys().cloned())
+        .collect();
+    endpoints.sort();
+    endpoints.dedup();
+    endpoints.retain(|e| e != AGGREGATED);
+    if endpoints.is_empty() {
+        return Err(refuse(
+            "the history has only totals; run Locust with --csv-full-history or --json-file",
+        ));
+    }
+    let groups = groups(intervals, covered);
+    let rows = groups
+        .iter()
+        .map(|g| requests_in(&slices, &endpoints, g.from, g.to))
+        .collect();
+    let mut found = Windows {
+        endpoints,
+        requests: rows,
+        calls: groups.into_iter().map(|g| g.calls).collect(),
+    };
+    let requests = found.requests.clone();
+    found.keep(|column, _| requests.iter().any(|row| row[column] > 0.0));
+    let needed = MIN_WINDOWS.max(found.endpoints.len() + 2);
+    if found.requests.len() < needed {
+        return Err(refuse(&format!(
+            "{} undisturbed windows of statements and requests, at least {needed} are needed; \
+             observe for longer",
+            found.requests.len()
+        )));
+    }
+    Ok(found)
+}
+
+/// Statement intervals joined to one window.
+struct Group {
+    from: f64,
+    to: f64,
+    calls: BTreeMap<i64, f64>,
+}
+
+/// Joins consecutive intervals inside the time that the load covers to windows of a useful length.
+/// An interval in which entries were lost ends a window and is left out.
+fn groups(intervals: &[StatementInterval], covered: (f64, f64)) -> Vec<Group> {
+    let aimed = ((covered.1 - covered.0) / AIMED_WINDOWS).clamp(MIN_WINDOW_MS, MAX_WINDOW_MS);
+    let mut groups: Vec<Group> = Vec::new();
+    let mut open: Option<Group> = None;
+    for interval in intervals {
+        let outside = interval.from.0 < covered.0 || interval.to.0 > covered.1;
+        if outside || interval.lost_entries > 0 {
+            open = None;
+            continue;
+        }
+        let group = open.get_or_insert_with(|| Group {
+            from: interval.from.0,
+            to: interval.from.0,
+            calls: BTreeMap::new(),
+        });
+        group.to = interval.to.0;
+        for (id, (calls, _)) in &interval.calls {
+            *group.calls.entry(*id).or_default() += *calls as f64;
+        }
+        // Half an interval more would be further from the aim than to stop here.
+        let half = (interval.to.0 - interval.from.0) / 2.0;
+        if group.to - group.from + half >= aimed {
+            groups.extend(open.take());
+        }
+    }
+    groups
+}
+
+/// Requests by endpoint between two moments; a slice that is cut counts in proportion.
+fn requests_in(
+    slices: &[(Millis, &LoadInterval)],
+    endpoints: &[String],
+    from: f64,
+    to: f64,
+) -> Vec<f64> {
+    let mut row = vec![0.0; endpoints.len()];
+    for (begin, slice) in slices {
+        let end = begin.0 + slice.length.0;
+        let overlap = end.min(to) - begin.0.max(from);
+        if overlap <= 0.0 || slice.length.0 <= 0.0 {
+            continue;
+        }
+        for (value, endpoint) in row.iter_mut().zip(endpoints) {
+            let requests = slice.requests.get(endpoint).copied().unwrap_or(0);
+            *value += requests as f64 * overlap / slice.length.0;
+        }
+    }
+    row
+}
