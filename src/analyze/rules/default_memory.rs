@@ -21,6 +21,11 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     if buffers > t::DEFAULT_SHARED_BUFFERS_BYTES || memory < t::DEFAULT_MEMORY_MIN_BYTES {
         return Ok(Vec::new());
     }
+    let database = facts.server()?.size_bytes;
+    if database.is_some_and(|Bytes(size)| size as f64 <= buffers) {
+        let fits = "the whole database fits into them".to_owned();
+        return Ok(vec![Outcome::Suppressed(fits)]);
+    }
     if facts.run.meta.lab {
         let trap = "the settings of a lab are dbperf's own".to_owned();
         return Ok(vec![Outcome::Suppressed(trap)]);
@@ -30,7 +35,13 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         .evidence(Evidence::RuleOfThumb)
         .about("setting", "shared_buffers")
         .title(&format!(
-            "shared_buffers is at its default of 128 MB on a machine with {}",
+            "shared_buffers is {:.0} MiB{} on a machine with {}",
+            buffers / f64::from(1 << 20),
+            if buffers < t::DEFAULT_SHARED_BUFFERS_BYTES {
+                ", below its default of 128 MB,"
+            } else {
+                ", its default,"
+            },
             size(memory)
         ))
         .detail(
@@ -68,14 +79,27 @@ mod tests {
         let finding = case("16384", 16).the_finding(&RULE);
         assert_eq!(
             finding.title,
-            "shared_buffers is at its default of 128 MB on a machine with 16.0 GiB"
+            "shared_buffers is 128 MiB, its default, on a machine with 16.0 GiB"
         );
         assert_eq!(
             finding.remediation.sql.as_deref(),
             Some("ALTER SYSTEM SET shared_buffers = '4096MB'; -- then restart")
         );
+        let below = case("8192", 16).the_finding(&RULE);
+        assert!(
+            below
+                .title
+                .starts_with("shared_buffers is 64 MiB, below its default")
+        );
         case("16385", 16).assert_quiet(&RULE);
         case("16384", 3).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn a_database_that_fits_needs_no_more() {
+        let mut case = case("16384", 16);
+        case.run.server.as_mut().unwrap().size_bytes = Some(Bytes(40 << 20));
+        assert!(case.suppressed(&RULE).contains("fits"));
     }
 
     #[test]

@@ -43,7 +43,10 @@ fn ordinary(facts: &Facts<'_>, table: &Table<'_>) -> Result<Option<Stale>, Strin
                   keeps (a crash or a reset of the statistics also empties the record)",
         }));
     }
-    Ok((changed as f64 > t::AUTOVACUUM_BEHIND_FACTOR * due).then(|| Stale {
+    // Any plan for a few hundred rows is a good plan, and autovacuum comes round within minutes.
+    let matters = table.stats.n_live_tup > t::NEVER_ANALYZED_MIN_ROWS;
+    let stale = changed as f64 > t::AUTOVACUUM_BEHIND_FACTOR * due;
+    Ok((matters && stale).then(|| Stale {
         title: format!("{changed} rows changed since the last analyze, due at {due:.0}"),
         why: "The planner goes by the contents of before these changes, so its row estimates, and \
               with them its choice of plans, may be off",
@@ -119,6 +122,7 @@ mod tests {
             Some("ANALYZE public.tasks;")
         );
         one(|s| s.n_mod_since_analyze = 20_100).assert_quiet(&RULE);
+        one(|s| (s.n_mod_since_analyze, s.n_live_tup) = (90_000, 2)).assert_quiet(&RULE);
     }
 
     #[test]

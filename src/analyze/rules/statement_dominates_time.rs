@@ -1,6 +1,7 @@
 //! `statement-dominates-time`: one statement takes a third of the window's execution time.
 
 use crate::analyze::conclusions::Severity;
+use crate::analyze::figures::plural;
 
 use super::draft::Draft;
 use super::text::{one_line, percent};
@@ -16,7 +17,12 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         let share = s.share_ratio?;
         (share >= t::STATEMENT_DOMINATES_RATIO).then(|| {
             let per_sec = s.total_exec_ms / facts.window_sec();
-            Draft::new(RULE.id, Severity::Warning)
+            let severity = if per_sec >= t::STATEMENT_DOMINATES_MS_PER_SEC {
+                Severity::Warning
+            } else {
+                Severity::Info
+            };
+            Draft::new(RULE.id, severity)
                 .about("statement", &s.query_id)
                 .title(&format!(
                     "{} of the execution time: {}",
@@ -24,9 +30,10 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                     one_line(&s.query)
                 ))
                 .detail(format!(
-                    "{} calls took {:.0} ms, {per_sec:.1} ms in every second. Statements that \
+                    "{} took {:.0} ms, {per_sec:.1} ms in every second. Statements that \
                      failed or were cancelled are in no sum",
-                    s.calls, s.total_exec_ms
+                    plural(u64::try_from(s.calls).unwrap_or(0), "call", "calls"),
+                    s.total_exec_ms
                 ))
                 .note("this is where a change pays most: run it faster, or run it less often")
                 .fire(facts)
@@ -51,6 +58,10 @@ mod tests {
         let finding = case.the_finding(&RULE);
         assert!(finding.title.starts_with("40.0 % of the execution time"));
         assert_eq!(finding.subject.name, "1");
+        // 400 ms of a minute: a server with little to do is no reason to warn.
+        assert_eq!(finding.severity, Severity::Info);
+        let busy = Case::with_statements(vec![delta(1, 10, 6_000.0)]);
+        assert_eq!(busy.the_finding(&RULE).severity, Severity::Warning);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 
 /// Share of the window's execution time at which one statement dominates it (pg-extras-rs).
 pub const STATEMENT_DOMINATES_RATIO: f64 = 0.33;
+/// Execution time per second from which a dominating statement is worth a warning (ours): a tenth
+/// of one core.
+pub const STATEMENT_DOMINATES_MS_PER_SEC: f64 = 100.0;
 /// Calls below which a mean says little (pghero).
 pub const SLOW_STATEMENT_MIN_CALLS: i64 = 100;
 /// Mean execution time of a slow statement (pghero).
