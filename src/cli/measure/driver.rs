@@ -1,0 +1,147 @@
+//! A replay as the window.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::cli::args::DriveArgs;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::target::Servers;
+use crate::drive::{self, Control, DriveError, DriveOptions, Gate, Replayed, Stopper};
+use crate::workload::Workload;
+
+/// A replay on its own thread, with its own runtime.
+pub(super) struct Driver {
+    thread: JoinHandle<Result<Replayed, DriveError>>,
+    gate: Gate,
+    stopper: Stopper,
+    progress: Arc<drive::Progress>,
+    length: Duration,
+}
+
+impl Driver {
+    /// Starts the load and waits until it is warm.
+    pub(super) async fn warm_up(
+        workload: &Arc<Workload>,
+        options: &DriveOptions,
+        servers: &Servers,
+        interrupt: &Interrupt,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        let config = servers.target.conninfo.tokio_config();
+        let config = config.map_err(|e| Failure::precondition(&e))?;
+        let (warm, is_warm) = oneshot::channel();
+        let (control, gate) = Control::gated(move || {
+            // Nobody waits any more if the command is being interrupted.
+            let _ = warm.send(());
+        });
+        let (stopper, counts) = (control.stopper(), control.progress());
+        let (workload, options) = (Arc::clone(workload), options.clone());
+        let length = options.duration;
+        let progress = Progress::step(context, "Warming up");
+        let thread = tokio::task::spawn_blocking(move || {
+            drive::replay(&workload, config, &options, &control)
+        });
+        let driver = Self {
+            thread,
+            gate,
+            stopper,
+            progress: counts,
+            length,
+        };
+        tokio::select! {
+            warm = is_warm => match warm {
+                Ok(()) => {
+                    progress.done("Warmed up");
+                    Ok(driver)
+                }
+                // The replay ended before it was warm: it says why.
+                Err(_) => match driver.join().await {
+                    Err(failure) => Err(failure),
+                    Ok(_) => Err(Failure::interrupted()),
+                },
+            },
+            () = interrupt.wait() => {
+                driver.abandon().await;
+                Err(Failure::interrupted())
+            }
+        }
+    }
+
+    /// Opens the window and waits for its end.
+    pub(super) async fn measure(
+        self,
+        interrupt: &Interrupt,
+        context: &Context,
+    ) -> Result<Replayed, Failure> {
+        self.gate.open();
+        let bar = Progress::of(context, "Replaying", self.length.as_secs());
+        let started = Instant::now();
+        while !self.thread.is_finished() {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                () = interrupt.wait() => self.stopper.stop(),
+            }
+            if interrupt.asked() {
+                break;
+            }
+            let (done, errors) = (self.progress.requests(), self.progress.errors());
+            let failed = if errors > 0 {
+                format!(", {errors} failed")
+            } else {
+                String::new()
+            };
+            bar.at(
+                started.elapsed().as_secs(),
+                &format!("Replaying, {done} operations{failed}"),
+            );
+        }
+        let replayed = self.join().await?;
+        bar.done(&format!(
+            "Replayed {} operations",
+            replayed.load.total.requests
+        ));
+        Ok(replayed)
+    }
+
+    /// Ends a replay whose result nobody will read.
+    pub(super) async fn abandon(self) {
+        self.stopper.stop();
+        // Its connections are closed when it returns; what it says does not matter any more.
+        let _ = self.thread.await;
+    }
+
+    async fn join(self) -> Result<Replayed, Failure> {
+        let ended = self.thread.await;
+        let result =
+            ended.map_err(|e| Failure::new(Exit::Bug, format!("the replay failed: {e}")))?;
+        result.map_err(|e| match e {
+            DriveError::Interrupted => Failure::interrupted(),
+            e => Failure::precondition(&e),
+        })
+    }
+}
+
+impl DriveArgs {
+    /// What the drive is told: flags win over the workload file's own header.
+    pub(in crate::cli) fn options(&self, workload: &Workload, allow_writes: bool) -> DriveOptions {
+        let proposed = DriveOptions::proposed_by(workload);
+        DriveOptions {
+            clients: self.clients.unwrap_or(proposed.clients),
+            duration: self.duration,
+            warmup: self.warmup,
+            think: self.think.unwrap_or(proposed.think),
+            pool_size: self.pool_size.unwrap_or(proposed.pool_size),
+            acquire_timeout: self.acquire_timeout,
+            statement_timeout: Some(self.statement_timeout),
+            seed: self.seed,
+            max_errors: Some(self.max_errors),
+            allow_writes,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The window: the server is observed while nothing, a replay, or the user's own command runs.
+
+mod command;
+mod driver;
+mod plans;
+
+pub(super) use plans::Plans;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::context::Context;
+use super::exit::Failure;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::redact::redacted_command;
+use super::target::Servers;
+use crate::collect::{HostMeter, ObserveOptions, Observer};
+use crate::drive::{DriveOptions, Replayed};
+use crate::record::run::{LoadCommand, RUN_FORMAT, Run, RunMeta};
+use crate::workload::Workload;
+use driver::Driver;
+
+/// What runs inside the window.
+#[derive(Debug)]
+pub(super) enum Load {
+    /// Nothing of ours: the server is watched for this long.
+    Watch(Duration),
+    /// A workload, through our own pool.
+    Replay {
+        /// What to run.
+        workload: Arc<Workload>,
+        /// How.
+        options: DriveOptions,
+    },
+    /// The user's own load command.
+    Command(Vec<String>),
+}
+
+/// Measures one window.
+///
+/// # Errors
+/// No connection at the start, or a replay that could not do anything.
+pub(super) async fn run(
+    servers: &Servers,
+    load: Load,
+    plans: Plans,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<Run, Failure> {
+    let workload = match &load {
+        Load::Replay { workload, .. } => Some(Arc::clone(workload)),
+        _ => None,
+    };
+    let driver = match &load {
+        Load::Replay {
+            workload, options, ..
+        } => Some(Driver::warm_up(workload, options, servers, interrupt, context).await?),
+        _ => None,
+    };
+    let window = match Box::pin(Window::open(servers, interrupt)).await {
+        Ok(window) => window,
+        Err(failure) => {
+            if let Some(driver) = driver {
+                driver.abandon().await;
+            }
+            return Err(failure);
+        }
+    };
+    let outcome = within_window(&load, driver, interrupt, context).await;
+    let mut run = Box::pin(window.close(servers.lab, interrupt, context)).await;
+    let outcome = outcome?;
+    run.meta.load_command = outcome.command;
+    run.meta.interrupted = interrupt.asked();
+    if let Some(replayed) = outcome.replayed {
+        run.replay = Some(replayed.load);
+        run.pool = Some(replayed.pool);
+    }
+    if !interrupt.asked() {
+        plans::get_plans(
+            &mut run,
+            servers,
+            workload.as_deref(),
+            plans,
+            interrupt,
+            context,
+        )
+        .await;
+    }
+    Ok(run)
+}
+
+/// An open window: the server is being observed.
+struct Window {
+    run_id: String,
+    observer: Observer,
+    host: HostMeter,
+    started_at: Timestamp,
+}
+
+impl Window {
+    async fn open(servers: &Servers, interrupt: &Interrupt) -> Result<Self, Failure> {
+        let run_id = run_id();
+        let options = ObserveOptions {
+            replicas: servers.replicas.clone(),
+            ..ObserveOptions::new(&run_id)
+        };
+        let started = interrupt.or(Observer::start(&servers.target, options));
+        let (observer, _) = Box::pin(started)
+            .await?
+            .map_err(|e| Failure::precondition(&e))?;
+        // The window's clock began a moment ago, at the first sample.
+        let since = observer.started().elapsed();
+        let now = Timestamp::now();
+        Ok(Self {
+            run_id,
+            observer,
+            host: HostMeter::start(),
+            started_at: now.checked_sub(since).unwrap_or(now),
+        })
+    }
+
+    async fn close(self, lab: bool, interrupt: &Interrupt, context: &Context) -> Run {
+        let progress = Progress::step(context, "Reading the server's counters");
+        let observed = self.observer.finish().await;
+        let ended_at = Timestamp::now();
+        progress.done("Read the server's counters");
+        let server_is_local = observed.server.cores.is_some();
+        let meta = RunMeta {
+            run_id: self.run_id,
+            started_at: self.started_at,
+            ended_at,
+            window: observed.window,
+            dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: redacted_command(&std::env::args().collect::<Vec<_>>()),
+            interrupted: interrupt.asked(),
+            lab,
+            load_command: None,
+        };
+        Run {
+            format: RUN_FORMAT,
+            meta,
+            server: Some(observed.server),
+            host: self.host.finish(server_is_local),
+            coverage: observed.coverage,
+            life: observed.life,
+            disturbances: observed.disturbances,
+            activity: observed.activity,
+            statements: observed.statements,
+            database: observed.database,
+            tables: observed.tables,
+            indexes: observed.indexes,
+            plans: Vec::new(),
+            replication: observed.replication,
+            replay: None,
+            pool: None,
+            api: Vec::new(),
+        }
+    }
+}
+
+/// What the window's load left behind.
+#[derive(Debug, Default)]
+struct Outcome {
+    replayed: Option<Replayed>,
+    command: Option<LoadCommand>,
+}
+
+async fn within_window(
+    load: &Load,
+    driver: Option<Driver>,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    match (load, driver) {
+        (Load::Watch(length), _) => watch(*length, interrupt, context).await,
+        (Load::Command(command), _) => {
+            outcome.command = Some(command::run_command(command, interrupt, context).await?);
+        }
+        (Load::Replay { .. }, Some(driver)) => {
+            outcome.replayed = Some(driver.measure(interrupt, context).await?);
+        }
+        (Load::Replay { .. }, None) => {}
+    }
+    Ok(outcome)
+}
+
+async fn watch(length: Duration, interrupt: &Interrupt, context: &Context) {
+    let progress = Progress::of(context, "Watching the server", length.as_secs());
+    let started = Instant::now();
+    while started.elapsed() < length && !interrupt.asked() {
+        let rest = length.saturating_sub(started.elapsed());
+        tokio::select! {
+            () = tokio::time::sleep(rest.min(Duration::from_millis(500))) => {}
+            () = interrupt.wait() => {}
+        }
+        progress.at(started.elapsed().as_secs(), "Watching the server");
+    }
+    progress.done("Watched the server");
+}
+
+/// `20261123T161500-4f2a`: sorts by time, and two at once differ.
+fn run_id() -> String {
+    let now = Timestamp::now();
+    let salt = std::process::id() ^ now.subsec_nanosecond().unsigned_abs();
+    format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%S"), salt & 0xFFFF)
+}
