@@ -49,44 +49,36 @@ pub(super) fn execution(
     mapped: &Resolved,
 ) -> Result<BTreeMap<String, DbExec>, String> {
     let statements = heaviest(catalogue);
-    let Aligned {
-        mut windows,
-        shift_ms,
-        explained,
-    } = aligned(result, catalogue, &statements)?;
-    let effects: Vec<(i64, Vec<f64>)> = statements
-        .into_iter()
-        .filter_map(|id| Some((id, effect(id, &windows, mapped)?)))
-        .collect();
-    let nothing_left = effects.is_empty();
-    windows.keep(|_, name| !mapped.contains_key(name));
-    let condition = told_apart(&windows, explained)?;
-    let equations = NormalEquations::new(&windows.requests, RESAMPLES, SEED)
-        .map_err(|e| format!("statements cannot be attributed to endpoints: {e}"))?;
-    let mut by_endpoint: BTreeMap<String, Vec<Attribution>> = windows
+    let aligned = aligned(result, catalogue, &statements)?;
+    let explained = aligned.explained;
+    let mut fitted = Fitted::of(aligned.windows, &statements, mapped)?;
+    let condition = told_apart(&fitted.windows, explained)?;
+    // The shift itself is known to one step only: the intervals hold what its neighbours say.
+    for step in [-SHIFT_STEP_MS, SHIFT_STEP_MS] {
+        let shift_ms = aligned.shift_ms + f64::from(step);
+        let beside = windows(result, &catalogue.window.intervals, shift_ms)
+            .and_then(|w| Fitted::of(w, &statements, mapped));
+        if let Ok(beside) = beside {
+            fitted.widen(&beside);
+        }
+    }
+    let nothing_left = fitted.calls.is_empty();
+    let mut by_endpoint: BTreeMap<String, Vec<Attribution>> = fitted
+        .windows
         .endpoints
         .iter()
         .map(|e| (e.clone(), Vec::new()))
         .collect();
-    for (id, effect) in effects {
-        let Ok(fit) = equations.fit(&effect) else {
-            continue;
-        };
-        for (endpoint, (calls, interval)) in windows
-            .endpoints
-            .iter()
-            .zip(fit.coefficients.iter().zip(&fit.intervals))
+    for ((endpoint, id), (calls, interval)) in fitted.calls {
+        if let Some(found) = by_endpoint.get_mut(&endpoint)
+            && interval.high > 0.0
         {
-            if let Some(found) = by_endpoint.get_mut(endpoint)
-                && interval.high > 0.0
-            {
-                found.push(Attribution {
-                    id,
-                    calls_per_request: *calls,
-                    basis: Basis::Inferred,
-                    interval: Some(*interval),
-                });
-            }
+            found.push(Attribution {
+                id,
+                calls_per_request: calls,
+                basis: Basis::Inferred,
+                interval: Some(interval),
+            });
         }
     }
     let note = if nothing_left {
@@ -96,8 +88,8 @@ pub(super) fn execution(
             "other clients' statements may be counted in; non-negative least squares over {} \
              windows, {}{:.0} % of how calls of statements varied explained, condition number \
              {condition:.1}",
-            windows.requests.len(),
-            moved(shift_ms),
+            fitted.windows.requests.len(),
+            moved(aligned.shift_ms),
             explained.mean * 100.0
         )
     };
@@ -105,6 +97,46 @@ pub(super) fn execution(
         .into_iter()
         .map(|(name, attributions)| (name, db_exec(attributions, catalogue, &note)))
         .collect())
+}
+
+/// Calls per request of endpoints that the mapping does not have.
+struct Fitted {
+    windows: Windows,
+    /// By endpoint and statement, with the interval.
+    calls: BTreeMap<(String, i64), (f64, Interval)>,
+}
+
+impl Fitted {
+    fn of(mut windows: Windows, statements: &[i64], mapped: &Resolved) -> Result<Self, String> {
+        let effects: Vec<(i64, Vec<f64>)> = statements
+            .iter()
+            .filter_map(|id| Some((*id, effect(*id, &windows, mapped)?)))
+            .collect();
+        windows.keep(|_, name| !mapped.contains_key(name));
+        let equations = NormalEquations::new(&windows.requests, RESAMPLES, SEED)
+            .map_err(|e| format!("statements cannot be attributed to endpoints: {e}"))?;
+        let mut calls = BTreeMap::new();
+        for (id, effect) in effects {
+            let Ok(fit) = equations.fit(&effect) else {
+                continue;
+            };
+            let found = fit.coefficients.into_iter().zip(fit.intervals);
+            for (endpoint, value) in windows.endpoints.iter().zip(found) {
+                calls.insert((endpoint.clone(), id), value);
+            }
+        }
+        Ok(Self { windows, calls })
+    }
+
+    /// Lets the intervals hold those of another fit too.
+    fn widen(&mut self, other: &Self) {
+        for (key, (_, interval)) in &mut self.calls {
+            if let Some((_, beside)) = other.calls.get(key) {
+                interval.low = interval.low.min(beside.low);
+                interval.high = interval.high.max(beside.high);
+            }
+        }
+    }
 }
 
 /// The condition number of the requests, where endpoints can be told apart and statements follow
