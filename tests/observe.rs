@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dbperf::collect::{ObserveOptions, Observed, Observer};
+use dbperf::collect::{LoadState, ObserveOptions, Observed, Observer};
 use dbperf::lab::{Cluster, Lab, LabOptions, StopMode};
 use dbperf::pg::catalog::MARKER;
 use dbperf::pg::{Target, resolve};
@@ -106,7 +106,7 @@ async fn a_statement_of_known_cost_is_reported_and_dbperf_is_not() {
         let load = Load::start(lab.primary(), "SELECT pg_sleep(0.2)", Duration::ZERO).await;
         tokio::time::sleep(WINDOW).await;
         let expected = load.stop().await;
-        let seen = observer.finish().await;
+        let seen = observer.finish(LoadState::Ended).await;
 
         let sleep = delta_of(&seen, "pg_sleep").unwrap();
         let total = sleep.counters.total_exec_time.0;
@@ -188,7 +188,7 @@ async fn a_reset_inside_the_window_loses_only_what_came_before_it() {
         client.query(sql, &[]).await.unwrap();
         tokio::time::sleep(WINDOW).await;
         let all = load.stop().await;
-        let seen = observer.finish().await;
+        let seen = observer.finish(LoadState::Ended).await;
 
         let window = seen.statements.as_ref().unwrap();
         let sleep = delta_of(&seen, "pg_sleep").unwrap();
@@ -223,7 +223,7 @@ async fn a_restart_inside_the_window_is_survived_and_said() {
         let load = Load::start(lab.primary(), "SELECT pg_sleep(0.1)", Duration::ZERO).await;
         tokio::time::sleep(WINDOW).await;
         load.stop().await;
-        let seen = observer.finish().await;
+        let seen = observer.finish(LoadState::Ended).await;
 
         assert!(seen.disturbances.contains(&Disturbance::Restart), "{major}");
         assert!(seen.disturbances.contains(&Disturbance::ConnectionLost));
@@ -263,7 +263,7 @@ async fn evictions_are_counted_and_no_number_is_negative() {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         load.stop().await;
-        let seen = observer.finish().await;
+        let seen = observer.finish(LoadState::Ended).await;
 
         let window = seen.statements.as_ref().unwrap();
         let passes = window.disturbances.iter().find_map(|d| match d {
@@ -312,7 +312,7 @@ async fn a_crash_inside_the_window_is_told_from_a_restart() {
         let victim = nix::unistd::Pid::from_raw(victim);
         nix::sys::signal::kill(victim, nix::sys::signal::Signal::SIGKILL).unwrap();
         tokio::time::sleep(WINDOW).await;
-        let seen = observer.finish().await;
+        let seen = observer.finish(LoadState::Ended).await;
         assert!(
             seen.disturbances.contains(&Disturbance::Crash),
             "{:?}",
@@ -337,7 +337,7 @@ async fn without_the_extension_the_rest_is_still_observed() {
     let options = ObserveOptions::new("absent");
     let (observer, _) = Observer::start(&target, options).await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let seen = observer.finish().await;
+    let seen = observer.finish(LoadState::Ended).await;
     assert!(seen.statements.is_none());
     let row = coverage(&seen, "pg_stat_statements");
     assert_eq!(row.status, Status::Failed);
@@ -368,7 +368,7 @@ async fn a_role_without_grants_is_told_which_one_would_help() {
     assert!(!server.privileges.superuser && !server.privileges.read_all_stats);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     load.stop().await;
-    let seen = observer.finish().await;
+    let seen = observer.finish(LoadState::Ended).await;
     for collector in ["pg_stat_statements", "pg_stat_activity"] {
         let row = coverage(&seen, collector);
         assert_eq!(row.status, Status::Partial, "{row:?}");
@@ -407,7 +407,7 @@ async fn a_standby_is_sampled_beside_its_primary() {
         let load = Load::start(lab.primary(), insert, Duration::from_millis(20)).await;
         tokio::time::sleep(WINDOW).await;
         load.stop().await;
-        let seen = observer.finish().await;
+        let seen = observer.finish(LoadState::Ended).await;
 
         let replication = seen.replication.as_ref().unwrap();
         assert!(

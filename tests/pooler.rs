@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dbperf::collect::{ObserveOptions, Observer};
+use dbperf::collect::{LoadState, ObserveOptions, Observer};
 use dbperf::lab::{Account, Lab, LabOptions};
 use dbperf::pg::{Conninfo, Session, SessionOptions, resolve};
 use support::{lab, open_parent, servers};
@@ -124,7 +124,7 @@ async fn a_pooler_is_noticed_and_its_clients_are_left_alone() {
     let (observer, server) = Observer::start(&target, options).await.unwrap();
     assert_eq!(server.through_pooler, Some(true));
     tokio::time::sleep(Duration::from_millis(700)).await;
-    let seen = observer.finish().await;
+    let seen = observer.finish(LoadState::Ended).await;
     assert!(seen.activity.unwrap().samples.len() > 3);
     assert!(seen.indexes.facts.is_some());
     let mut notes = seen.coverage.iter();

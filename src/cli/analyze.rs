@@ -42,6 +42,9 @@ pub(super) async fn run(
     view: View,
     context: &Context,
 ) -> Result<Exit, Failure> {
+    if args.watch.from.is_none() && args.evidence.map.is_some() && args.evidence.api.is_empty() {
+        return Err(no_api());
+    }
     // Whatever can be wrong with the inputs is said before anything is measured.
     let mut options = options(&args.evidence)?;
     if let Some(path) = &args.watch.from {
@@ -49,9 +52,6 @@ pub(super) async fn run(
         import::add_api(&mut run, &args.evidence.api)?;
         demand_api(&run, &args.evidence)?;
         return conclude(&run, conclusions(&run, &options)?, view, None, context);
-    }
-    if args.evidence.map.is_some() && args.evidence.api.is_empty() {
-        return Err(no_api());
     }
     if args.watch.command.is_empty() {
         import::check_api(&args.evidence.api)?;

@@ -7,7 +7,7 @@ use super::cures::{self, statistics_in_shared_memory};
 use super::ends::{self, End, Facts};
 use super::ledger::Ledger;
 use super::link::Link;
-use super::observer::Observed;
+use super::observer::{LoadState, Observed};
 use super::replication::{Primary, StandbyWatch};
 use super::statements::Chain;
 use super::{pg_stat_activity, pg_stat_user_indexes};
@@ -37,9 +37,22 @@ pub(super) struct Closing {
     pub(super) opening: End,
     pub(super) ledger: Ledger,
     pub(super) own_ids: BTreeSet<i64>,
+    pub(super) load: LoadState,
 }
 
 impl Closing {
+    /// The counters of tables, indexes and databases are published by a session when it ends, a
+    /// moment after its client said good-bye.
+    async fn await_last_counters(&self, link: &Link) {
+        if let Some(session) = link.current() {
+            await_end_of_replay(session).await;
+        }
+        tokio::time::sleep(LAST_FLUSH).await;
+        if !statistics_in_shared_memory(&self.server) {
+            tokio::time::sleep(STALE_STATISTICS).await;
+        }
+    }
+
     pub(super) async fn finish(
         mut self,
         main: Option<(Chain, Link)>,
@@ -50,15 +63,11 @@ impl Closing {
         let (mut last, mut facts, mut chain) = (End::default(), Facts::default(), None);
         if let Some((mut statements, mut link)) = main {
             await_session(&mut link).await;
-            if let Some(session) = link.current() {
-                await_end_of_replay(session).await;
-                // A load command has just ended: so have its sessions, whatever their names.
-                tokio::time::sleep(LAST_FLUSH).await;
-                if !statistics_in_shared_memory(&self.server) {
-                    tokio::time::sleep(STALE_STATISTICS).await;
-                }
-            }
+            // Statements are counted when they end, so this sample closes the window at once.
             statements.last_tick(&mut link, self.origin).await;
+            if self.load == LoadState::Ended {
+                self.await_last_counters(&link).await;
+            }
             if let Some(session) = link.current() {
                 last = End::read(session, self.origin, &mut self.ledger).await;
                 facts = Facts::read(session, &mut self.ledger).await;

@@ -36,5 +36,5 @@ pub mod relation_size;
 pub mod standby;
 
 pub use host::HostMeter;
-pub use observer::{ObserveOptions, Observed, Observer};
+pub use observer::{LoadState, ObserveOptions, Observed, Observer};
 pub use texts::{application_text, normalised};

@@ -61,6 +61,16 @@ impl ObserveOptions {
     }
 }
 
+/// What the load is doing when the window ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadState {
+    /// Others go on: the closing sample is taken at once.
+    GoesOn,
+    /// It has ended and closed its connections: their last counters are waited for, at most two
+    /// seconds.
+    Ended,
+}
+
 /// What was observed: the server's part of a [`Run`](crate::record::Run).
 #[derive(Debug, Clone)]
 pub struct Observed {
@@ -201,7 +211,7 @@ impl Observer {
     /// Stops the samplers, takes the closing sample, reads the catalogue's facts and ends every
     /// session. Connections of a replay should be closed before, so that their counters are
     /// published; those that are just ending are waited for.
-    pub async fn finish(self) -> Observed {
+    pub async fn finish(self, load: LoadState) -> Observed {
         let window = Millis::from(self.origin.elapsed());
         // Nobody listens only if every sampler has ended already.
         let _nobody = self.stop.send(true);
@@ -233,6 +243,7 @@ impl Observer {
             opening: self.opening,
             ledger,
             own_ids,
+            load,
         };
         // Boxed, because every reader's future is part of it.
         Box::pin(closing.finish(main, activity.flatten(), primary, standbys)).await
@@ -355,6 +366,6 @@ mod tests {
     ) {
         fn movable(_: impl Send) {}
         movable(Observer::start(target, options));
-        movable(observer.finish());
+        movable(observer.finish(LoadState::GoesOn));
     }
 }

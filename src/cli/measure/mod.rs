@@ -17,7 +17,7 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::redact::redacted_command;
 use super::target::Servers;
-use crate::collect::{HostMeter, ObserveOptions, Observer};
+use crate::collect::{self, HostMeter, ObserveOptions, Observer};
 use crate::drive::{DriveOptions, Replayed};
 use crate::record::run::{LoadCommand, RUN_FORMAT, Run, RunMeta};
 use crate::workload::Workload;
@@ -70,7 +70,11 @@ pub(super) async fn run(
         }
     };
     let outcome = within_window(&load, driver, interrupt, context).await;
-    let mut run = Box::pin(window.close(servers.lab, interrupt, context)).await;
+    let ending = match load {
+        Load::Watch(_) => collect::LoadState::GoesOn,
+        Load::Replay { .. } | Load::Command(_) => collect::LoadState::Ended,
+    };
+    let mut run = Box::pin(window.close(servers.lab, ending, interrupt, context)).await;
     let outcome = outcome?;
     run.meta.load_command = outcome.command;
     run.meta.interrupted = interrupt.asked();
@@ -122,9 +126,15 @@ impl Window {
         })
     }
 
-    async fn close(self, lab: bool, interrupt: &Interrupt, context: &Context) -> Run {
+    async fn close(
+        self,
+        lab: bool,
+        ending: collect::LoadState,
+        interrupt: &Interrupt,
+        context: &Context,
+    ) -> Run {
         let progress = Progress::step(context, "Reading the server's counters");
-        let observed = self.observer.finish().await;
+        let observed = self.observer.finish(ending).await;
         let ended_at = Timestamp::now();
         progress.done("Read the server's counters");
         let server_is_local = observed.server.cores.is_some();
