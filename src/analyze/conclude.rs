@@ -130,16 +130,45 @@ fn server_info(server: &Server) -> ServerInfo {
     }
 }
 
-/// A setting with its unit, such as `16384 × 8kB`: PostgreSQL counts in the unit it names.
+/// A setting as SHOW writes it: sizes in the largest unit that divides them.
 fn shown(server: &Server, name: &str) -> Option<String> {
     let setting = server.settings.get(name)?;
-    Some(match setting.unit.as_deref() {
-        Some(unit) if unit.starts_with(|c: char| c.is_ascii_digit()) => {
-            format!("{} × {unit}", setting.reset_val)
-        }
-        Some(unit) => format!("{} {unit}", setting.reset_val),
-        None => setting.reset_val.clone(),
+    let (value, unit) = (&setting.reset_val, setting.unit.as_deref());
+    let size = unit.and_then(kilobytes).zip(value.parse::<u64>().ok());
+    Some(match (size, unit) {
+        (Some((unit, count)), _) => in_largest_unit(unit * count),
+        (None, Some(unit)) => format!("{value}{unit}"),
+        (None, None) => value.clone(),
     })
+}
+
+/// Size of a unit of `pg_settings.unit` in kilobytes, such as 8 for `8kB`; `None` for times.
+fn kilobytes(unit: &str) -> Option<u64> {
+    let digits = unit.len() - unit.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (count, name) = unit.split_at(digits);
+    let scale = match name {
+        "kB" => 1,
+        "MB" => 1024,
+        "GB" => 1024 * 1024,
+        _ => return None,
+    };
+    let count: u64 = if count.is_empty() {
+        1
+    } else {
+        count.parse().ok()?
+    };
+    Some(count * scale)
+}
+
+fn in_largest_unit(kilobytes: u64) -> String {
+    let (mut size, mut unit) = (kilobytes, "kB");
+    for larger in ["MB", "GB", "TB"] {
+        if size == 0 || size % 1024 != 0 {
+            break;
+        }
+        (size, unit) = (size / 1024, larger);
+    }
+    format!("{size}{unit}")
 }
 
 fn coverage_row(coverage: &Coverage) -> CoverageRow {
@@ -230,5 +259,25 @@ pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
         },
         load: load::of_results(results),
         ..Conclusions::empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_show_writes_them() {
+        for (unit, count, written) in [
+            ("8kB", 16_384, "128MB"),
+            ("8kB", 524_288, "4GB"),
+            ("kB", 4096, "4MB"),
+            ("kB", 100, "100kB"),
+            ("MB", 1024, "1GB"),
+            ("8kB", 0, "0kB"),
+        ] {
+            assert_eq!(in_largest_unit(kilobytes(unit).unwrap() * count), written);
+        }
+        assert_eq!(kilobytes("ms"), None);
     }
 }

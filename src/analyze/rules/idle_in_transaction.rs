@@ -71,7 +71,7 @@ fn large_share(facts: &Facts<'_>) -> Result<Outcome, String> {
     let draft = Draft::new(RULE.id, Severity::Warning)
         .about("server", &facts.server()?.database)
         .title(&format!(
-            "{} of the time of transactions nothing is executed",
+            "transactions execute nothing for {} of their time",
             percent(share.ratio)
         ))
         .detail(format!(
@@ -218,7 +218,7 @@ mod tests {
         let finding = case(4_000.0, -1).the_finding(&RULE);
         assert_eq!(
             finding.title,
-            "40.0 % of the time of transactions nothing is executed"
+            "transactions execute nothing for 40.0 % of their time"
         );
         assert!(finding.detail.contains("4.0 s of the window"));
         case(1_400.0, -1).assert_quiet(&RULE);

@@ -12,7 +12,12 @@ const NO_LOAD: &str = "Not measured: no load ran and none was imported (--worklo
 
 /// Where the numbers of the load come from.
 fn source(load: &Load) -> String {
-    let mut words = format!("{}, {} loop, failures included", load.source, load.arrival);
+    format!("{}, {} loop, failures included", load.source, load.arrival)
+}
+
+/// The same, with what one has to know of its percentiles; said once, in the summary.
+fn source_with_caveats(load: &Load) -> String {
+    let mut words = source(load);
     if let Some(note) = &load.percentile_note {
         words.push_str("; ");
         words.push_str(note);
@@ -83,7 +88,7 @@ pub(super) fn summary(c: &Conclusions) -> Section {
         );
         table.row([Cell::new(metric), value, target, status]);
     }
-    let mut section = Section::new(TITLE).source(source(load));
+    let mut section = Section::new(TITLE).source(source_with_caveats(load));
     section.table(table);
     section.dim(match load.driver_saturated {
         Some(true) => "The load driver was the limit of this load.",
