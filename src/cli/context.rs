@@ -36,12 +36,17 @@ pub(super) struct Context {
 impl Context {
     /// Joins flags, environment and terminal.
     pub(super) fn new(global: &Global) -> Self {
-        let stdout_is_terminal = std::io::stdout().is_terminal() && global.output.is_none();
+        let to_file = global
+            .output
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() != "-");
+        let stdout_is_terminal = std::io::stdout().is_terminal() && !to_file;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
         Self {
             format: global.format,
-            output: global.output.clone(),
+            // `-` is standard output, as for curl and psql's files.
+            output: global.output.clone().filter(|path| path.as_os_str() != "-"),
             fail_on: global.fail_on,
             color: match global.color {
                 Color::Always => true,

@@ -70,3 +70,12 @@ fn a_lab_goes_when_ctrl_c_comes_twice() {
         assert!(left.is_empty(), "after {delay} ms: {left:?}");
     }
 }
+
+#[test]
+fn a_dash_is_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = crate::cli::dbperf(&["schema", "-o", "-"]);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("$schema"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
