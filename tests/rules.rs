@@ -38,6 +38,7 @@ fn every_rule_has_a_file_and_every_file_a_rule() {
         "continuity",
         "draft",
         "facts",
+        "index-verdict",
         "list",
         "mod",
         "permit-wait",

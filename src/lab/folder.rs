@@ -1,7 +1,7 @@
 //! The folder that a lab lives in, and clearing away those whose owner died.
 //!
 //! ```text
-//! dbperf-lab-XXXXXX/   of the user who started dbperf
+//! dbperf-lab-??????/   of the user who started dbperf
 //!   owner              locked for as long as the owner lives; holds its process id for the reader
 //!   primary/           of the user that the servers run as, nobody else enters; the socket is here
 //!     data/  server.log

@@ -1,10 +1,8 @@
 //! `duplicate-index`: two indexes that are the same.
 
-use crate::analyze::conclusions::{IndexVerdict, Severity};
-
-use super::draft::Draft;
-use super::text::size;
+use super::index_verdict::findings;
 use super::{Facts, Judgement, Rule};
+use crate::analyze::conclusions::IndexVerdict;
 
 pub(super) const RULE: Rule = Rule {
     id: "duplicate-index",
@@ -12,38 +10,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(facts: &Facts<'_>) -> Judgement {
-    let judged = facts.judged_indexes()?;
-    let found = judged
-        .into_iter()
-        .filter(|j| j.index.verdict == IndexVerdict::DropDuplicate);
-    let found = found.map(|judged| {
-        let severity = if judged.doubts.is_empty() {
-            Severity::Warning
-        } else {
-            Severity::Info
-        };
-        let doubts = judged.doubts.iter().map(|d| format!("; but {d}"));
-        let index = &judged.index;
-        Draft::new(RULE.id, severity)
-            .about("index", &format!("{}.{}", index.schema, index.index))
-            .title(&format!(
-                "{} on {} is the same as another index and takes {}",
-                index.index,
-                index.table,
-                size(index.size_bytes.unwrap_or(0))
-            ))
-            .detail(format!("{}{}", index.reason, doubts.collect::<String>()))
-            .sql(index.remediation_sql.clone())
-            .undo(index.undo_sql.clone())
-            .note(judged.lock_note.clone().unwrap_or_default())
-            .fire(facts)
-    });
-    Ok(found.collect())
+    let verdict = IndexVerdict::DropDuplicate;
+    findings(facts, RULE.id, verdict, "is the same as another index")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyze::conclusions::Severity;
     use crate::analyze::fixture::{index, run_with_indexes};
     use crate::analyze::rules::testing::Case;
 

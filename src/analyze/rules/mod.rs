@@ -10,6 +10,7 @@ mod autovacuum_settings;
 mod continuity;
 mod draft;
 mod facts;
+mod index_verdict;
 mod list;
 mod permit_wait;
 mod remedies;
