@@ -1,4 +1,4 @@
-//! What happened, by operation, by second, and in total.
+//! What happened on one thread of the driver, by operation, by second, by stage; threads add up.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,24 +7,50 @@ use jiff::Timestamp;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadInterval, LoadResult, LoadSource, Operation, OperationParts,
-    PercentileMethod, ReplayedStatement, Stage,
+    Arrival, DriverRecord, Latency, LoadInterval, LoadResult, LoadSource, Operation,
+    OperationParts, PercentileMethod, ReplayedStatement, Stage,
 };
 use crate::stats::LatencyHistogram;
-use crate::workload::{Workload, WorkloadOperation};
 
-use super::request::{self, Failure};
+use super::plan::{OperationNames, Plan};
+use super::request::Failure;
 use super::trace::Trace;
 
 /// Length of an interval.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Records the requests of one window.
+/// A stage of the load, as far as the recorder has to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct StageFrame {
+    pub(super) name: String,
+    pub(super) users: u32,
+    pub(super) rate_per_sec: Option<f64>,
+    /// End since the begin of the window.
+    pub(super) end: Duration,
+}
+
+/// The moments of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moments {
+    /// When it should have started; `None` in a closed loop.
+    pub(super) due: Option<Instant>,
+    pub(super) started: Instant,
+    pub(super) ended: Instant,
+}
+
+impl Moments {
+    /// The moment from which its latency counts, and which decides where it belongs.
+    fn from(&self) -> Instant {
+        self.due.unwrap_or(self.started)
+    }
+}
+
+/// Records the requests of one window on one thread.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    opened: Option<(Instant, Timestamp)>,
     operations: Vec<Recorded>,
     intervals: Vec<Interval>,
+    stages: Vec<RecordedStage>,
     /// Failures by key, warm-up included.
     pub(super) failures: BTreeMap<String, u64>,
 }
@@ -32,17 +58,30 @@ pub(super) struct Recorder {
 /// What is recorded of one operation.
 #[derive(Debug)]
 struct Recorded {
-    name: String,
-    requests: u64,
-    failures: u64,
-    latency: LatencyHistogram,
-    errors: BTreeMap<String, u64>,
+    names: OperationNames,
+    total: Totals,
     pool_wait: Duration,
     statement_latency: Duration,
     held_idle: Duration,
+    schedule_lag_total: Duration,
     statements: Vec<ReplayedStatement>,
-    /// Number of the file's own statements; the others are BEGIN, COMMIT and ROLLBACK.
-    own: usize,
+}
+
+/// Requests of an operation, or of a stage.
+#[derive(Debug, Clone, Default)]
+struct Totals {
+    requests: u64,
+    failures: u64,
+    skipped: u64,
+    latency: LatencyHistogram,
+    schedule_lag: Option<LatencyHistogram>,
+    errors: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone)]
+struct RecordedStage {
+    frame: StageFrame,
+    total: Totals,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -55,123 +94,90 @@ struct Interval {
 /// What the recorder cannot know itself.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
-    pub(super) clients: u32,
+    pub(super) file: String,
+    pub(super) arrival: Arrival,
+    pub(super) opened: Option<(Instant, Timestamp)>,
     pub(super) ended: Instant,
     pub(super) ended_at: Timestamp,
-    pub(super) cpu_ratio: Option<f64>,
+    pub(super) driver: DriverRecord,
     pub(super) saturated: Option<bool>,
     pub(super) warnings: Vec<String>,
+    /// Clients at a moment of the window; `None` in an open loop.
+    pub(super) clients: fn(&super::Profile, Duration) -> Option<u32>,
+    pub(super) profile: std::sync::Arc<super::Profile>,
 }
 
-impl Recorded {
-    fn new(operation: &WorkloadOperation) -> Self {
-        let statement = |name: &str, sql: &str| ReplayedStatement {
-            name: name.to_owned(),
-            sql: sql.to_owned(),
-            ..ReplayedStatement::default()
-        };
-        let control = |sql: &str| statement(sql, sql);
-        let own = operation
-            .statements
-            .iter()
-            .map(|s| statement(&s.name, &s.sql));
-        let mut statements = vec![control("BEGIN")];
-        statements.extend(own);
-        statements.extend([control("COMMIT"), control("ROLLBACK")]);
-        Self {
-            name: operation.name.clone(),
-            requests: 0,
-            failures: 0,
-            latency: LatencyHistogram::new(),
-            errors: BTreeMap::new(),
-            pool_wait: Duration::ZERO,
-            statement_latency: Duration::ZERO,
-            held_idle: Duration::ZERO,
-            statements,
-            own: operation.statements.len(),
+impl Totals {
+    fn record(&mut self, moments: Moments, key: Option<&str>) {
+        self.requests += 1;
+        let latency = moments.ended.saturating_duration_since(moments.from());
+        self.latency.record(latency);
+        if let Some(due) = moments.due {
+            let lag = moments.started.saturating_duration_since(due);
+            let histogram = self.schedule_lag.get_or_insert_default();
+            histogram.record(lag);
+        }
+        if let Some(key) = key {
+            self.failures += 1;
+            *self.errors.entry(key.to_owned()).or_default() += 1;
         }
     }
 
-    fn into_operation(self) -> Operation {
-        let own = request::slot(0)..request::slot(self.own);
-        let statements = self.statements.into_iter().enumerate();
-        let statements = statements
-            .filter(|(slot, statement)| own.contains(slot) || statement.calls > 0)
-            .map(|(_, statement)| statement);
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.skipped += other.skipped;
+        self.latency.add(&other.latency);
+        if let Some(lag) = &other.schedule_lag {
+            self.schedule_lag.get_or_insert_default().add(lag);
+        }
+        for (key, count) in &other.errors {
+            *self.errors.entry(key.clone()).or_default() += count;
+        }
+    }
+
+    fn into_operation(self, name: String, parts: Option<OperationParts>) -> Operation {
         Operation {
-            name: self.name,
+            name,
             requests: self.requests,
             failures: self.failures,
             latency: Latency::from_histogram(self.latency),
             errors: self.errors,
-            parts: Some(OperationParts {
-                pool_wait: self.pool_wait.into(),
-                statement_latency: self.statement_latency.into(),
-                held_idle: self.held_idle.into(),
-                statements: statements.collect(),
-            }),
+            parts,
+            schedule_lag: self.schedule_lag,
+            skipped: self.skipped,
         }
     }
 }
 
-impl Recorder {
-    pub(super) fn new(workload: &Workload) -> Self {
+impl Recorded {
+    fn new(names: &OperationNames) -> Self {
+        let statements = names.statements.iter().map(|(name, sql)| ReplayedStatement {
+            name: name.clone(),
+            sql: sql.clone(),
+            ..ReplayedStatement::default()
+        });
         Self {
-            opened: None,
-            operations: workload.operations.iter().map(Recorded::new).collect(),
-            intervals: Vec::new(),
-            failures: BTreeMap::new(),
+            names: names.clone(),
+            total: Totals::default(),
+            pool_wait: Duration::ZERO,
+            statement_latency: Duration::ZERO,
+            held_idle: Duration::ZERO,
+            schedule_lag_total: Duration::ZERO,
+            statements: statements.collect(),
         }
     }
 
-    /// The window begins.
-    pub(super) fn open(&mut self, now: Instant, at: Timestamp) {
-        self.opened = Some((now, at));
-    }
-
-    /// Begin of the window.
-    pub(super) fn opened(&self) -> Option<Instant> {
-        self.opened.map(|(instant, _)| instant)
-    }
-
-    /// A request ended. It is recorded if it started in the window.
-    pub(super) fn request(
-        &mut self,
-        operation: usize,
-        started: Instant,
-        ended: Instant,
-        trace: &Trace,
-        failure: Option<&Failure>,
-    ) {
-        let key = failure.map(Failure::key);
-        if let Some(key) = &key {
-            *self.failures.entry(key.clone()).or_default() += 1;
+    fn record(&mut self, moments: Moments, trace: &Trace, key: Option<&str>) {
+        self.total.record(moments, key);
+        if let Some(due) = moments.due {
+            self.schedule_lag_total += moments.started.saturating_duration_since(due);
         }
-        let Some(opened) = self.opened().filter(|opened| started >= *opened) else {
-            return;
-        };
-        let latency = ended.saturating_duration_since(started);
-        self.interval(
-            ended.saturating_duration_since(opened),
-            operation,
-            latency,
-            key.is_some(),
-        );
-        let Some(recorded) = self.operations.get_mut(operation) else {
-            return;
-        };
-        recorded.requests += 1;
-        recorded.latency.record(latency);
-        if let Some(key) = key {
-            recorded.failures += 1;
-            *recorded.errors.entry(key).or_default() += 1;
-        }
-        let statement_latency = trace.statement_latency();
-        recorded.pool_wait += trace.pool_wait;
-        recorded.statement_latency += statement_latency;
-        recorded.held_idle += trace.hold.saturating_sub(statement_latency);
+        self.pool_wait += trace.pool_wait;
+        self.statement_latency += trace.busy;
+        self.held_idle += trace.hold.saturating_sub(trace.busy);
         for executed in &trace.executed {
-            if let Some(statement) = recorded.statements.get_mut(executed.slot) {
+            if let Some(statement) = self.statements.get_mut(executed.slot) {
                 statement.calls += 1;
                 statement.rows += executed.rows;
                 statement.latency.record(executed.latency);
@@ -179,69 +185,193 @@ impl Recorder {
         }
     }
 
-    fn interval(&mut self, at: Duration, operation: usize, latency: Duration, failed: bool) {
+    fn add(&mut self, other: Self) {
+        self.total.add(&other.total);
+        self.pool_wait += other.pool_wait;
+        self.statement_latency += other.statement_latency;
+        self.held_idle += other.held_idle;
+        self.schedule_lag_total += other.schedule_lag_total;
+        for (mine, theirs) in self.statements.iter_mut().zip(other.statements) {
+            mine.calls += theirs.calls;
+            mine.rows += theirs.rows;
+            mine.latency.add(&theirs.latency);
+        }
+    }
+
+    fn parts(&mut self) -> OperationParts {
+        let own = self.names.own.clone();
+        let statements = std::mem::take(&mut self.statements).into_iter().enumerate();
+        OperationParts {
+            schedule_lag: self.schedule_lag_total.into(),
+            pool_wait: self.pool_wait.into(),
+            statement_latency: self.statement_latency.into(),
+            held_idle: self.held_idle.into(),
+            statements: statements
+                .filter(|(slot, statement)| own.contains(slot) || statement.calls > 0)
+                .map(|(_, statement)| statement)
+                .collect(),
+        }
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(plan: &Plan, stages: &[StageFrame]) -> Self {
+        let stages = stages.iter().map(|frame| RecordedStage {
+            frame: frame.clone(),
+            total: Totals::default(),
+        });
+        let names = plan.operations.iter().map(|operation| &operation.names);
+        Self {
+            operations: names.map(Recorded::new).collect(),
+            intervals: Vec::new(),
+            stages: stages.collect(),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// A request ended. It is recorded if it should have started in the window.
+    pub(super) fn request(
+        &mut self,
+        opened: Option<Instant>,
+        operation: usize,
+        moments: Moments,
+        trace: &Trace,
+        failure: Option<&Failure>,
+    ) {
+        let key = failure.map(Failure::key);
+        if let Some(key) = &key {
+            *self.failures.entry(key.to_string()).or_default() += 1;
+        }
+        let Some(opened) = opened.filter(|opened| moments.from() >= *opened) else {
+            return;
+        };
+        let key = key.as_deref();
+        self.interval(opened, operation, moments, key.is_some());
+        if let Some(stage) = self.stage(opened, moments.from()) {
+            stage.record(moments, key);
+        }
+        if let Some(recorded) = self.operations.get_mut(operation) {
+            recorded.record(moments, trace, key);
+        }
+    }
+
+    /// A request was not sent, because it was too late.
+    pub(super) fn skipped(&mut self, opened: Option<Instant>, operation: usize, due: Instant) {
+        let Some(opened) = opened.filter(|opened| due >= *opened) else {
+            return;
+        };
+        if let Some(stage) = self.stage(opened, due) {
+            stage.skipped += 1;
+        }
+        if let Some(recorded) = self.operations.get_mut(operation) {
+            recorded.total.skipped += 1;
+        }
+    }
+
+    /// The stage in which `moment` lies; a load of one stage is the total.
+    fn stage(&mut self, opened: Instant, moment: Instant) -> Option<&mut Totals> {
+        if self.stages.len() < 2 {
+            return None;
+        }
+        let at = moment.saturating_duration_since(opened);
+        let last = self.stages.len() - 1;
+        let index = self.stages.iter().position(|stage| at < stage.frame.end);
+        Some(&mut self.stages[index.unwrap_or(last)].total)
+    }
+
+    fn interval(&mut self, opened: Instant, operation: usize, moments: Moments, failed: bool) {
+        let at = moments.ended.saturating_duration_since(opened);
         let index = usize::try_from(at.as_secs() / INTERVAL.as_secs()).unwrap_or(usize::MAX);
         let operations = self.operations.len();
-        let empty = || Interval {
-            requests: vec![0; operations],
-            failures: vec![0; operations],
-            latency_total: Duration::ZERO,
-        };
         while self.intervals.len() <= index {
-            self.intervals.push(empty());
+            self.intervals.push(Interval {
+                requests: vec![0; operations],
+                failures: vec![0; operations],
+                latency_total: Duration::ZERO,
+            });
         }
         let interval = &mut self.intervals[index];
         interval.requests[operation] += 1;
         interval.failures[operation] += u64::from(failed);
-        interval.latency_total += latency;
+        interval.latency_total += moments.ended.saturating_duration_since(moments.from());
+    }
+
+    /// Adds what another thread recorded of the same workload.
+    pub(super) fn add(&mut self, other: Self) {
+        for (mine, theirs) in self.operations.iter_mut().zip(other.operations) {
+            mine.add(theirs);
+        }
+        for (mine, theirs) in self.stages.iter_mut().zip(other.stages) {
+            mine.total.add(&theirs.total);
+        }
+        for (index, theirs) in other.intervals.into_iter().enumerate() {
+            match self.intervals.get_mut(index) {
+                None => self.intervals.push(theirs),
+                Some(mine) => mine.add(&theirs),
+            }
+        }
+        for (key, count) in other.failures {
+            *self.failures.entry(key).or_default() += count;
+        }
+    }
+
+    /// The delay of requests behind their schedule, of all operations.
+    pub(super) fn schedule_lag(&self) -> Option<LatencyHistogram> {
+        let mut lags = self.operations.iter();
+        let mut all = lags.find_map(|o| o.total.schedule_lag.clone())?;
+        for lag in lags.filter_map(|o| o.total.schedule_lag.as_ref()) {
+            all.add(lag);
+        }
+        Some(all)
     }
 
     /// Everything as a load result.
-    pub(super) fn finish(self, workload: &Workload, frame: Frame) -> LoadResult {
-        let length = self
-            .opened()
-            .map(|opened| frame.ended.saturating_duration_since(opened));
-        let intervals = self.load_intervals(length.unwrap_or_default(), frame.clients);
-        let started_at = self.opened.map(|(_, at)| at);
-        let operations = self.operations.into_iter().map(Recorded::into_operation);
-        let operations: Vec<Operation> = operations.collect();
+    pub(super) fn finish(mut self, frame: Frame) -> LoadResult {
+        let opened = frame.opened.map(|(instant, _)| instant);
+        let length = opened.map(|opened| frame.ended.saturating_duration_since(opened));
+        let window = length.unwrap_or_default();
+        let intervals = self.load_intervals(window, &frame);
+        let stages = std::mem::take(&mut self.stages);
+        let operations: Vec<Operation> = self
+            .operations
+            .into_iter()
+            .map(|mut recorded| {
+                let parts = recorded.parts();
+                recorded.total.into_operation(recorded.names.name, Some(parts))
+            })
+            .collect();
         let total = total(&operations);
-        let stage = Stage {
-            name: format!("{} clients", frame.clients),
-            users: frame.clients,
-            length: length.unwrap_or_default().into(),
-            total: total.clone(),
-        };
         LoadResult {
             source: LoadSource {
                 tool: "dbperf replay".to_owned(),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-                files: vec![workload.file.clone()],
-                arrival: Arrival::Closed,
+                files: vec![frame.file],
+                arrival: frame.arrival,
                 percentile_method: PercentileMethod::Histogram,
                 warnings: frame.warnings,
             },
             length: length.map(Millis::from),
-            started_at,
+            started_at: frame.opened.map(|(_, at)| at),
             ended_at: Some(frame.ended_at),
+            stages: load_stages(stages, window, &total),
             total,
             operations,
             intervals,
-            stages: vec![stage],
             driver_saturated: frame.saturated,
-            driver_cpu_ratio: frame.cpu_ratio,
+            driver_cpu_ratio: frame.driver.cpu_ratio,
+            driver: Some(frame.driver),
         }
     }
 
     /// Seconds of the window; the last one ends with it. Seconds without any answer are there too.
-    fn load_intervals(&self, length: Duration, clients: u32) -> Vec<LoadInterval> {
+    fn load_intervals(&self, length: Duration, frame: &Frame) -> Vec<LoadInterval> {
         let by_name = |counts: Option<&Vec<u64>>| -> BTreeMap<String, u64> {
             let counts = counts.into_iter().flatten();
             self.operations
                 .iter()
                 .zip(counts)
                 .filter(|(_, count)| **count > 0)
-                .map(|(operation, count)| (operation.name.clone(), *count))
+                .map(|(operation, count)| (operation.names.name.clone(), *count))
                 .collect()
         };
         let mut intervals = Vec::new();
@@ -250,13 +380,13 @@ impl Recorder {
             let interval = self.intervals.get(intervals.len());
             let offset = i64::try_from(from.as_millis()).unwrap_or(i64::MAX);
             intervals.push(LoadInterval {
-                started_at: self.opened.and_then(|(_, at)| {
+                started_at: frame.opened.and_then(|(_, at)| {
                     at.checked_add(jiff::SignedDuration::from_millis(offset))
                         .ok()
                 }),
                 from: Some(from.into()),
                 length: INTERVAL.min(length.saturating_sub(from)).into(),
-                users: Some(clients),
+                users: (frame.clients)(&frame.profile, from + INTERVAL / 2),
                 requests: by_name(interval.map(|i| &i.requests)),
                 failures: by_name(interval.map(|i| &i.failures)),
                 latency_total: Some(interval.map_or(Duration::ZERO, |i| i.latency_total).into()),
@@ -267,145 +397,73 @@ impl Recorder {
     }
 }
 
+impl Interval {
+    fn add(&mut self, other: &Self) {
+        let pairs = |mine: &mut Vec<u64>, theirs: &Vec<u64>| {
+            mine.iter_mut().zip(theirs).for_each(|(m, t)| *m += t);
+        };
+        pairs(&mut self.requests, &other.requests);
+        pairs(&mut self.failures, &other.failures);
+        self.latency_total += other.latency_total;
+    }
+}
+
+/// The stages; one that the load never reached is left out. The last one ends with the window.
+fn load_stages(stages: Vec<RecordedStage>, window: Duration, total: &Operation) -> Vec<Stage> {
+    let only = stages.len() == 1;
+    let mut begin = Duration::ZERO;
+    let last = stages.len().saturating_sub(1);
+    let mut found = Vec::new();
+    for (index, stage) in stages.into_iter().enumerate() {
+        let StageFrame {
+            name,
+            users,
+            rate_per_sec,
+            end,
+        } = stage.frame;
+        let end = if index == last { window } else { end.min(window) };
+        if end <= begin && !only {
+            continue;
+        }
+        found.push(Stage {
+            name: name.clone(),
+            users,
+            rate_per_sec,
+            length: end.saturating_sub(begin).into(),
+            total: if only {
+                total.clone()
+            } else {
+                stage.total.into_operation(name, None)
+            },
+        });
+        begin = end;
+    }
+    found
+}
+
 /// All operations together. Statements stay with their operations.
-fn total(operations: &[Operation]) -> Operation {
-    let mut latency = LatencyHistogram::new();
-    let mut errors = BTreeMap::new();
+pub(super) fn total(operations: &[Operation]) -> Operation {
+    let mut all = Totals::default();
     let mut parts = OperationParts::default();
     for operation in operations {
         if let Some(histogram) = &operation.latency.histogram {
-            latency.add(histogram);
+            all.latency.add(histogram);
+        }
+        if let Some(lag) = &operation.schedule_lag {
+            all.schedule_lag.get_or_insert_default().add(lag);
         }
         for (key, count) in &operation.errors {
-            *errors.entry(key.clone()).or_default() += count;
+            *all.errors.entry(key.clone()).or_default() += count;
         }
+        all.requests += operation.requests;
+        all.failures += operation.failures;
+        all.skipped += operation.skipped;
         if let Some(mine) = &operation.parts {
+            parts.schedule_lag += mine.schedule_lag;
             parts.pool_wait += mine.pool_wait;
             parts.statement_latency += mine.statement_latency;
             parts.held_idle += mine.held_idle;
         }
     }
-    Operation {
-        name: "Total".to_owned(),
-        requests: operations.iter().map(|o| o.requests).sum(),
-        failures: operations.iter().map(|o| o.failures).sum(),
-        latency: Latency::from_histogram(latency),
-        errors,
-        parts: Some(parts),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TWO: &str = "-- operation: a\nSELECT 1;\n-- operation: b\n-- transaction\nSELECT 2;";
-
-    fn at(zero: Instant, ms: u64) -> Instant {
-        zero + Duration::from_millis(ms)
-    }
-
-    fn frame(ended: Instant) -> Frame {
-        Frame {
-            clients: 2,
-            ended,
-            ended_at: Timestamp::UNIX_EPOCH,
-            cpu_ratio: Some(0.9),
-            saturated: Some(true),
-            warnings: Vec::new(),
-        }
-    }
-
-    /// A request of `length` ms: 1 ms of pool wait, 1 ms idle, the rest in the statement.
-    fn request(
-        recorder: &mut Recorder,
-        zero: Instant,
-        op: usize,
-        start: u64,
-        length: u64,
-        failure: Option<&Failure>,
-    ) {
-        let mut trace = Trace::new(at(zero, start));
-        trace.begin_acquire(at(zero, start));
-        trace.end_acquire(at(zero, start + 1), true);
-        trace.begin_statement(at(zero, start + 2), request::slot(0));
-        trace.end_statement(at(zero, start + length), 1);
-        trace.close(at(zero, start + length));
-        recorder.request(
-            op,
-            at(zero, start),
-            at(zero, start + length),
-            &trace,
-            failure,
-        );
-    }
-
-    #[test]
-    fn requests_that_start_in_the_warm_up_are_left_out_and_failures_stay_in() {
-        let workload = Workload::parse(TWO, "w.sql").unwrap();
-        let mut recorder = Recorder::new(&workload);
-        let zero = Instant::now();
-        request(&mut recorder, zero, 0, 0, 50, None);
-        recorder.open(at(zero, 100), Timestamp::UNIX_EPOCH);
-        request(&mut recorder, zero, 0, 90, 30, None);
-        request(&mut recorder, zero, 0, 100, 10, None);
-        request(
-            &mut recorder,
-            zero,
-            1,
-            1200,
-            20,
-            Some(&Failure::StatementTimeout),
-        );
-        let load = recorder.finish(&workload, frame(at(zero, 2600)));
-        assert_eq!(load.length, Some(Millis(2500.0)));
-        assert_eq!((load.total.requests, load.total.failures), (2, 1));
-        assert_eq!(load.total.errors["statement timeout"], 1);
-        assert_eq!(load.total.latency.histogram.as_ref().unwrap().count(), 2);
-        let parts = load.total.parts.unwrap();
-        assert_eq!(
-            (parts.pool_wait, parts.held_idle),
-            (Millis(2.0), Millis(2.0))
-        );
-        assert_eq!(parts.statement_latency, Millis(26.0));
-        assert_eq!(load.driver_saturated, Some(true));
-        assert_eq!(load.stages[0].name, "2 clients");
-        let statements = &load.operations[0].parts.as_ref().unwrap().statements;
-        assert_eq!(
-            (statements.len(), statements[0].calls, statements[0].rows),
-            (1, 1, 1)
-        );
-    }
-
-    #[test]
-    fn intervals_cover_the_window_without_a_gap() {
-        let workload = Workload::parse(TWO, "w.sql").unwrap();
-        let mut recorder = Recorder::new(&workload);
-        let zero = Instant::now();
-        recorder.open(zero, Timestamp::UNIX_EPOCH);
-        request(&mut recorder, zero, 0, 10, 10, None);
-        request(&mut recorder, zero, 1, 2300, 10, None);
-        let load = recorder.finish(&workload, frame(at(zero, 3500)));
-        let shape: Vec<_> = load
-            .intervals
-            .iter()
-            .map(|i| {
-                (
-                    i.from.unwrap().0,
-                    i.length.0,
-                    i.requests.values().sum::<u64>(),
-                )
-            })
-            .collect();
-        assert_eq!(
-            shape,
-            [
-                (0.0, 1000.0, 1),
-                (1000.0, 1000.0, 0),
-                (2000.0, 1000.0, 1),
-                (3000.0, 500.0, 0)
-            ]
-        );
-        assert_eq!(load.intervals[2].started_at.unwrap().as_millisecond(), 2000);
-    }
+    all.into_operation("Total".to_owned(), Some(parts))
 }

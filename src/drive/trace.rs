@@ -11,6 +11,8 @@ enum Step {
     Acquire,
     /// Waiting for the answer to the statement in this slot.
     Statement(usize),
+    /// Waiting for the answers of a pipeline.
+    Pipeline,
 }
 
 /// One execution of one statement.
@@ -35,7 +37,9 @@ pub(super) struct Trace {
     pub(super) pool_wait: Duration,
     /// Length of the lease.
     pub(super) hold: Duration,
-    /// Executions in their order.
+    /// Time in which at least one statement was under way.
+    pub(super) busy: Duration,
+    /// Executions in the order of their ends.
     pub(super) executed: Vec<Executed>,
 }
 
@@ -47,15 +51,30 @@ impl Trace {
             leased_at: None,
             pool_wait: Duration::ZERO,
             hold: Duration::ZERO,
-            executed: Vec::with_capacity(4),
+            busy: Duration::ZERO,
+            executed: Vec::with_capacity(8),
         }
+    }
+
+    /// Begins the next request; keeps the memory of the one before.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.executed.clear();
+        *self = Self {
+            executed: std::mem::take(&mut self.executed),
+            step: Step::Between,
+            since: now,
+            leased_at: None,
+            pool_wait: Duration::ZERO,
+            hold: Duration::ZERO,
+            busy: Duration::ZERO,
+        };
     }
 
     pub(super) fn begin_acquire(&mut self, now: Instant) {
         (self.step, self.since) = (Step::Acquire, now);
     }
 
-    /// The acquire ended; with a lease if `leased`.
+    /// The acquire ended; with a lease that began at `now` if `leased`.
     pub(super) fn end_acquire(&mut self, now: Instant, leased: bool) {
         self.end_step(now, 0);
         self.leased_at = leased.then_some(now);
@@ -65,8 +84,24 @@ impl Trace {
         (self.step, self.since) = (Step::Statement(slot), now);
     }
 
-    pub(super) fn end_statement(&mut self, now: Instant, rows: u64) {
-        self.end_step(now, rows);
+    /// The statement ended. Returns its latency.
+    pub(super) fn end_statement(&mut self, now: Instant, rows: u64) -> Duration {
+        self.end_step(now, rows)
+    }
+
+    /// The first statement of a pipeline is sent.
+    pub(super) fn begin_pipeline(&mut self, now: Instant) {
+        (self.step, self.since) = (Step::Pipeline, now);
+    }
+
+    /// One statement of the pipeline that is under way has its last row.
+    pub(super) fn in_pipeline(&mut self, executed: Executed) {
+        self.executed.push(executed);
+    }
+
+    /// All answers of the pipeline are there. Returns its length.
+    pub(super) fn end_pipeline(&mut self, now: Instant) -> Duration {
+        self.end_step(now, 0)
     }
 
     /// Ends what is still under way.
@@ -77,22 +112,22 @@ impl Trace {
         }
     }
 
-    /// Σ statement latency.
-    pub(super) fn statement_latency(&self) -> Duration {
-        self.executed.iter().map(|e| e.latency).sum()
-    }
-
-    fn end_step(&mut self, now: Instant, rows: u64) {
+    fn end_step(&mut self, now: Instant, rows: u64) -> Duration {
         let latency = now.saturating_duration_since(self.since);
         match std::mem::replace(&mut self.step, Step::Between) {
-            Step::Between => {}
+            Step::Between => return Duration::ZERO,
             Step::Acquire => self.pool_wait += latency,
-            Step::Statement(slot) => self.executed.push(Executed {
-                slot,
-                latency,
-                rows,
-            }),
+            Step::Pipeline => self.busy += latency,
+            Step::Statement(slot) => {
+                self.busy += latency;
+                self.executed.push(Executed {
+                    slot,
+                    latency,
+                    rows,
+                });
+            }
         }
+        latency
     }
 }
 
@@ -113,15 +148,37 @@ mod tests {
         trace.close(at(18));
         assert_eq!(trace.pool_wait, Duration::from_millis(3));
         assert_eq!(trace.hold, Duration::from_millis(14));
-        assert_eq!(trace.statement_latency(), Duration::from_millis(12));
+        assert_eq!(trace.busy, Duration::from_millis(12));
         assert_eq!(trace.executed[0].rows, 3);
 
-        let mut waiting = Trace::new(at(0));
-        waiting.begin_acquire(at(0));
-        waiting.close(at(9));
+        trace.restart(at(20));
+        trace.begin_acquire(at(20));
+        trace.close(at(29));
         assert_eq!(
-            (waiting.pool_wait, waiting.hold),
+            (trace.pool_wait, trace.hold),
             (Duration::from_millis(9), Duration::ZERO)
         );
+        assert!(trace.executed.is_empty());
+    }
+
+    #[test]
+    fn statements_of_a_pipeline_overlap_and_its_time_counts_once() {
+        let zero = Instant::now();
+        let at = |ms: u64| zero + Duration::from_millis(ms);
+        let mut trace = Trace::new(at(0));
+        trace.end_acquire(at(0), true);
+        trace.begin_pipeline(at(1));
+        for slot in 0..3 {
+            trace.in_pipeline(Executed {
+                slot,
+                latency: Duration::from_millis(5),
+                rows: 1,
+            });
+        }
+        assert_eq!(trace.end_pipeline(at(7)), Duration::from_millis(6));
+        trace.close(at(8));
+        assert_eq!(trace.busy, Duration::from_millis(6));
+        assert_eq!(trace.hold, Duration::from_millis(8));
+        assert_eq!(trace.executed.len(), 3);
     }
 }

@@ -7,17 +7,26 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, Object, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::{AcquireError, Meter, PoolError, Source};
+use crate::workload::Value;
+
+use super::prepared::Prepared;
+use super::{
+    AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Query, Source,
+};
 
 /// How long a discarded connection may take to say good-bye after its statement was cancelled
 /// (ours): after this it is closed without the server's answer.
 const DISCARD_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long all connections may take to say good-bye (ours).
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
 /// A connection of [`DeadpoolSource`].
-pub type PgConnection = Object<TimedManager>;
+pub type DeadpoolConnection = Object<TimedManager>;
 
 /// Tasks that move the bytes of each open connection. They end when the server was told good-bye.
 type Tasks = Arc<Mutex<Vec<JoinHandle<()>>>>;
@@ -67,20 +76,12 @@ impl DeadpoolSource {
             })?;
         Ok(Self { pool, tasks })
     }
-
-    /// Closes all idle connections and hands out the tasks of all connections ever made, to be
-    /// waited for: each ends when its connection has told the server good-bye.
-    #[must_use]
-    pub fn close(&self) -> Vec<JoinHandle<()>> {
-        self.pool.close();
-        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Source for DeadpoolSource {
-    type Connection = PgConnection;
+    type Connection = DeadpoolConnection;
 
-    async fn get(&self) -> Result<PgConnection, AcquireError> {
+    async fn get(&self, _: usize) -> Result<DeadpoolConnection, AcquireError> {
         // Permits stand in front, so there is always room: deadpool must never queue.
         let timeouts = Timeouts {
             wait: Some(Duration::ZERO),
@@ -91,7 +92,7 @@ impl Source for DeadpoolSource {
             .timeout_get(&timeouts)
             .await
             .map_err(|error| match error {
-                managed::PoolError::Backend(error) => AcquireError::Connect(error),
+                managed::PoolError::Backend(error) => AcquireError::connect(&error),
                 managed::PoolError::Timeout(_) => AcquireError::TimedOut {
                     timeout: Duration::ZERO,
                 },
@@ -101,18 +102,35 @@ impl Source for DeadpoolSource {
             })
     }
 
-    async fn discard(&self, connection: PgConnection) {
-        let client = Object::take(connection);
+    async fn discard(&self, connection: DeadpoolConnection) {
+        let prepared = Object::take(connection);
+        let client = prepared.client();
         if !client.is_closed() {
             let cancel = client.cancel_token();
             // A cancel that fails leaves a statement that ends by itself; there is nobody to tell.
             let _ = tokio::time::timeout(DISCARD_LIMIT, cancel.cancel_query(NoTls)).await;
         }
-        drop(client);
+        drop(prepared);
     }
 
     fn size(&self) -> u32 {
         u32::try_from(self.pool.status().size).unwrap_or(u32::MAX)
+    }
+
+    fn idle(&self) -> u32 {
+        u32::try_from(self.pool.status().available).unwrap_or(u32::MAX)
+    }
+
+    async fn close(&self) {
+        self.pool.close();
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let good_byes = join_all(tasks.iter_mut());
+        if tokio::time::timeout(CLOSE_LIMIT, good_byes).await.is_err() {
+            for task in &tasks {
+                task.abort();
+            }
+        }
     }
 }
 
@@ -130,29 +148,44 @@ impl std::fmt::Debug for TimedManager {
 }
 
 impl managed::Manager for TimedManager {
-    type Type = ClientWrapper;
+    type Type = Prepared<ClientWrapper>;
     type Error = tokio_postgres::Error;
 
-    async fn create(&self) -> Result<ClientWrapper, Self::Error> {
+    async fn create(&self) -> Result<Self::Type, Self::Error> {
         let start = Instant::now();
         let client = self.inner.create().await?;
         self.meter.connected(start);
-        Ok(client)
+        Ok(Prepared::new(client))
     }
 
     async fn recycle(
         &self,
-        client: &mut ClientWrapper,
+        connection: &mut Self::Type,
         metrics: &Metrics,
     ) -> managed::RecycleResult<Self::Error> {
         let start = Instant::now();
-        let result = self.inner.recycle(client, metrics).await;
+        let result = self.inner.recycle(connection.client_mut(), metrics).await;
         self.meter.recycled(start);
         result
     }
 
-    fn detach(&self, client: &mut ClientWrapper) {
-        self.inner.detach(client);
+    fn detach(&self, connection: &mut Self::Type) {
+        self.inner.detach(connection.client_mut());
+    }
+}
+
+impl Execute for DeadpoolConnection {
+    async fn execute<'v>(
+        &self,
+        query: &Query,
+        params: impl ExactSizeIterator<Item = &'v Value>,
+        kept: &mut Kept<'_>,
+    ) -> Result<u64, ExecuteError> {
+        self.as_ref().execute(query, params, kept).await
+    }
+
+    async fn control(&self, control: Control) -> Result<(), ExecuteError> {
+        self.as_ref().control(control).await
     }
 }
 

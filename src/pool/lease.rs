@@ -3,50 +3,34 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-
-use super::Meter;
+use super::{Pool, Source};
 
 /// A connection handed over by a pool; given back when dropped.
 ///
-/// Held idle is the length of the lease without the time of its statements, which every user
-/// measures with [`Lease::statement`]. If a statement was begun and never finished (its future was
-/// dropped), the server still works on it, and the next user of that connection would wait: such a
+/// Held idle is the length of the lease without the time of its statements, which its user adds with
+/// [`Lease::busy`]. While a statement is under way the lease is [`Lease::in_flight`]: if it is dropped then
+/// (its future was dropped), the server still works, and the next user of that connection would wait: such a
 /// connection is cancelled and discarded instead of given back.
 #[derive(Debug)]
-pub struct Lease<C> {
-    held: Option<(C, OwnedSemaphorePermit)>,
-    meter: Meter,
-    abandoned: mpsc::UnboundedSender<(C, OwnedSemaphorePermit)>,
+pub struct Lease<'p, S: Source> {
+    pool: &'p Pool<S>,
+    connection: Option<S::Connection>,
     acquire_start: Instant,
     start: Instant,
     statements: Cell<Duration>,
     unfinished: Cell<bool>,
 }
 
-/// The time of one statement of a lease, from sending to the last row.
-#[derive(Debug)]
-#[must_use = "a timer that is not finished makes the lease discard its connection"]
-pub struct StatementTimer<'a, C> {
-    lease: &'a Lease<C>,
-    start: Instant,
-    finished: bool,
-}
-
-impl<C> Lease<C> {
+impl<'p, S: Source> Lease<'p, S> {
     pub(super) fn begin(
-        connection: C,
-        permit: OwnedSemaphorePermit,
+        pool: &'p Pool<S>,
+        connection: S::Connection,
         acquire_start: Instant,
-        meter: Meter,
-        abandoned: mpsc::UnboundedSender<(C, OwnedSemaphorePermit)>,
+        start: Instant,
     ) -> Self {
-        let start = Instant::now();
-        meter.lease_begins(start);
         Self {
-            held: Some((connection, permit)),
-            meter,
-            abandoned,
+            pool,
+            connection: Some(connection),
             acquire_start,
             start,
             statements: Cell::default(),
@@ -59,10 +43,9 @@ impl<C> Lease<C> {
     /// # Panics
     /// Never: the connection leaves the lease only in `drop`.
     #[must_use]
-    pub fn connection(&self) -> &C {
+    pub fn connection(&self) -> &S::Connection {
         #[expect(clippy::expect_used, reason = "held until drop by construction")]
-        let (connection, _) = self.held.as_ref().expect("held until drop");
-        connection
+        self.connection.as_ref().expect("held until drop")
     }
 
     /// When the connection was handed over.
@@ -71,14 +54,15 @@ impl<C> Lease<C> {
         self.start
     }
 
-    /// Begins to measure a statement that is about to be sent.
-    pub fn statement(&self) -> StatementTimer<'_, C> {
-        self.unfinished.set(true);
-        StatementTimer {
-            lease: self,
-            start: Instant::now(),
-            finished: false,
-        }
+    /// Says whether the server may be at work on this connection. A lease that ends in that state discards
+    /// its connection.
+    pub fn in_flight(&self, at_work: bool) {
+        self.unfinished.set(at_work);
+    }
+
+    /// Adds time in which a statement was under way.
+    pub fn busy(&self, time: Duration) {
+        self.statements.set(self.statements.get() + time);
     }
 
     /// Marks the connection as not to be given back, such as after a rollback that failed.
@@ -87,46 +71,21 @@ impl<C> Lease<C> {
     }
 }
 
-impl<C> StatementTimer<'_, C> {
-    /// The last row, or the error, is there. Returns the latency.
-    #[must_use]
-    pub fn finish(mut self) -> Duration {
-        self.finished = true;
-        self.lease.unfinished.set(false);
-        self.add()
-    }
-
-    fn add(&self) -> Duration {
-        let latency = self.start.elapsed();
-        let statements = &self.lease.statements;
-        statements.set(statements.get() + latency);
-        latency
-    }
-}
-
-impl<C> Drop for StatementTimer<'_, C> {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.add();
-        }
-    }
-}
-
-impl<C> Drop for Lease<C> {
+impl<S: Source> Drop for Lease<'_, S> {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.meter
-            .lease_ends(self.acquire_start, self.start, now, self.statements.get());
-        let Some((connection, permit)) = self.held.take() else {
+        let (start, statements) = (self.start, self.statements.get());
+        self.pool
+            .meter()
+            .lease_ends(self.acquire_start, start, now, statements);
+        let Some(connection) = self.connection.take() else {
             return;
         };
         if self.unfinished.get() {
-            // Without a reaper the connection is closed by being dropped.
-            let _ = self.abandoned.send((connection, permit));
+            // Without a reaper the connection is closed by being dropped, and nobody waits for the permit.
+            let _ = self.pool.abandoned.send(connection);
         } else {
-            // The source must have its connection back before the next permit holder asks for one.
-            drop(connection);
-            drop(permit);
+            S::give_back(connection, &self.pool.permits);
         }
     }
 }

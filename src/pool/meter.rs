@@ -41,6 +41,8 @@ struct State {
     connect: LatencyHistogram,
     recycle: LatencyHistogram,
     lease: LatencyHistogram,
+    held_idle: LatencyHistogram,
+    acquire_total: Duration,
     lease_total: Duration,
     held_idle_total: Duration,
     in_use: u32,
@@ -95,7 +97,7 @@ impl Meter {
     }
 
     /// Writes down the gauges as they are now.
-    pub fn sample(&self, now: Instant, size: u32) {
+    pub fn sample(&self, now: Instant, size: u32, idle: u32) {
         let mut state = self.state();
         let Some(opened) = state.opened.filter(|_| state.closed.is_none()) else {
             return;
@@ -103,6 +105,7 @@ impl Meter {
         let gauge = PoolGauge {
             at: now.saturating_duration_since(opened).into(),
             size,
+            idle: Some(idle),
             in_use: state.in_use,
             waiting: state.waiting,
         };
@@ -132,6 +135,8 @@ impl Meter {
             connect: state.connect.clone(),
             recycle: state.recycle.clone(),
             lease: state.lease.clone(),
+            held_idle: state.held_idle.clone(),
+            acquire_total: Millis::from(state.acquire_total),
             lease_total: Millis::from(state.lease_total),
             held_idle_total: Millis::from(state.held_idle_total),
             in_use_mean,
@@ -150,13 +155,26 @@ impl Meter {
         };
     }
 
-    /// An acquire that began at `start` ended; `permit_wait` is the time without a permit.
-    pub(super) fn acquire_ended(&self, start: Instant, permit_wait: Duration, outcome: Outcome) {
+    /// An acquire that began at `start` ended at `now`; `permit_wait` is the time without a permit. With a
+    /// connection its lease begins.
+    pub(super) fn acquire_ended(
+        &self,
+        start: Instant,
+        now: Instant,
+        permit_wait: Duration,
+        outcome: Outcome,
+    ) {
         let mut state = self.state();
+        if matches!(outcome, Outcome::Immediate | Outcome::Waited) {
+            state.integrate(now);
+            state.in_use += 1;
+            state.in_use_max = state.in_use_max.max(state.in_use);
+        }
         if !state.counts(start) {
             return;
         }
         state.permit_wait.record(permit_wait);
+        state.acquire_total += now.saturating_duration_since(start);
         state.counters.acquires += 1;
         *match outcome {
             Outcome::Immediate => &mut state.counters.immediate,
@@ -165,14 +183,6 @@ impl Meter {
             Outcome::Cancelled => &mut state.counters.cancelled,
             Outcome::Failed => &mut state.counters.failed,
         } += 1;
-    }
-
-    /// A connection is handed over at `now`.
-    pub(super) fn lease_begins(&self, now: Instant) {
-        let mut state = self.state();
-        state.integrate(now);
-        state.in_use += 1;
-        state.in_use_max = state.in_use_max.max(state.in_use);
     }
 
     /// A lease handed over at `start` ends at `now`; `statements` is the time of its statements. It
@@ -193,7 +203,9 @@ impl Meter {
             let lease = now.saturating_duration_since(start);
             state.lease.record(lease);
             state.lease_total += lease;
-            state.held_idle_total += lease.saturating_sub(statements);
+            let held_idle = lease.saturating_sub(statements);
+            state.held_idle.record(held_idle);
+            state.held_idle_total += held_idle;
         }
     }
 
@@ -257,7 +269,8 @@ mod tests {
         meter.open_window(zero);
         for (time, begins, start) in events {
             if begins {
-                meter.lease_begins(at(time));
+                let outcome = Outcome::Immediate;
+                meter.acquire_ended(at(start), at(time), Duration::ZERO, outcome);
             } else {
                 meter.lease_ends(at(start), at(start), at(time), Duration::ZERO);
             }
@@ -275,12 +288,11 @@ mod tests {
         let zero = Instant::now();
         let at = |ms: u64| zero + Duration::from_millis(ms);
         let meter = Meter::default();
-        meter.lease_begins(at(0));
+        meter.acquire_ended(at(0), at(0), Duration::ZERO, Outcome::Immediate);
         meter.open_window(at(10));
-        meter.acquire_ended(at(0), Duration::ZERO, Outcome::Immediate);
         meter.lease_ends(at(0), at(0), at(20), Duration::ZERO);
         meter.close_window(at(30));
-        meter.acquire_ended(at(15), Duration::ZERO, Outcome::Immediate);
+        meter.acquire_ended(at(15), at(31), Duration::ZERO, Outcome::Immediate);
         let record = meter.record("test", 1, 1);
         assert_eq!(record.counters.acquires, 0);
         assert_eq!(record.lease.count(), 0);
@@ -294,7 +306,7 @@ mod tests {
         let at = |ms: u64| zero + Duration::from_millis(ms);
         let meter = Meter::default();
         meter.open_window(zero);
-        meter.lease_begins(at(1));
+        meter.acquire_ended(at(0), at(1), Duration::ZERO, Outcome::Immediate);
         meter.lease_ends(at(0), at(1), at(11), Duration::from_millis(4));
         meter.close_window(at(20));
         let record = meter.record("test", 1, 1);

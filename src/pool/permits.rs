@@ -1,75 +1,49 @@
 //! Permits in front of any source of connections, so that the wait for one is measured.
 
-use std::rc::Rc;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
+use futures_util::future::poll_immediate;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, mpsc};
 
 use super::meter::Outcome;
-use super::{AcquireError, Lease, Meter, PoolError};
+use super::{AcquireError, Lease, Meter, PoolError, Source};
 
-/// What hands out connections once a permit is there: a pool that is never asked for more
-/// connections than there are permits, so that it never has to queue.
-#[expect(
-    async_fn_in_trait,
-    reason = "used on one thread only, so the futures need not be Send"
-)]
-pub trait Source {
-    /// What is handed out. Dropping it gives it back.
-    type Connection;
-
-    /// A connection that is ready to use.
-    ///
-    /// # Errors
-    /// The connection could not be made.
-    async fn get(&self) -> Result<Self::Connection, AcquireError>;
-
-    /// Takes a connection out of service whose last statement may still run: cancels the statement
-    /// and closes the connection.
-    async fn discard(&self, connection: Self::Connection);
-
-    /// Connections that are open.
-    fn size(&self) -> u32;
-}
-
-/// Connections whose statement was abandoned, on their way out; each holds its permit until the server
-/// has let go, so that the pool never has more connections than its size.
-type Abandoned<C> = (C, OwnedSemaphorePermit);
-
-/// An instrumented pool of `pool_size` connections.
+/// An instrumented pool of `pool_size` connections, shared by the threads of a driver.
 ///
 /// Counters obey `acquires = immediate + waited + timed_out + cancelled + failed`.
 #[derive(Debug)]
 pub struct Pool<S: Source> {
-    source: Rc<S>,
+    source: Arc<S>,
     meter: Meter,
-    permits: Arc<Semaphore>,
+    pub(super) permits: Arc<Semaphore>,
     acquire_timeout: Duration,
-    abandoned: mpsc::UnboundedSender<Abandoned<S::Connection>>,
+    pub(super) abandoned: mpsc::UnboundedSender<S::Connection>,
 }
 
 /// Discards abandoned connections of one pool; to be run beside its clients.
 #[derive(Debug)]
 pub struct Reaper<S: Source> {
-    source: Rc<S>,
-    abandoned: mpsc::UnboundedReceiver<Abandoned<S::Connection>>,
+    source: Arc<S>,
+    permits: Arc<Semaphore>,
+    abandoned: mpsc::UnboundedReceiver<S::Connection>,
 }
 
 impl<S: Source> Reaper<S> {
-    /// Cancels and closes abandoned connections, several at a time, until the pool and all its leases
-    /// were dropped.
+    /// Cancels and closes abandoned connections, several at a time, until the pool was dropped. The permit
+    /// of each is given back when the server has let go, so that the pool never has more connections
+    /// than its size.
     pub async fn run(mut self) {
-        let source = &self.source;
+        let (source, permits) = (&self.source, &self.permits);
         let mut leaving = FuturesUnordered::new();
         loop {
             tokio::select! {
                 abandoned = self.abandoned.recv() => match abandoned {
-                    Some((connection, permit)) => leaving.push(async move {
+                    Some(connection) => leaving.push(async move {
                         source.discard(connection).await;
-                        drop(permit);
+                        permits.add_permits(1);
                     }),
                     None => break,
                 },
@@ -90,11 +64,14 @@ struct Acquire<'a> {
 }
 
 impl Acquire<'_> {
-    fn end(&mut self, outcome: Outcome) {
+    /// Writes the outcome down; returns the moment of the end.
+    fn end(&mut self, outcome: Outcome) -> Instant {
+        let now = Instant::now();
         self.got_permit();
         self.ended = true;
         let wait = self.permit_wait.unwrap_or_default();
-        self.meter.acquire_ended(self.start, wait, outcome);
+        self.meter.acquire_ended(self.start, now, wait, outcome);
+        now
     }
 
     fn wait(&mut self) {
@@ -141,17 +118,19 @@ impl<S: Source> Pool<S> {
             return Err(PoolError::Empty);
         }
         let (sender, receiver) = mpsc::unbounded_channel();
-        let source = Rc::new(source);
+        let source = Arc::new(source);
+        let permits = Arc::new(Semaphore::new(pool_size as usize));
+        let reaper = Reaper {
+            source: Arc::clone(&source),
+            permits: Arc::clone(&permits),
+            abandoned: receiver,
+        };
         let pool = Self {
-            source: Rc::clone(&source),
+            source,
             meter,
-            permits: Arc::new(Semaphore::new(pool_size as usize)),
+            permits,
             acquire_timeout,
             abandoned: sender,
-        };
-        let reaper = Reaper {
-            source,
-            abandoned: receiver,
         };
         Ok((pool, reaper))
     }
@@ -164,17 +143,18 @@ impl<S: Source> Pool<S> {
 
     /// Where its connections come from.
     #[must_use]
-    pub fn source(&self) -> &Rc<S> {
+    pub fn source(&self) -> &Arc<S> {
         &self.source
     }
 
-    /// Waits for a permit, then for a connection.
+    /// Waits for a permit, then for a connection. `client` is the number of the client that asks: a
+    /// source without a pool keeps one connection for each.
     ///
     /// Dropping the future counts the acquire as cancelled.
     ///
     /// # Errors
     /// The acquire timeout passed, the connection could not be made, or the pool is closed.
-    pub async fn acquire(&self) -> Result<Lease<S::Connection>, AcquireError> {
+    pub async fn acquire(&self, client: usize) -> Result<Lease<'_, S>, AcquireError> {
         let mut acquire = Acquire {
             meter: &self.meter,
             start: Instant::now(),
@@ -182,45 +162,49 @@ impl<S: Source> Pool<S> {
             waiting: false,
             ended: false,
         };
-        let (success, outcome, result) = {
-            let work = async {
+        let result = {
+            let mut work = pin!(async {
                 let (permit, success) = self.permit(&mut acquire).await?;
                 acquire.got_permit();
-                let connection = self.source.get().await?;
+                let connection = self.source.get(client).await?;
                 Ok((permit, success, connection))
-            };
-            match tokio::time::timeout(self.acquire_timeout, work).await {
-                Ok(Ok((permit, success, connection))) => (success, None, Ok((permit, connection))),
-                Ok(Err(error)) => (Outcome::Failed, Some(Outcome::Failed), Err(error)),
-                Err(_) => {
-                    let timeout = self.acquire_timeout;
-                    let error = AcquireError::TimedOut { timeout };
-                    (Outcome::TimedOut, Some(Outcome::TimedOut), Err(error))
-                }
+            });
+            // Most acquires end at once, and a timer costs more than the rest of such an acquire.
+            match poll_immediate(&mut work).await {
+                Some(result) => Ok(result),
+                None => tokio::time::timeout(self.acquire_timeout, work).await,
             }
         };
-        acquire.end(outcome.unwrap_or(success));
-        let (permit, connection) = result?;
-        Ok(Lease::begin(
-            connection,
-            permit,
-            acquire.start,
-            self.meter.clone(),
-            self.abandoned.clone(),
-        ))
+        match result {
+            Ok(Ok((permit, success, connection))) => {
+                // The permit comes back when the lease ends, or when the reaper is done.
+                permit.forget();
+                let now = acquire.end(success);
+                Ok(Lease::begin(self, connection, acquire.start, now))
+            }
+            Ok(Err(error)) => {
+                acquire.end(Outcome::Failed);
+                Err(error)
+            }
+            Err(_) => {
+                acquire.end(Outcome::TimedOut);
+                let timeout = self.acquire_timeout;
+                Err(AcquireError::TimedOut { timeout })
+            }
+        }
     }
 
     /// A permit, and how it was got. The semaphore is fair: a free permit means that nobody waits.
     async fn permit(
         &self,
         acquire: &mut Acquire<'_>,
-    ) -> Result<(OwnedSemaphorePermit, Outcome), AcquireError> {
-        match Arc::clone(&self.permits).try_acquire_owned() {
+    ) -> Result<(SemaphorePermit<'_>, Outcome), AcquireError> {
+        match self.permits.try_acquire() {
             Ok(permit) => Ok((permit, Outcome::Immediate)),
             Err(TryAcquireError::Closed) => Err(AcquireError::Closed),
             Err(TryAcquireError::NoPermits) => {
                 acquire.wait();
-                let permit = Arc::clone(&self.permits).acquire_owned().await;
+                let permit = self.permits.acquire().await;
                 permit
                     .map(|permit| (permit, Outcome::Waited))
                     .map_err(|_| AcquireError::Closed)

@@ -103,13 +103,22 @@ pub struct Operation {
     pub errors: BTreeMap<String, u64>,
     /// Parts measured inside; only dbperf's own driver knows them.
     pub parts: Option<OperationParts>,
+    /// Delay between the moment at which a request was due and its start; `None` in a closed loop.
+    #[serde(default)]
+    pub schedule_lag: Option<LatencyHistogram>,
+    /// Requests that were due and not sent, because they were too late; not among `requests`.
+    #[serde(default)]
+    pub skipped: u64,
 }
 
 /// Where the time of an operation went, as sums over all its requests. Identity:
-/// `Σ latency = pool_wait + hold`, `hold = statement_latency + held_idle`, up to the driver's own
-/// overhead, which is shown as unattributed.
+/// `Σ latency = schedule_lag + pool_wait + hold`, `hold = statement_latency + held_idle`, up to the
+/// driver's own overhead, which is shown as unattributed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct OperationParts {
+    /// From the moment at which requests were due to their start; 0 in a closed loop.
+    #[serde(default)]
+    pub schedule_lag: Millis,
     /// Acquire in total: permit wait, connect, recycle; failed acquires included.
     pub pool_wait: Millis,
     /// Send to last row, over all statements.
@@ -159,8 +168,11 @@ pub struct LoadInterval {
 pub struct Stage {
     /// Such as `100 users`.
     pub name: String,
-    /// Users or clients.
+    /// Users or clients; 0 in an open loop.
     pub users: u32,
+    /// Requests due per second at the end of the stage, in an open loop.
+    #[serde(default)]
+    pub rate_per_sec: Option<f64>,
     /// Length.
     pub length: Millis,
     /// What was done in it. Percentiles are present only where the source recorded every latency
@@ -191,4 +203,22 @@ pub struct LoadResult {
     pub driver_saturated: Option<bool>,
     /// CPU time of the driver over the time of its threads (0 to 1).
     pub driver_cpu_ratio: Option<f64>,
+    /// What dbperf's own driver knows of itself.
+    #[serde(default)]
+    pub driver: Option<DriverRecord>,
+}
+
+/// What dbperf's own driver knows of itself, over the window. `None` where the system does not tell.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DriverRecord {
+    /// Threads that drove the load.
+    pub threads: u32,
+    /// CPU time over the time of the busiest thread (0 to 1).
+    pub cpu_ratio: Option<f64>,
+    /// Time in which the thread that waited longest could have run and had no core, over its time (0 to 1).
+    pub run_delay_ratio: Option<f64>,
+    /// How late a thread woke up in one of twenty readings.
+    pub late_p95: Option<Millis>,
+    /// Cores of this machine that nothing ran on, on average.
+    pub free_cores: Option<f64>,
 }

@@ -40,6 +40,9 @@ pub struct PoolGauge {
     pub at: Millis,
     /// Open connections.
     pub size: u32,
+    /// Open and not leased; `None` in runs of older versions.
+    #[serde(default)]
+    pub idle: Option<u32>,
     /// Leased.
     pub in_use: u32,
     /// Waiting for a permit.
@@ -49,7 +52,7 @@ pub struct PoolGauge {
 /// A pool over the window, warm-up excluded.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PoolRecord {
-    /// `deadpool`.
+    /// `deadpool`, `sqlx` or `none`.
     pub pool: String,
     /// Largest number of connections.
     pub pool_size: u32,
@@ -67,6 +70,12 @@ pub struct PoolRecord {
     pub recycle: LatencyHistogram,
     /// From hand-over to return.
     pub lease: LatencyHistogram,
+    /// Lease minus statement time, of every lease.
+    #[serde(default)]
+    pub held_idle: LatencyHistogram,
+    /// Σ acquire: permit waits, connects, recycles, and what lies between them.
+    #[serde(default)]
+    pub acquire_total: Millis,
     /// Σ lease.
     pub lease_total: Millis,
     /// Σ (lease − statement latency): held and did nothing.

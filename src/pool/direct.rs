@@ -1,0 +1,208 @@
+//! No pool: a connection for each client, made at its first use and kept.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
+
+use crate::workload::Value;
+
+use super::prepared::Prepared;
+use super::{AcquireError, Control, Execute, ExecuteError, Kept, Meter, Query, Source};
+
+/// How long a connection may take to say good-bye (ours): after this it is closed without the server's
+/// answer.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What moves the bytes of a connection.
+type Wire = Pin<Box<Connection<Socket, NoTlsStream>>>;
+
+/// One connection for each client.
+pub struct DirectSource {
+    config: Config,
+    meter: Meter,
+    clients: Arc<Vec<Mutex<Place>>>,
+}
+
+/// The connection of one client.
+#[derive(Default)]
+enum Place {
+    /// Not made yet, or lost.
+    #[default]
+    None,
+    /// In use.
+    Out,
+    /// Ready.
+    Idle(Driven),
+}
+
+impl std::fmt::Debug for DirectSource {
+    /// Leaves out the configuration, which holds the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirectSource")
+            .field("clients", &self.clients.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl DirectSource {
+    /// Connections to `config` for `clients` clients; connect times go to `meter`.
+    #[must_use]
+    pub fn new(config: Config, clients: u32, meter: Meter) -> Self {
+        let places = (0..clients).map(|_| Mutex::default()).collect();
+        Self {
+            config,
+            meter,
+            clients: Arc::new(places),
+        }
+    }
+
+    fn count(&self, wanted: impl Fn(&Place) -> bool) -> u32 {
+        let matching = self.clients.iter().filter(|place| wanted(&locked(place)));
+        u32::try_from(matching.count()).unwrap_or(u32::MAX)
+    }
+}
+
+fn locked(place: &Mutex<Place>) -> std::sync::MutexGuard<'_, Place> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Source for DirectSource {
+    type Connection = DirectConnection;
+
+    async fn get(&self, client: usize) -> Result<DirectConnection, AcquireError> {
+        let place = self.clients.get(client).ok_or(AcquireError::Closed)?;
+        let idle = std::mem::replace(&mut *locked(place), Place::Out);
+        let mut home = Home {
+            places: Arc::clone(&self.clients),
+            client,
+            driven: None,
+        };
+        if let Place::Idle(driven) = idle
+            && !driven.prepared.client().is_closed()
+        {
+            home.driven = Some(driven);
+        } else {
+            let start = Instant::now();
+            let connected = self.config.connect(NoTls).await;
+            let (client, wire) = connected.map_err(|error| AcquireError::connect(&error))?;
+            self.meter.connected(start);
+            home.driven = Some(Driven {
+                prepared: Prepared::new(Box::new(client)),
+                wire: RefCell::new(Box::pin(wire)),
+            });
+        }
+        Ok(DirectConnection(home))
+    }
+
+    async fn discard(&self, mut connection: DirectConnection) {
+        let Some(driven) = connection.0.driven.take() else {
+            return;
+        };
+        let cancel = driven.prepared.client().cancel_token();
+        // A cancel that fails leaves a statement that ends by itself; there is nobody to tell.
+        let _ = tokio::time::timeout(CLOSE_LIMIT, cancel.cancel_query(NoTls)).await;
+        driven.good_bye().await;
+    }
+
+    fn size(&self) -> u32 {
+        self.count(|place| !matches!(place, Place::None))
+    }
+
+    fn idle(&self) -> u32 {
+        self.count(|place| matches!(place, Place::Idle(_)))
+    }
+
+    async fn close(&self) {
+        let idle = self.clients.iter().filter_map(|place| {
+            match std::mem::take(&mut *locked(place)) {
+                Place::Idle(driven) => Some(driven.good_bye()),
+                Place::Out | Place::None => None,
+            }
+        });
+        futures_util::future::join_all(idle).await;
+    }
+}
+
+/// A client and the wire that it drives itself: an answer wakes the client's task and no other.
+struct Driven {
+    prepared: Prepared<Box<Client>>,
+    wire: RefCell<Wire>,
+}
+
+impl Driven {
+    /// Runs `work` and moves the connection's bytes meanwhile.
+    async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            // The end of the wire reaches `work` as an error.
+            let _ = self.wire.borrow_mut().as_mut().poll(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Tells the server good-bye and waits until it has closed.
+    async fn good_bye(self) {
+        drop(self.prepared);
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.wire.into_inner()).await;
+    }
+}
+
+/// A connection of [`DirectSource`]; goes back to its client's place when dropped.
+pub struct DirectConnection(Home);
+
+impl std::fmt::Debug for DirectConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirectConnection").finish_non_exhaustive()
+    }
+}
+
+/// Where a connection goes back to.
+struct Home {
+    places: Arc<Vec<Mutex<Place>>>,
+    client: usize,
+    driven: Option<Driven>,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(place) = self.places.get(self.client) {
+            let back = self.driven.take().map_or(Place::None, Place::Idle);
+            *locked(place) = back;
+        }
+    }
+}
+
+impl DirectConnection {
+    fn driven(&self) -> Result<&Driven, ExecuteError> {
+        self.0.driven.as_ref().ok_or(ExecuteError::ConnectionLost)
+    }
+}
+
+impl Execute for DirectConnection {
+    async fn execute<'v>(
+        &self,
+        query: &Query,
+        params: impl ExactSizeIterator<Item = &'v Value>,
+        kept: &mut Kept<'_>,
+    ) -> Result<u64, ExecuteError> {
+        let driven = self.driven()?;
+        driven
+            .drive(driven.prepared.execute(query, params, kept))
+            .await
+    }
+
+    async fn control(&self, control: Control) -> Result<(), ExecuteError> {
+        let driven = self.driven()?;
+        driven.drive(driven.prepared.control(control)).await
+    }
+}
