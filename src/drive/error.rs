@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::pool::PoolError;
-use crate::workload::ValueError;
+use crate::workload::DrawProblem;
 
 use super::Replayed;
 
@@ -57,7 +57,7 @@ pub enum DriveError {
         /// Name of the parameter.
         parameter: String,
         /// What does not fit.
-        problem: ValueError,
+        problem: DrawProblem,
     },
     /// More failures than allowed.
     #[error(

@@ -7,7 +7,8 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use crate::workload::{
-    Drawer, RawValue, Value, ValueError, Workload, WorkloadOperation, WorkloadStatement,
+    DrawError, Drawers, RawValue, Samples, Value, Workload, WorkloadOperation, WorkloadStatement,
+    slot_types,
 };
 
 use super::{DriveError, StatementPlace, session};
@@ -24,7 +25,7 @@ pub(super) struct Plan {
 pub(super) struct PlannedOperation {
     pub(super) transaction: bool,
     pub(super) statements: Vec<PlannedStatement>,
-    drawers: Vec<Drawer>,
+    drawers: Drawers,
 }
 
 /// A statement ready to run.
@@ -71,6 +72,7 @@ impl Plan {
         client: &tokio_postgres::Client,
     ) -> Result<Self, DriveError> {
         let mut operations = Vec::new();
+        let mut samples = Samples::new(client);
         for operation in &workload.operations {
             let mut described = Vec::new();
             for statement in &operation.statements {
@@ -83,7 +85,11 @@ impl Plan {
                     Place(workload, operation, statement).error(reason)
                 })?);
             }
-            operations.push(plan(workload, operation, &described)?);
+            let types: Vec<&[Type]> = described.iter().map(Statement::params).collect();
+            let types = slot_types(operation, &types);
+            let drawers = Drawers::prepare_with(operation, &types, &mut samples).await;
+            let drawers = drawers.map_err(|error| parameter(workload, operation, error))?;
+            operations.push(plan(workload, operation, &described, drawers)?);
         }
         let weights = workload.operations.iter().map(|o| o.weight);
         Ok(Self {
@@ -96,7 +102,9 @@ impl Plan {
 impl PlannedOperation {
     /// The values of one request.
     pub(super) fn draw<R: Rng>(&self, rng: &mut R) -> Vec<Value> {
-        self.drawers.iter().map(|drawer| drawer.draw(rng)).collect()
+        let mut values = vec![Value::Null; self.drawers.slots()];
+        self.drawers.draw(rng, &mut values);
+        values
     }
 }
 
@@ -118,13 +126,21 @@ impl Place<'_> {
         let place = Box::new(self.at(self.2.line));
         DriveError::Statement { place, reason }
     }
+}
 
-    fn parameter(&self, line: usize, name: &str, problem: ValueError) -> DriveError {
-        DriveError::Parameter {
-            place: Box::new(self.at(line)),
-            parameter: name.to_owned(),
-            problem,
-        }
+/// The first statement that uses the parameter is named with it.
+fn parameter(workload: &Workload, operation: &WorkloadOperation, error: DrawError) -> DriveError {
+    let uses = |s: &&WorkloadStatement| s.params.contains(&error.parameter);
+    let found = operation.statements.iter().find(uses);
+    DriveError::Parameter {
+        place: Box::new(StatementPlace {
+            file: workload.file.clone(),
+            line: error.line,
+            operation: operation.name.clone(),
+            statement: found.map_or_else(String::new, |s| s.name.clone()),
+        }),
+        parameter: error.parameter,
+        problem: error.problem,
     }
 }
 
@@ -132,6 +148,7 @@ fn plan(
     workload: &Workload,
     operation: &WorkloadOperation,
     described: &[Statement],
+    drawers: Drawers,
 ) -> Result<PlannedOperation, DriveError> {
     let mut statements: Vec<PlannedStatement> = Vec::new();
     for (statement, answer) in operation.statements.iter().zip(described) {
@@ -157,13 +174,9 @@ fn plan(
         });
     }
     Ok(PlannedOperation {
-        transaction: operation.transaction,
+        transaction: operation.transaction.is_some(),
         statements,
-        drawers: operation
-            .params
-            .iter()
-            .map(|param| Drawer::new(&param.generator))
-            .collect(),
+        drawers,
     })
 }
 
@@ -186,13 +199,8 @@ fn bind(place: &Place<'_>, types: &[Type], row: Option<&Type>) -> Result<Vec<Bin
     let Place(_, operation, statement) = place;
     let mut bindings = Vec::new();
     for (name, ty) in statement.params.iter().zip(types) {
-        let drawn = operation.params.iter().position(|p| p.name == *name);
+        let drawn = operation.slots().position(|slot| slot == name);
         if let Some(index) = drawn {
-            let param = &operation.params[index];
-            for value in param.generator.extremes() {
-                let fits = value.check(ty);
-                fits.map_err(|problem| place.parameter(param.line, name, problem))?;
-            }
             bindings.push(Binding::Drawn(index));
             continue;
         }

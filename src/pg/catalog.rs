@@ -140,6 +140,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_STAT_USER_INDEXES = "pg_stat_user_indexes" ["13" (13, 0), "16" (16, 0)];
     /// Tables' counters.
     PG_STAT_USER_TABLES = "pg_stat_user_tables" ["13" (13, 0)];
+    /// The planner's statistics of one column, values as text.
+    PG_STATS = "pg_stats" ["13" (13, 0)];
     /// Write-ahead log.
     PG_STAT_WAL = "pg_stat_wal" ["14" (14, 0)];
     /// Indexes' blocks.
@@ -158,6 +160,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     SERVER = "server" ["13" (13, 0), "14" (14, 0)];
     /// What tells one life of a server from another.
     SERVER_LIFE = "server_life" ["13" (13, 0)];
+    /// Columns of one table by its name, and whether they may be read.
+    TABLE_COLUMNS = "table_columns" ["13" (13, 0)];
     /// When cumulative statistics were last reset.
     STATS_RESETS = "stats_resets" ["13" (13, 0)];
     /// The first statement of a session, before its guards.

@@ -1,17 +1,6 @@
-//! How parameter values are drawn.
+//! How parameter values are drawn, as plain data.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use rand::Rng;
-use rand::distr::Distribution as _;
-use rand::distr::weighted::WeightedIndex;
-use rand_distr::Zipf;
-
-use super::Value;
-
-/// Letters of generated text: no capital, so that it reads like a word.
-const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+use super::names::{ColumnName, TableName};
 
 /// The description of a generator, as the file has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,206 +30,122 @@ pub enum Generator {
         /// Exponent, above 0; 1 is Zipf's own.
         s: f64,
     },
+    /// `exponential LO HI P`: as pgbench's `random_exponential`, small values most likely.
+    Exponential {
+        /// Smallest and most likely.
+        lo: i64,
+        /// Largest and least likely.
+        hi: i64,
+        /// How steep, above 0.
+        parameter: f64,
+    },
+    /// `gaussian LO HI P`: as pgbench's `random_gaussian`, a bell between the bounds.
+    Gaussian {
+        /// Smallest.
+        lo: i64,
+        /// Largest.
+        hi: i64,
+        /// How narrow, at least 2: the bounds are this many standard deviations from the middle.
+        parameter: f64,
+    },
     /// `choice A:6 B:3 'on hold':1`.
     Choice {
         /// Values with their weights, at least one.
         values: Vec<(String, u32)>,
     },
-    /// `sequence START`: counts up, over all clients of a run; the next run begins at the start again.
+    /// `sequence START [STEP]`: counts over all clients of a run; the next run begins at the start
+    /// again.
     Sequence {
         /// First value.
         start: i64,
+        /// Distance of two values, not 0.
+        step: i64,
+    },
+    /// `sequence after TABLE.COLUMN [STEP]`: counts up from the column's largest value, or from 0,
+    /// as it is when the run begins.
+    SequenceAfter {
+        /// The column.
+        column: ColumnName,
+        /// Distance of two values, above 0.
+        step: i64,
     },
     /// `text N`: `n` random letters.
     Text {
         /// Characters.
         length: usize,
     },
+    /// `uuid`: a random one (version 4).
+    Uuid,
+    /// `timestamp FROM TO`: evenly between two moments, to the microsecond.
+    Timestamp {
+        /// Earliest, in microseconds since 2000-01-01 00:00 UTC, PostgreSQL's own zero.
+        from: i64,
+        /// Latest.
+        to: i64,
+    },
+    /// `column TABLE.COLUMN [with nulls]`: values that the column has, each as often as in the table.
+    Column {
+        /// The column.
+        column: ColumnName,
+        /// NULL is drawn too, as often as the column has it.
+        nulls: bool,
+    },
+    /// `statistics TABLE.COLUMN [with nulls]`: values that the planner's statistics know, by their
+    /// frequency there; the table is not read.
+    Statistics {
+        /// The column.
+        column: ColumnName,
+        /// NULL is drawn too, by its fraction.
+        nulls: bool,
+    },
+    /// `range TABLE.COLUMN SHARE`: two values of the column, the first not above the second, with
+    /// about this share of the rows between them.
+    Range {
+        /// The column.
+        column: ColumnName,
+        /// Above 0, at most 1.
+        share: f64,
+    },
+    /// `row TABLE(COLUMN, …) [with nulls]`: several values of one row.
+    Row {
+        /// The table.
+        table: TableName,
+        /// One per name.
+        columns: Vec<String>,
+        /// Rows count too in which one of the columns is NULL.
+        nulls: bool,
+    },
+    /// `result STATEMENT.COLUMN [first|random|last]`: a value of an earlier statement's result, filled
+    /// in by whoever runs it; NULL if there was no row.
+    FromResult {
+        /// Index of the statement in its operation.
+        statement: usize,
+        /// Column of its result.
+        column: String,
+        /// Of which row.
+        pick: Pick,
+    },
 }
 
-/// A generator at work. A sequence counts over all that share the drawer.
-#[derive(Debug)]
-pub struct Drawer(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    Uniform(i64, i64),
-    UniformDecimal(i64, i64, u32),
-    Zipf(i64, i64, Zipf<f64>),
-    Choice(Vec<Arc<str>>, Option<WeightedIndex<u32>>),
-    Sequence(AtomicI64),
-    Text(usize),
-}
-
-impl Drawer {
-    /// Puts a generator to work. Bounds that the parser refuses are drawn as `lo`.
-    #[must_use]
-    pub fn new(generator: &Generator) -> Self {
-        Self(match generator {
-            &Generator::Uniform { lo, hi } => Kind::Uniform(lo, hi.max(lo)),
-            &Generator::UniformDecimal { lo, hi, scale } => {
-                Kind::UniformDecimal(lo, hi.max(lo), scale)
-            }
-            &Generator::Zipf { lo, hi, s } => {
-                let count = hi.saturating_sub(lo) as f64 + 1.0;
-                match Zipf::new(count, s) {
-                    Ok(zipf) => Kind::Zipf(lo, hi, zipf),
-                    Err(_) => Kind::Uniform(lo, lo),
-                }
-            }
-            Generator::Choice { values } => Kind::Choice(
-                values
-                    .iter()
-                    .map(|(value, _)| value.as_str().into())
-                    .collect(),
-                WeightedIndex::new(values.iter().map(|(_, weight)| *weight)).ok(),
-            ),
-            &Generator::Sequence { start } => Kind::Sequence(AtomicI64::new(start)),
-            &Generator::Text { length } => Kind::Text(length),
-        })
-    }
-
-    /// One value.
-    pub fn draw<R: Rng>(&self, rng: &mut R) -> Value {
-        match &self.0 {
-            Kind::Uniform(lo, hi) => Value::Int(rng.random_range(*lo..=*hi)),
-            Kind::UniformDecimal(lo, hi, scale) => {
-                Value::Text(decimal(rng.random_range(*lo..=*hi), *scale).into())
-            }
-            Kind::Zipf(lo, hi, zipf) => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "a rank is a whole number within 1 and hi − lo + 1"
-                )]
-                let rank = zipf.sample(rng) as i64;
-                Value::Int(lo.saturating_add(rank - 1).min(*hi))
-            }
-            Kind::Choice(values, index) => {
-                let chosen = index.as_ref().map_or(0, |index| index.sample(rng));
-                values
-                    .get(chosen)
-                    .map_or(Value::Null, |v| Value::Text(Arc::clone(v)))
-            }
-            Kind::Sequence(next) => Value::Int(next.fetch_add(1, Ordering::Relaxed)),
-            Kind::Text(length) => {
-                let letter = |_| char::from(LETTERS[rng.random_range(0..LETTERS.len())]);
-                Value::Text((0..*length).map(letter).collect::<String>().into())
-            }
-        }
-    }
+/// Which row of a result gives the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pick {
+    /// The first.
+    #[default]
+    First,
+    /// Any, each as likely.
+    Random,
+    /// The last.
+    Last,
 }
 
 impl Generator {
-    /// Values that stand for all it can draw: both ends of a range, each choice.
-    #[must_use]
-    pub fn extremes(&self) -> Vec<Value> {
+    /// How many values it draws at a time.
+    pub(super) fn width(&self) -> usize {
         match self {
-            Self::Uniform { lo, hi } | Self::Zipf { lo, hi, .. } => {
-                vec![Value::Int(*lo), Value::Int(*hi)]
-            }
-            Self::UniformDecimal { lo, hi, scale } => [*lo, *hi]
-                .map(|unscaled| Value::Text(decimal(unscaled, *scale).into()))
-                .into(),
-            Self::Choice { values } => values
-                .iter()
-                .map(|(value, _)| Value::Text(value.as_str().into()))
-                .collect(),
-            Self::Sequence { start } => vec![Value::Int(*start)],
-            Self::Text { length } => vec![Value::Text("x".repeat(*length).into())],
+            Self::Row { columns, .. } => columns.len(),
+            Self::Range { .. } => 2,
+            _ => 1,
         }
-    }
-}
-
-/// `12345` with 2 digits behind the point is `123.45`.
-fn decimal(unscaled: i64, scale: u32) -> String {
-    let sign = if unscaled < 0 { "-" } else { "" };
-    let unit = 10u64.pow(scale);
-    let value = unscaled.unsigned_abs();
-    let (whole, part) = (value / unit, value % unit);
-    format!("{sign}{whole}.{part:0width$}", width = scale as usize)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng as _;
-
-    fn draw(generator: &Generator, times: usize) -> Vec<String> {
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let drawer = Drawer::new(generator);
-        (0..times)
-            .map(|_| drawer.draw(&mut rng).as_text().unwrap())
-            .collect()
-    }
-
-    fn share(drawn: &[String], value: &str) -> f64 {
-        drawn.iter().filter(|v| *v == value).count() as f64 / drawn.len() as f64
-    }
-
-    #[test]
-    fn uniform_reaches_both_ends_and_nothing_beyond() {
-        let drawn = draw(&Generator::Uniform { lo: -1, hi: 1 }, 3000);
-        for value in ["-1", "0", "1"] {
-            assert!((share(&drawn, value) - 1.0 / 3.0).abs() < 0.05, "{value}");
-        }
-    }
-
-    #[test]
-    fn zipf_follows_the_law() {
-        let drawn = draw(
-            &Generator::Zipf {
-                lo: 10,
-                hi: 13,
-                s: 1.0,
-            },
-            20_000,
-        );
-        let norm = 1.0 + 1.0 / 2.0 + 1.0 / 3.0 + 1.0 / 4.0;
-        for (k, value) in ["10", "11", "12", "13"].iter().enumerate() {
-            let expected = 1.0 / (k as f64 + 1.0) / norm;
-            assert!((share(&drawn, value) - expected).abs() < 0.02, "{value}");
-        }
-    }
-
-    #[test]
-    fn choices_follow_their_weights() {
-        let values = vec![("a".to_owned(), 6), ("b c".to_owned(), 2)];
-        let drawn = draw(&Generator::Choice { values }, 4000);
-        assert!((share(&drawn, "a") - 0.75).abs() < 0.03);
-        assert!((share(&drawn, "b c") - 0.25).abs() < 0.03);
-    }
-
-    #[test]
-    fn decimals_keep_their_scale() {
-        for text in draw(
-            &Generator::UniformDecimal {
-                lo: -150,
-                hi: 205,
-                scale: 2,
-            },
-            500,
-        ) {
-            let value: f64 = text.parse().unwrap();
-            assert!((-1.5..=2.05).contains(&value), "{text}");
-            assert_eq!(text.split_once('.').unwrap().1.len(), 2, "{text}");
-        }
-        assert_eq!(decimal(-5, 2), "-0.05");
-    }
-
-    #[test]
-    fn a_sequence_counts_and_a_text_has_its_length() {
-        assert_eq!(draw(&Generator::Sequence { start: 5 }, 3), ["5", "6", "7"]);
-        assert!(
-            draw(&Generator::Text { length: 12 }, 5)
-                .iter()
-                .all(|t| t.len() == 12)
-        );
-    }
-
-    #[test]
-    fn the_same_seed_draws_the_same() {
-        let generator = Generator::Uniform { lo: 0, hi: 1 << 40 };
-        assert_eq!(draw(&generator, 10), draw(&generator, 10));
     }
 }

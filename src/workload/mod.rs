@@ -23,17 +23,25 @@
 //! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
 
 mod check;
+mod draw;
+mod drawers;
 mod error;
 mod generate;
 mod model;
+mod names;
 mod numeric;
 mod parse;
+mod samples;
 mod scan;
 mod value;
 
-pub use error::WorkloadError;
-pub use generate::{Drawer, Generator};
+pub use drawers::{Drawers, slot_types};
+pub use error::{DrawError, DrawProblem, WorkloadError};
+pub use generate::{Generator, Pick};
 pub use model::{
-    Defaults, Foreach, Param, StatementKind, Think, Workload, WorkloadOperation, WorkloadStatement,
+    Defaults, Foreach, Param, StatementKind, Think, TransactionShape, Workload, WorkloadOperation,
+    WorkloadStatement,
 };
+pub use names::{ColumnName, TableName};
+pub use samples::Samples;
 pub use value::{RawValue, Value, ValueError};

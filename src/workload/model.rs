@@ -5,7 +5,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
-use super::{Drawer, Generator, WorkloadError, parse};
+use super::draw::Drawer;
+use super::{Generator, WorkloadError, parse};
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,19 +52,26 @@ pub struct WorkloadOperation {
     pub line: usize,
     /// How often it is chosen, relative to the other operations; at least 1.
     pub weight: u32,
-    /// Its statements run between BEGIN and COMMIT.
-    pub transaction: bool,
+    /// Its statements run between BEGIN and COMMIT, or ROLLBACK.
+    pub transaction: Option<TransactionShape>,
     /// Values drawn once per request.
     pub params: Vec<Param>,
     /// At least one, in the order in which they run, all on one lease.
     pub statements: Vec<WorkloadStatement>,
 }
 
-/// A value that is drawn once per request.
+/// How the transactions of an operation end.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TransactionShape {
+    /// Share of the transactions that end by ROLLBACK on purpose, 0 to 1.
+    pub rollback_ratio: f64,
+}
+
+/// Values that are drawn once per request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
-    /// Used as `:name`.
-    pub name: String,
+    /// Used as `:name`; at least one, and several where they are drawn together from one row.
+    pub names: Vec<String>,
     /// Line of its `-- param` directive.
     pub line: usize,
     /// How it is drawn.
@@ -94,6 +102,10 @@ pub struct WorkloadStatement {
     pub foreach: Option<Foreach>,
     /// Whether it may change something.
     pub kind: StatementKind,
+    /// Pause before it, while the connection is held.
+    pub think: Option<Think>,
+    /// It is sent without waiting for the answer of the statement before it.
+    pub pipelined: bool,
 }
 
 /// One run per row of an earlier statement of the operation.
@@ -128,6 +140,14 @@ impl std::str::FromStr for Think {
     }
 }
 
+impl WorkloadOperation {
+    /// The names of all its values: the slots of [`Drawers::draw`](super::Drawers::draw), in order.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
+        let names = self.params.iter().flat_map(|param| &param.names);
+        names.map(String::as_str)
+    }
+}
+
 impl Workload {
     /// Reads a workload; `file` is used in messages.
     ///
@@ -139,7 +159,7 @@ impl Workload {
 
     /// Text values of `$1`, `$2` … of one draw for a statement, the same for the same seed; for an
     /// EXPLAIN of the statement with values as the replay sends them. `None` stands for a value
-    /// that comes from an earlier statement's rows and is not known without running it.
+    /// that is not known without a server: of an earlier statement's rows, or of a table.
     ///
     /// Returns `None` where the indexes name no statement.
     #[must_use]
@@ -155,14 +175,16 @@ impl Workload {
         let drawn: Vec<_> = operation
             .params
             .iter()
-            .map(|param| {
-                let value = Drawer::new(&param.generator).draw(&mut rng);
-                (param.name.as_str(), value.as_text())
+            .filter_map(|param| {
+                let text = Drawer::without_server(&param.generator)?
+                    .draw(&mut rng)
+                    .as_text();
+                Some((param.names.first()?, text?))
             })
             .collect();
         let text_of = |name: &String| {
-            let found = drawn.iter().find(|(param, _)| param == name);
-            found.and_then(|(_, text)| text.clone())
+            let found = drawn.iter().find(|(param, _)| *param == name);
+            found.map(|(_, text)| text.clone())
         };
         Some(statement.params.iter().map(text_of).collect())
     }

@@ -1,5 +1,44 @@
 //! PostgreSQL's binary form of `numeric`: groups of four decimal digits.
 
+use bytes::{BufMut as _, BytesMut};
+
+/// Most groups that 64 bits and a scale of at most 19 need.
+const MAX_GROUPS: usize = 12;
+
+/// Writes `unscaled · 10^−scale`, without allocating. `scale` is at most 19.
+pub(super) fn write(unscaled: i64, scale: u32, out: &mut BytesMut) {
+    // Below the point as many digits as fill whole groups of four.
+    let fill = (4 - scale % 4) % 4;
+    let mut rest = u128::from(unscaled.unsigned_abs()) * 10u128.pow(fill);
+    let below = (scale + fill) / 4;
+    let mut groups = [0u16; MAX_GROUPS];
+    let mut count = 0;
+    while rest > 0 {
+        // The remainder of 10000 fits.
+        groups[count] = u16::try_from(rest % 10_000).unwrap_or_default();
+        rest /= 10_000;
+        count += 1;
+    }
+    let trailing = groups[..count].iter().take_while(|g| **g == 0).count();
+    let weight = if count == 0 {
+        0
+    } else {
+        as_i16(count) - 1 - as_i16(below as usize)
+    };
+    out.put_i16(as_i16(count - trailing));
+    out.put_i16(weight);
+    out.put_u16(if unscaled < 0 { 0x4000 } else { 0 });
+    out.put_i16(as_i16(scale as usize));
+    for group in groups[trailing..count].iter().rev() {
+        out.put_u16(*group);
+    }
+}
+
+/// Counts of digits, far below the limit.
+fn as_i16(count: usize) -> i16 {
+    i16::try_from(count).unwrap_or(i16::MAX)
+}
+
 /// The binary form of a plain decimal such as `-12.50`; `None` if the text is not one.
 pub(super) fn encode(text: &str) -> Option<Vec<u8>> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -78,6 +117,27 @@ mod tests {
         assert_eq!(shorts("-12.50"), [2, 0, 0x4000, 2, 12, 5000]);
         assert_eq!(shorts("0.00012"), [2, -1, 0, 5, 1, 2000]);
         assert_eq!(shorts(".5"), [1, -1, 0, 1, 5000]);
+    }
+
+    #[test]
+    fn a_number_is_written_as_its_text_is() {
+        for (unscaled, scale, text) in [
+            (0, 0, "0"),
+            (0, 2, "0.00"),
+            (1, 0, "1"),
+            (10_000, 0, "10000"),
+            (-1250, 2, "-12.50"),
+            (12, 5, "0.00012"),
+            (12_345_678, 3, "12345.678"),
+            (50_000, 4, "5.0000"),
+            (i64::MAX, 0, "9223372036854775807"),
+            (i64::MIN, 9, "-9223372036.854775808"),
+            (1, 19, "0.0000000000000000001"),
+        ] {
+            let mut out = BytesMut::new();
+            write(unscaled, scale, &mut out);
+            assert_eq!(out.to_vec(), encode(text).unwrap(), "{text}");
+        }
     }
 
     #[test]

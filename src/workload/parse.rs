@@ -1,15 +1,16 @@
 //! From the text of a file to a workload.
 
+mod complete;
 mod generators;
 
 use super::{
-    Defaults, Foreach, Param, StatementKind, Workload, WorkloadError, WorkloadOperation,
-    WorkloadStatement, check, scan,
+    Defaults, Foreach, Generator, Param, StatementKind, Think, TransactionShape, Workload,
+    WorkloadError, WorkloadOperation, WorkloadStatement, check, scan,
 };
 
 /// The directives that a `-- key: value` line may have, for the message of an unknown one.
 const DIRECTIVES: &str = "`dbperf workload:`, `clients:`, `pool-size:`, `think:`, `writes`, \
-    `operation:`, `weight:`, `transaction`, `param NAME:`, `statement:`, `foreach:`";
+    `operation:`, `weight:`, `transaction`, `param NAME:`, `statement:`, `foreach:`, `pipelined`";
 
 pub(super) fn parse(text: &str, file: &str) -> Result<Workload, WorkloadError> {
     recognise(text, file)?;
@@ -24,8 +25,11 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Workload, WorkloadError> {
             operations: Vec::new(),
         },
         weight: None,
+        results: Vec::new(),
         name: None,
         foreach: None,
+        think: None,
+        pipelined: None,
     };
     parser.run()?;
     Ok(parser.workload)
@@ -67,10 +71,16 @@ struct Parser<'a> {
     workload: Workload,
     /// `weight:` of the current operation, to refuse a second one.
     weight: Option<u32>,
+    /// Parameters of the current operation that wait for the statement whose result they are.
+    results: Vec<(usize, String)>,
     /// `statement:` of the statement to come.
     name: Option<String>,
     /// `foreach:` of the statement to come, and its line.
     foreach: Option<(usize, Foreach)>,
+    /// `think:` of the statement to come, and its line.
+    think: Option<(usize, Think)>,
+    /// Line of `pipelined` of the statement to come.
+    pipelined: Option<usize>,
 }
 
 type Result_<T> = Result<T, WorkloadError>;
@@ -122,7 +132,12 @@ impl Parser<'_> {
                 return Ok(());
             }
             "transaction" => {
-                self.operation("transaction", line)?.transaction = true;
+                self.transaction(0.0, line)?;
+                return Ok(());
+            }
+            "pipelined" => {
+                self.operation("pipelined", line)?;
+                self.pipelined = Some(line);
                 return Ok(());
             }
             "dbperf workload" => return Ok(()),
@@ -137,7 +152,15 @@ impl Parser<'_> {
         }
         match key {
             "dbperf workload" => self.workload.title = Some(value.to_owned()),
+            "think" if !self.workload.operations.is_empty() => {
+                let think = value.parse().map_err(|problem| self.error(line, problem))?;
+                self.think = Some((line, think));
+            }
             "clients" | "pool-size" | "think" => self.default(key, value, line)?,
+            "transaction" => {
+                let ratio = rollback_ratio(value).map_err(|problem| self.error(line, problem))?;
+                self.transaction(ratio, line)?;
+            }
             "operation" => self.begin_operation(value, line)?,
             "weight" => self.set_weight(value, line)?,
             "statement" => self.name = Some(self.unique_statement(value, line)?),
@@ -204,7 +227,7 @@ impl Parser<'_> {
             name: name.to_owned(),
             line,
             weight: 1,
-            transaction: false,
+            transaction: None,
             params: Vec::new(),
             statements: Vec::new(),
         });
@@ -224,24 +247,42 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn param(&mut self, name: &str, value: &str, line: usize) -> Result_<()> {
-        let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if !valid {
-            let problem = format!("`{name}` is not a parameter name: use letters, digits and `_`");
-            return Err(self.error(line, problem));
+    fn transaction(&mut self, rollback_ratio: f64, line: usize) -> Result_<()> {
+        let operation = self.operation("transaction", line)?;
+        if operation.transaction.is_some() {
+            return Err(self.error(line, "this operation already is a transaction"));
         }
-        let generator =
-            generators::generator(value).map_err(|problem| self.error(line, problem))?;
+        operation.transaction = Some(TransactionShape { rollback_ratio });
+        Ok(())
+    }
+
+    fn param(&mut self, names: &str, value: &str, line: usize) -> Result_<()> {
+        let names: Vec<String> = names.split(',').map(|n| n.trim().to_owned()).collect();
+        for (index, name) in names.iter().enumerate() {
+            let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            if !valid {
+                let problem =
+                    format!("`{name}` is not a parameter name: use letters, digits and `_`");
+                return Err(self.error(line, problem));
+            }
+            let operation = self.operation("param", line)?;
+            if operation.slots().any(|slot| slot == name) || names[..index].contains(name) {
+                return Err(self.error(line, format!("parameter `{name}` is declared twice")));
+            }
+        }
+        let written = generators::generator(value).map_err(|problem| self.error(line, problem))?;
+        generators::check_width(&written.generator, names.len())
+            .map_err(|problem| self.error(line, problem))?;
         let operation = self.operation("param", line)?;
-        if operation.params.iter().any(|p| p.name == name) {
-            return Err(self.error(line, format!("parameter `{name}` is declared twice")));
-        }
+        let index = operation.params.len();
         operation.params.push(Param {
-            name: name.to_owned(),
+            names,
             line,
-            generator,
+            generator: written.generator,
         });
+        self.results
+            .extend(written.of_statement.map(|statement| (index, statement)));
         Ok(())
     }
 
@@ -307,6 +348,8 @@ impl Parser<'_> {
             return Err(self.error(line, problem));
         }
         let foreach = self.foreach.take().map(|(_, foreach)| foreach);
+        let think = self.think.take().map(|(_, think)| think);
+        let pipelined = self.pipelined.take().is_some();
         let name = self.name.take();
         let operation = self.operation("statement", line)?;
         let name = name.unwrap_or_else(|| format!("statement {}", operation.statements.len() + 1));
@@ -317,70 +360,24 @@ impl Parser<'_> {
             params: scanned.params,
             foreach,
             kind,
+            think,
+            pipelined,
         });
         Ok(scanned.end)
     }
+}
 
-    /// Checks what can be seen only when an operation is complete.
-    fn end_of_operation(&mut self) -> Result_<()> {
-        self.weight = None;
-        let Some(operation) = self.workload.operations.last() else {
-            return Ok(());
-        };
-        if self.name.is_some() || operation.statements.is_empty() {
-            let problem = format!(
-                "operation `{}` ends without a statement to run",
-                operation.name
-            );
-            return Err(self.error(operation.line, problem));
-        }
-        if let Some((line, _)) = self.foreach {
-            return Err(self.error(
-                line,
-                "`foreach` must be followed by the statement that it repeats",
-            ));
-        }
-        for statement in &operation.statements {
-            self.bound(operation, statement)?;
-        }
-        for param in &operation.params {
-            if !operation
-                .statements
-                .iter()
-                .any(|s| s.params.contains(&param.name))
-            {
-                let problem = format!(
-                    "parameter `{0}` is never used: no statement has `:{0}`",
-                    param.name
-                );
-                return Err(self.error(param.line, problem));
-            }
-        }
-        Ok(())
-    }
-
-    /// Every placeholder has exactly one origin.
-    fn bound(&self, operation: &WorkloadOperation, statement: &WorkloadStatement) -> Result_<()> {
-        let column = statement.foreach.as_ref().map(|f| f.column.as_str());
-        for name in &statement.params {
-            let declared = operation.params.iter().any(|p| p.name == *name);
-            let problem = match (declared, column == Some(name.as_str())) {
-                (false, false) => format!(
-                    "`:{name}` has no value: add `-- param {name}: …` to the operation, or `-- foreach: \
-                     STATEMENT.{name}` above the statement"
-                ),
-                (true, true) => {
-                    format!("`:{name}` comes from both `param` and `foreach`: rename one")
-                }
-                _ => continue,
-            };
-            return Err(self.error(statement.line, problem));
-        }
-        if let Some(column) = column.filter(|c| !statement.params.iter().any(|p| p == c)) {
-            let problem = format!("`foreach` binds `:{column}`, but the statement does not use it");
-            return Err(self.error(statement.line, problem));
-        }
-        Ok(())
+/// `rollback 5%` as a ratio.
+fn rollback_ratio(text: &str) -> Result<f64, String> {
+    let percent = text
+        .strip_prefix("rollback ")
+        .and_then(|rest| rest.trim().strip_suffix('%'))
+        .and_then(|percent| percent.trim().parse::<f64>().ok());
+    match percent {
+        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err(format!(
+            "`transaction` expects nothing or `rollback N%` with N from 0 to 100, found `{text}`"
+        )),
     }
 }
 

@@ -22,7 +22,7 @@ fn what_does_not_fit_the_server_is_said_before_the_load() {
         ),
         (
             "-- param x: choice a\nSELECT 1 FROM t WHERE net = :x;",
-            vec!["w.sql:2", "type inet"],
+            vec!["w.sql:2", "valid inet"],
         ),
         (
             "-- statement: s\nSELECT name FROM t;\n-- foreach: s.id\nSELECT 1 FROM t WHERE id = :id;",

@@ -21,7 +21,7 @@ fn the_sample_says_everything_that_the_format_has() {
         panic!("two operations");
     };
     assert_eq!(list.name, "GET /lords/architect/initiatives");
-    assert_eq!((list.weight, list.transaction), (30, false));
+    assert_eq!((list.weight, list.transaction), (30, None));
     assert_eq!(
         list.params[1].generator,
         Generator::Choice {
@@ -39,7 +39,15 @@ fn the_sample_says_everything_that_the_format_has() {
         list.statements[1].sql,
         "SELECT count(*) FROM tasks WHERE initiative_id = $1"
     );
-    assert_eq!((update.weight, update.transaction), (1, true));
+    assert_eq!(
+        (update.weight, update.transaction),
+        (
+            1,
+            Some(TransactionShape {
+                rollback_ratio: 0.05
+            })
+        )
+    );
     assert_eq!(update.statements[0].name, "statement 1");
     assert_eq!(update.statements[0].kind, StatementKind::Write);
     assert_eq!(update.statements[0].params, ["progress", "id"]);
@@ -275,7 +283,7 @@ fn generators_read_quotes_weights_and_decimals() {
             },
         ),
         ("uniform -3 4", Generator::Uniform { lo: -3, hi: 4 }),
-        ("sequence 7", Generator::Sequence { start: 7 }),
+        ("sequence 7", Generator::Sequence { start: 7, step: 1 }),
         (
             "choice 'it''s: a':2 b '':3",
             Generator::Choice {
@@ -287,7 +295,7 @@ fn generators_read_quotes_weights_and_decimals() {
             },
         ),
     ] {
-        assert_eq!(generator(text), Ok(expected), "{text}");
+        assert_eq!(generator(text).unwrap().generator, expected, "{text}");
     }
 }
 
