@@ -28,6 +28,7 @@ mod generate;
 mod model;
 mod numeric;
 mod parse;
+pub mod pgbench;
 mod scan;
 mod value;
 
