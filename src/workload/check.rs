@@ -25,7 +25,7 @@ pub(super) fn kind(sql: &str) -> Result<StatementKind, String> {
     kind_of(node)
 }
 
-fn kind_of(node: &NodeEnum) -> Result<StatementKind, String> {
+pub(super) fn kind_of(node: &NodeEnum) -> Result<StatementKind, String> {
     match node {
         NodeEnum::SelectStmt(select) => {
             let writes = select.into_clause.is_some() || node.nodes().iter().any(is_writing);

@@ -31,6 +31,7 @@ mod model;
 mod names;
 mod numeric;
 mod parse;
+pub mod pgbench;
 mod samples;
 mod scan;
 mod value;
