@@ -1,6 +1,6 @@
 //! `analyze`, its sections `slow`, `indexes` and `lag`, `replay` and `report`: one walk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,13 +107,14 @@ pub(super) async fn run(
 
 /// `replay`.
 pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
-    let load = workload_load(&args.workload, &args.drive, args.target.lab)?;
+    let (files, target) = replay_files(args);
+    let load = workload_load(&files, &args.drive, target.lab)?;
     let plans = Plans {
         count: 0,
         analyze: false,
     };
     let interrupt = Interrupt::listen()?;
-    let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
+    let walk = measured(&target, &args.drive, load, plans, &interrupt, context);
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let run = measured?;
@@ -124,6 +125,20 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
         args.save.as_deref(),
         context,
     )
+}
+
+/// The files of a replay and its target: beside `-f` the one positional argument is the DSN.
+fn replay_files(args: &ReplayArgs) -> (Vec<(PathBuf, u32)>, TargetArgs) {
+    let mut target = args.target.clone();
+    let mut files = args.file.clone();
+    match &args.workload {
+        Some(dsn) if !files.is_empty() && target.dsn.is_none() => {
+            target.dsn = Some(dsn.display().to_string());
+        }
+        Some(workload) => files.insert(0, (workload.clone(), 1)),
+        None => {}
+    }
+    (files, target)
 }
 
 /// `report`.
@@ -195,7 +210,7 @@ fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
         return Ok(Load::Command(args.watch.command.clone()));
     }
     if let Some(path) = &args.watch.workload {
-        return workload_load(path, &args.drive, args.target.lab);
+        return workload_load(&[(path.clone(), 1)], &args.drive, args.target.lab);
     }
     match args.watch.window {
         Some(window) => Ok(Load::Watch(window)),
@@ -209,15 +224,34 @@ fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
     }
 }
 
-fn workload_load(path: &Path, drive: &DriveArgs, lab: bool) -> Result<Load, Failure> {
-    let name = path.display().to_string();
-    let text = String::from_utf8(read_input(path)?)
-        .map_err(|_| Failure::input(format!("{name} is not UTF-8 text")))?;
-    let workload = Workload::parse(&text, &name).map_err(|e| Failure::input(e.to_string()))?;
+fn workload_load(
+    files: &[(PathBuf, u32)],
+    drive: &DriveArgs,
+    lab: bool,
+) -> Result<Load, Failure> {
+    let mut parsed = Vec::new();
+    for (path, weight) in files {
+        let name = path.display().to_string();
+        let text = String::from_utf8(read_input(path)?)
+            .map_err(|_| Failure::input(format!("{name} is not UTF-8 text")))?;
+        let workload = Workload::parse(&text, &name).map_err(|e| Failure::input(e.to_string()))?;
+        parsed.push((workload, *weight));
+    }
+    let mut workload = Workload::join(parsed).map_err(|e| Failure::input(e.to_string()))?;
+    if let [(name, _), ..] = drive.define.as_slice()
+        && workload.scripts.is_empty()
+    {
+        return Err(Failure::usage(format!(
+            "-D {name}=… sets a variable of pgbench scripts, and {} is none",
+            workload.file
+        )));
+    }
+    workload.defines.clone_from(&drive.define);
     if workload.writes && !lab && !drive.writes {
         return Err(Failure::usage(format!(
-            "{name} writes to the database: add --writes --target-db NAME if that is meant, or \
-             run it with --lab"
+            "{} writes to the database: add --writes --target-db NAME if that is meant, or \
+             run it with --lab",
+            workload.file
         )));
     }
     Ok(replay_load(workload, drive, lab || drive.writes))

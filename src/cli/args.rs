@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::workload::Think;
+use jiff::Timestamp;
+
+use crate::drive::{Shard, Stages};
+use crate::workload::{Think, pgbench};
 
 /// Where does the time of a request go, and what change would give it back?
 ///
@@ -119,7 +122,7 @@ pub(super) enum Command {
 }
 
 /// Which server.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct TargetArgs {
     /// URL (`postgres://…`), `key=value` string or database name.
@@ -147,21 +150,41 @@ pub(super) struct TargetArgs {
 #[command(next_help_heading = "Replay")]
 #[command(group = ArgGroup::new("drive").multiple(true).requires("load"))]
 pub(super) struct DriveArgs {
-    /// Concurrent clients, each waiting for its answer before the next request.
+    /// Concurrent clients, each waiting for its answer before the next request; with a rate, the most
+    /// requests under way at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), group = "drive")]
     pub(super) clients: Option<u32>,
+    /// Requests per second that are due whatever the answers do; latency counts from when they were due.
+    #[arg(long, value_name = "N/s", value_parser = rate, conflicts_with_all = ["stages", "think"], group = "drive")]
+    pub(super) rate: Option<f64>,
+    /// Distances of requests with a rate.
+    #[arg(long, value_enum, default_value_t = ArrivalArg::Poisson, group = "drive")]
+    pub(super) arrival: ArrivalArg,
     /// How long to measure.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
     pub(super) duration: Duration,
     /// Run before measuring, and record nothing.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero, group = "drive")]
     pub(super) warmup: Duration,
+    /// Load that rises and falls in straight lines: `10:30s,10:2m,50:0s,50:30s,0:10s` clients, or rates as in
+    /// `100/s:30s`; a stage of 0s is a jump.
+    #[arg(long, value_name = "TARGET:TIME,…", value_parser = clap::value_parser!(Stages), conflicts_with_all = ["clients", "duration"], group = "drive")]
+    pub(super) stages: Option<Stages>,
     /// Pause of a client between requests: `100ms` or `1s..5s`.
     #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Think), group = "drive")]
     pub(super) think: Option<Think>,
+    /// A request with a rate that is later than this is not sent, but counted as skipped.
+    #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
+    pub(super) max_schedule_lag: Option<Duration>,
+    /// Where connections come from: a pool, or one for each client.
+    #[arg(long, value_enum, value_name = "POOL", value_delimiter = ',', default_value = "deadpool", group = "drive")]
+    pub(super) pool: Vec<PoolArg>,
     /// Largest number of connections of the pool.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), group = "drive")]
     pub(super) pool_size: Option<u32>,
+    /// Threads that drive the load, each with its part of the clients.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256), group = "drive")]
+    pub(super) driver_threads: u32,
     /// Give up waiting for a connection after this time.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, group = "drive")]
     pub(super) acquire_timeout: Duration,
@@ -174,12 +197,41 @@ pub(super) struct DriveArgs {
     /// Stop after this many failed operations.
     #[arg(long, value_name = "N", default_value_t = 1000, group = "drive")]
     pub(super) max_errors: u64,
+    /// Begin to measure at this moment, such as 2026-11-24T12:00:00Z; the warm-up runs before it.
+    #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Timestamp), group = "drive")]
+    pub(super) start_at: Option<Timestamp>,
+    /// This is machine I of N that drive the load together: it takes its share.
+    #[arg(long, value_name = "I/N", value_parser = clap::value_parser!(Shard), group = "drive")]
+    pub(super) shard: Option<Shard>,
+    /// Variable of pgbench scripts.
+    #[arg(short = 'D', value_name = "NAME=VALUE", value_parser = define, group = "drive")]
+    pub(super) define: Vec<(String, String)>,
     /// Allow a workload that writes; needs `--target-db`.
     #[arg(long, group = "drive")]
     pub(super) writes: bool,
     /// Name of the database that may be written to; must be the connected one.
     #[arg(long, value_name = "NAME", requires = "writes", group = "drive")]
     pub(super) target_db: Option<String>,
+}
+
+/// Distances of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ArrivalArg {
+    /// As of many independent users.
+    Poisson,
+    /// All the same.
+    Even,
+}
+
+/// Where connections come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PoolArg {
+    /// deadpool-postgres.
+    Deadpool,
+    /// sqlx's pool and driver.
+    Sqlx,
+    /// One connection for each client.
+    None,
 }
 
 /// Flags of `analyze` and its sections.
@@ -246,11 +298,14 @@ pub(super) struct EvidenceArgs {
 
 /// Flags of `replay`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("load").args(["workload"]))]
+#[command(group = ArgGroup::new("load").args(["workload", "file"]).multiple(true).required(true))]
 pub(super) struct ReplayArgs {
-    /// The workload file.
+    /// The workload: dbperf's own file, a pgbench script, or a captured one.
     #[arg(value_name = "WORKLOAD")]
-    pub(super) workload: PathBuf,
+    pub(super) workload: Option<PathBuf>,
+    /// A workload or script with its share of the load; may be repeated, and stands for WORKLOAD.
+    #[arg(short, long, value_name = "FILE[@WEIGHT]", value_parser = weighted_file)]
+    pub(super) file: Vec<(PathBuf, u32)>,
     #[command(flatten)]
     pub(super) target: TargetArgs,
     #[command(flatten)]
@@ -300,6 +355,24 @@ pub(super) enum LabAction {
     Stop,
     /// Say whether one runs, and how to connect.
     Status,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix("/s").unwrap_or(text.trim());
+    let rate = number.parse().ok();
+    rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+        .ok_or_else(|| "expected requests per second above 0, such as `200/s`".to_owned())
+}
+
+fn define(text: &str) -> Result<(String, String), String> {
+    let (name, value) = pgbench::split_define(text).map_err(|e| e.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// `FILE` or `FILE@WEIGHT`.
+fn weighted_file(text: &str) -> Result<(PathBuf, u32), String> {
+    let (path, weight) = pgbench::split_weight(text).map_err(|e| e.to_string())?;
+    Ok((path.into(), weight))
 }
 
 fn duration_or_zero(text: &str) -> Result<Duration, String> {

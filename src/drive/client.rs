@@ -1,24 +1,27 @@
-//! One client of the closed loop.
+//! One client: of the closed loop, or one that takes what is due in an open loop.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rand::Rng as _;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use tokio::sync::watch;
 
-use crate::pool::{DeadpoolSource, Pool};
-use crate::workload::Think;
+use crate::pool::{Execute, Pool, Source};
 
 use super::control::Progress;
 use super::options::DriveOptions;
 use super::plan::Plan;
-use super::recorder::Recorder;
-use super::request::{self, Failure};
-use super::trace::Trace;
+use super::recorder::{Moments, Recorder};
+use super::request::{Failure, Request, State, drawn};
+use super::switch::{Phase, Switch};
 
 /// Pause after the first failure of a server that is not there; doubled with each further one in a row
 /// (ours).
@@ -27,125 +30,261 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest such pause (ours): a server that comes back is noticed within a second.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What clients are to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    /// Send requests.
-    Run,
-    /// Finish the request under way and end.
-    Finish,
-    /// Cancel the request under way and end.
-    Cancel,
-}
-
-/// What all clients share; they live on one thread.
-pub(super) struct Shared {
+/// What all clients of all threads share.
+pub(super) struct Shared<S: Source> {
     pub(super) plan: Plan,
-    pub(super) pool: Pool<DeadpoolSource>,
-    pub(super) recorder: RefCell<Recorder>,
+    pub(super) pool: Pool<S>,
     pub(super) options: DriveOptions,
-    pub(super) phase: watch::Sender<Phase>,
+    pub(super) switch: Switch,
     pub(super) progress: Arc<Progress>,
+    /// The window, once it has begun.
+    pub(super) window: OnceLock<(Instant, Timestamp)>,
+    /// Clients of a closed loop that are to send requests now.
+    pub(super) active: Active,
+    /// Tells when the window has begun.
+    pub(super) window_opened: watch::Sender<bool>,
     /// The allowed failures were exceeded.
-    pub(super) too_many_errors: Cell<bool>,
+    pub(super) too_many_errors: AtomicBool,
+    /// A request of an open loop had to wait because all clients were busy.
+    pub(super) clients_were_busy: AtomicBool,
+    /// Requests of an open loop that are under way or due.
+    pub(super) in_flight: AtomicU32,
 }
 
-impl Shared {
-    /// Tells clients what to do; never back to an earlier phase.
-    pub(super) fn enter(&self, phase: Phase) {
-        self.phase.send_if_modified(|current| {
-            let later = phase > *current;
-            *current = phase.max(*current);
-            later
-        });
+impl<S: Source> Shared<S> {
+    pub(super) fn opened(&self) -> Option<Instant> {
+        self.window.get().map(|(instant, _)| *instant)
+    }
+}
+
+/// The number of clients that send requests; it changes from stage to stage.
+#[derive(Debug, Default)]
+pub(super) struct Active {
+    /// For those who only look.
+    now: AtomicU32,
+    changed: watch::Sender<u32>,
+}
+
+impl Active {
+    pub(super) fn set(&self, count: u32) {
+        self.now.store(count, Ordering::Release);
+        self.changed.send_if_modified(|before| std::mem::replace(before, count) != count);
     }
 
-    /// Completes when clients are to do `phase`, or something later.
-    pub(super) async fn reached(&self, phase: Phase) {
+    fn count(&self) -> usize {
+        self.now.load(Ordering::Acquire) as usize
+    }
+
+    async fn more_than(&self, client: usize) {
+        let mut changed = self.changed.subscribe();
         // The sender is in `self`, so waiting cannot fail.
-        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+        let _ = changed.wait_for(|count| *count as usize > client).await;
     }
+}
 
-    fn record(
+/// What the clients of one thread share.
+pub(super) struct Thread<S: Source> {
+    pub(super) shared: Arc<Shared<S>>,
+    pub(super) recorder: RefCell<Recorder>,
+}
+
+impl<S: Source> Thread<S>
+where
+    S::Connection: Execute,
+{
+    pub(super) fn record(
         &self,
         operation: usize,
-        started: Instant,
-        ended: Instant,
-        trace: &Trace,
+        moments: Moments,
+        state: &State,
         failure: Option<&Failure>,
     ) {
+        let shared = &self.shared;
+        let opened = shared.opened();
         self.recorder
             .borrow_mut()
-            .request(operation, started, ended, trace, failure);
-        self.progress.count(failure.is_some());
-        let limit = self.options.max_errors;
-        let cut = failure == Some(&Failure::Cancelled);
-        if !cut && limit.is_some_and(|limit| self.progress.errors() > limit) {
-            self.too_many_errors.set(true);
-            self.enter(Phase::Cancel);
-        }
-    }
-}
-
-/// Sends requests until the phase says stop.
-pub(super) async fn run(shared: Rc<Shared>, index: u32) {
-    let mut rng = ChaCha8Rng::seed_from_u64(shared.options.seed);
-    rng.set_stream(u64::from(index));
-    let think = shared.options.think;
-    // Clients that pause do not all begin at the same moment.
-    let first = think.max.mul_f64(rng.random_range(0.0..1.0));
-    pause(&shared, first).await;
-    let mut failures_in_row = 0;
-    while *shared.phase.borrow() == Phase::Run {
-        let failure = one_request(&shared, &mut rng).await;
-        let backoff = if failure.is_some_and(|failure| failure.wants_pause()) {
-            failures_in_row += 1;
-            LONGEST_PAUSE.min(FIRST_PAUSE * 2u32.saturating_pow((failures_in_row - 1).min(10)))
-        } else {
-            failures_in_row = 0;
-            Duration::ZERO
+            .request(opened, operation, moments, &state.trace, failure);
+        shared.progress.count(failure.is_some());
+        let Some(limit) = shared.options.max_errors else {
+            return;
         };
-        pause(&shared, backoff.max(drawn(think, &mut rng))).await;
-    }
-}
-
-async fn one_request(shared: &Shared, rng: &mut ChaCha8Rng) -> Option<Failure> {
-    let index = shared.plan.choose(rng);
-    let operation = shared.plan.operations.get(index)?;
-    let values = operation.draw(rng);
-    let started = Instant::now();
-    let mut trace = Trace::new(started);
-    let timeout = shared.options.statement_timeout;
-    let result = {
-        let work = request::run(&shared.pool, operation, &values, timeout, &mut trace);
-        tokio::select! {
-            biased;
-            result = work => result,
-            () = shared.reached(Phase::Cancel) => Err(Failure::Cancelled),
+        if failure.is_some_and(|f| *f != Failure::Cancelled) && shared.progress.errors() > limit {
+            shared.too_many_errors.store(true, Ordering::Relaxed);
+            shared.switch.enter(Phase::Cancel);
         }
-    };
-    let ended = Instant::now();
-    trace.close(ended);
-    let failure = result.err();
-    shared.record(index, started, ended, &trace, failure.as_ref());
-    failure
+    }
+
+    /// Draws and runs one request; one that is due since too long is skipped.
+    async fn request(&self, state: &mut State, due: Option<Instant>) -> Option<Failure> {
+        let shared = &*self.shared;
+        let index = shared.plan.choose(&mut state.rng);
+        let operation = shared.plan.operations.get(index)?;
+        state.prepare(index, operation);
+        let started = Instant::now();
+        if let (Some(due), Some(limit)) = (due, shared.options.max_schedule_lag)
+            && started.saturating_duration_since(due) > limit
+        {
+            let mut recorder = self.recorder.borrow_mut();
+            recorder.skipped(shared.opened(), index, due);
+            return None;
+        }
+        state.trace.restart(started);
+        let request = Request {
+            pool: &shared.pool,
+            index,
+            operation,
+            read_only: shared.options.read_only_transactions,
+        };
+        let result = shared.switch.unless_cancelled(request.run(state)).await;
+        let ended = Instant::now();
+        state.trace.close(ended);
+        let failure = match result {
+            Ok(result) => result.err(),
+            Err(_) => Some(Failure::Cancelled),
+        };
+        let moments = Moments {
+            due,
+            started,
+            ended,
+        };
+        self.record(index, moments, state, failure.as_ref());
+        failure
+    }
+
+    /// Pauses, but not beyond the end of the run.
+    async fn pause(&self, length: Duration) {
+        if length.is_zero() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(length) => {}
+            () = self.shared.switch.reached(Phase::Finish) => {}
+        }
+    }
+
+    /// Waits until the client with this number is to send requests, or never again.
+    async fn until_active(&self, client: usize) {
+        tokio::select! {
+            () = self.shared.active.more_than(client) => {}
+            () = self.shared.switch.reached(Phase::Finish) => {}
+        }
+    }
+
+    /// A client of the closed loop: sends requests until the phase says stop.
+    pub(super) async fn closed_loop(self: Rc<Self>, mut state: State) {
+        let shared = &self.shared;
+        shared.switch.register().await;
+        let think = shared.options.think;
+        // Clients that pause do not all begin at the same moment.
+        let first = think.max.mul_f64(state.rng.random_range(0.0..1.0));
+        self.pause(first).await;
+        let mut backoff = Backoff::default();
+        while shared.switch.is_running() {
+            if shared.active.count() <= state.client {
+                self.until_active(state.client).await;
+                continue;
+            }
+            let failure = self.request(&mut state, None).await;
+            let wait = backoff.after(failure.as_ref());
+            if !think.max.is_zero() || !wait.is_zero() {
+                let pause = wait.max(drawn(think, &mut state.rng));
+                self.pause(pause).await;
+            }
+        }
+    }
+
+    /// A client of an open loop: takes what is due until the queue is closed and empty.
+    pub(super) async fn open_loop(self: Rc<Self>, mut state: State, queue: Rc<Queue>) {
+        self.shared.switch.register().await;
+        let mut backoff = Backoff::default();
+        while let Some(due) = queue.next().await {
+            let failure = self.request(&mut state, Some(due)).await;
+            self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+            // Others go on meanwhile: the schedule does not wait for a server that is not there.
+            self.pause(backoff.after(failure.as_ref())).await;
+        }
+    }
 }
 
-/// A pause between the bounds of the think time.
-fn drawn(think: Think, rng: &mut ChaCha8Rng) -> Duration {
-    if think.min == think.max {
-        return think.min;
-    }
-    rng.random_range(think.min..=think.max)
+/// The pause after failures of a server that is not there.
+#[derive(Debug, Default)]
+struct Backoff {
+    failures_in_row: u32,
 }
 
-/// Pauses, but not beyond the end of the run.
-async fn pause(shared: &Shared, length: Duration) {
-    if length.is_zero() {
-        return;
+impl Backoff {
+    fn after(&mut self, failure: Option<&Failure>) -> Duration {
+        if !failure.is_some_and(Failure::wants_pause) {
+            self.failures_in_row = 0;
+            return Duration::ZERO;
+        }
+        let doubled = 2u32.saturating_pow(self.failures_in_row.min(10));
+        self.failures_in_row += 1;
+        LONGEST_PAUSE.min(FIRST_PAUSE * doubled)
     }
-    tokio::select! {
-        () = tokio::time::sleep(length) => {}
-        () = shared.reached(Phase::Finish) => {}
+}
+
+/// Requests of one thread that are due, and clients that wait for one.
+#[derive(Debug, Default)]
+pub(super) struct Queue(RefCell<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    due: VecDeque<Instant>,
+    idle: Vec<Waker>,
+    /// Clients that were woken and have not come yet.
+    woken: usize,
+    closed: bool,
+}
+
+impl Queue {
+    /// A request is due. False if nobody is free to take it.
+    pub(super) fn push(&self, due: Instant) -> bool {
+        let mut waiting = self.0.borrow_mut();
+        waiting.due.push_back(due);
+        if let Some(waker) = waiting.idle.pop() {
+            waiting.woken += 1;
+            waker.wake();
+            return true;
+        }
+        waiting.woken >= waiting.due.len()
+    }
+
+    /// Requests that nobody has taken yet.
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().due.len()
+    }
+
+    /// Nothing more will be due. What is due is still done.
+    pub(super) fn close(&self) {
+        let mut waiting = self.0.borrow_mut();
+        waiting.closed = true;
+        waiting.idle.drain(..).for_each(Waker::wake);
+    }
+
+    /// Takes back what nobody has begun.
+    pub(super) fn take_all(&self) -> VecDeque<Instant> {
+        std::mem::take(&mut self.0.borrow_mut().due)
+    }
+
+    /// The next request that is due; `None` when there will be none.
+    async fn next(&self) -> Option<Instant> {
+        let mut waited = false;
+        poll_fn(|cx| {
+            let mut waiting = self.0.borrow_mut();
+            if std::mem::take(&mut waited) {
+                waiting.woken = waiting.woken.saturating_sub(1);
+            }
+            if let Some(due) = waiting.due.pop_front() {
+                return Poll::Ready(Some(due));
+            }
+            if waiting.closed {
+                return Poll::Ready(None);
+            }
+            waiting.idle.push(cx.waker().clone());
+            waited = true;
+            Poll::Pending
+        })
+        .await
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::pool::PoolError;
 use crate::workload::DrawProblem;
 
@@ -17,6 +19,43 @@ pub enum DriveError {
     /// A window of no length.
     #[error("a replay of 0 s measures nothing: give a longer duration")]
     NoDuration,
+    /// A rate of nothing.
+    #[error("a rate must be above 0 requests per second")]
+    NoRate,
+    /// No threads.
+    #[error("a replay needs at least 1 thread")]
+    NoThreads,
+    /// More machines than clients.
+    #[error(
+        "machine {index} of {count} would have no client: use at least as many --clients as machines"
+    )]
+    NoShare {
+        /// This machine, from 1.
+        index: u32,
+        /// Machines in all.
+        count: u32,
+    },
+    /// The moment to start at has passed.
+    #[error("--start-at {0} has passed; give a moment in the future, with room for the warm-up")]
+    Past(Timestamp),
+    /// A script uses a variable that nothing sets.
+    #[error(
+        "{file}:{line}: nothing sets the variable `:{name}`: define it with \\set, \\gset or -D {name}=VALUE"
+    )]
+    Undefined {
+        /// The script.
+        file: String,
+        /// Line of its first use.
+        line: usize,
+        /// The variable.
+        name: String,
+    },
+    /// A variable from outside does not fit the script.
+    #[error(transparent)]
+    Script(#[from] crate::workload::pgbench::PgbenchError),
+    /// A thread of the driver died.
+    #[error("a thread of the driver ended before its time")]
+    Died,
     /// The workload writes, and nobody agreed.
     #[error(
         "{file} writes to the database: replay it only where that may be done, with --writes and \

@@ -2,29 +2,42 @@
 //!
 //! What is run comes from `workload`, connections come from `pool`.
 //!
-//! [`replay`] is a closed loop: each client sends its next request after the answer to the one
-//! before, and a pause. Everything runs on one thread, connections included, because that costs least
-//! per operation; the thread's CPU time decides whether the driver was the limit.
+//! In a closed loop each client sends its next request after the answer to the one before, and a pause. In
+//! an open loop requests are due on a schedule, whatever the answers do, and latency counts from the moment
+//! at which a request was due. Each thread of the driver has its part of the clients, and moves the bytes of
+//! their connections itself, because that costs least per operation; the threads' CPU time, the time in which
+//! they had no core, and the lag behind the schedule decide whether the driver was the limit.
 //!
-//! Methodology: a request belongs to the window if it starts in it. At the end of the window clients
-//! stop, requests under way are waited for, and the length of the result reaches to the last answer.
+//! Methodology: a request belongs to the window if it starts, or is due, in it. At the end of the window
+//! clients stop, requests under way are waited for, and the length of the result reaches to the last answer.
 //! Statements are prepared once per connection, in its first use, and that time counts as latency,
 //! as it does in an application; a warm-up keeps it out of the window.
 
+mod arrivals;
 mod client;
+mod column;
 mod control;
 mod doubt;
 mod error;
 mod options;
 mod plan;
+mod plan_script;
+mod profile;
+mod program;
 mod recorder;
 mod replay;
 mod request;
 mod session;
+mod switch;
+mod thread;
+mod timer;
 mod trace;
+mod watchdog;
 
+pub use arrivals::Arrivals;
 pub use control::{Control, Gate, Progress, Stopper};
 pub use error::{DriveError, StatementPlace};
-pub use options::{DriveOptions, Replayed};
+pub use options::{DriveOptions, LoadShape, PoolKind, Replayed, Shard};
+pub use profile::{Profile, StageSpec, Stages, Unit};
 pub use replay::replay;
 pub use session::APPLICATION_NAME;

@@ -1,61 +1,38 @@
 //! A workload checked against the server: every statement described, every parameter given its type.
 
+use std::sync::Arc;
+
 use rand::Rng;
 use rand::distr::Distribution as _;
 use rand::distr::weighted::WeightedIndex;
-use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Statement};
 
+use crate::pool::{Protocol, Query};
 use crate::workload::{
-    DrawError, Drawers, RawValue, Samples, Value, Workload, WorkloadOperation, WorkloadStatement,
-    slot_types,
+    DrawError, Drawers, Generator, RawValue, Samples, Workload, WorkloadOperation,
+    WorkloadStatement, slot_types,
 };
 
-use super::{DriveError, StatementPlace, session};
+use super::arrivals::Part;
+pub(super) use super::program::{OperationNames, PlannedOperation};
+use super::program::{Binding, Fill, PlannedStatement, Rows, Step};
+use super::{DriveError, StatementPlace, plan_script, session};
 
 /// A workload ready to run.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) operations: Vec<PlannedOperation>,
-    weights: Option<WeightedIndex<u32>>,
+    weights: Option<WeightedIndex<f64>>,
 }
 
-/// An operation ready to run.
-#[derive(Debug)]
-pub(super) struct PlannedOperation {
-    pub(super) transaction: bool,
-    pub(super) statements: Vec<PlannedStatement>,
-    drawers: Drawers,
-}
-
-/// A statement ready to run.
-#[derive(Debug)]
-pub(super) struct PlannedStatement {
-    pub(super) sql: String,
-    /// Where `$1`, `$2` … come from.
-    pub(super) bindings: Vec<Binding>,
-    /// The rows over which it runs.
-    pub(super) foreach: Option<Rows>,
-    /// Columns of its own result that later statements run over.
-    pub(super) keep: Vec<usize>,
-}
-
-/// Where a parameter comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Binding {
-    /// The drawn value with this index.
-    Drawn(usize),
-    /// The row over which the statement runs.
-    Row,
-}
-
-/// Rows kept by an earlier statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rows {
-    /// Index of that statement.
-    pub(super) statement: usize,
-    /// Index in its [`PlannedStatement::keep`].
-    pub(super) kept: usize,
+/// What the plan must know of the drive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) protocol: Protocol,
+    /// The machine of several that share the load.
+    pub(super) shard: Part,
+    pub(super) seed: u64,
 }
 
 impl Plan {
@@ -69,43 +46,150 @@ impl Plan {
     /// Checks the workload against the server and plans it.
     pub(super) async fn prepare(
         workload: &Workload,
-        client: &tokio_postgres::Client,
+        terms: Terms,
+        client: &Client,
     ) -> Result<Self, DriveError> {
-        let mut operations = Vec::new();
+        let mut planner = Planner {
+            workload,
+            terms,
+            client,
+            queries: 0,
+        };
         let mut samples = Samples::new(client);
+        let (mut operations, mut weights) = (Vec::new(), Vec::new());
         for operation in &workload.operations {
-            let mut described = Vec::new();
-            for statement in &operation.statements {
-                let answer = client.prepare(&statement.sql).await;
-                described.push(answer.map_err(|error| {
-                    let reason = match error.as_db_error() {
-                        Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-                        None => session::with_causes(&error),
-                    };
-                    Place(workload, operation, statement).error(reason)
-                })?);
-            }
-            let types: Vec<&[Type]> = described.iter().map(Statement::params).collect();
-            let types = slot_types(operation, &types);
-            let drawers = Drawers::prepare_with(operation, &types, &mut samples).await;
-            let drawers = drawers.map_err(|error| parameter(workload, operation, error))?;
-            operations.push(plan(workload, operation, &described, drawers)?);
+            operations.push(planner.operation(operation, &mut samples).await?);
+            weights.push(f64::from(operation.weight));
         }
-        let weights = workload.operations.iter().map(|o| o.weight);
+        for weighted in &workload.scripts {
+            operations.push(plan_script::plan(&mut planner, &weighted.script).await?);
+            weights.push(f64::from(weighted.weight));
+        }
         Ok(Self {
+            // One operation is chosen without a draw.
+            weights: (operations.len() > 1)
+                .then(|| WeightedIndex::new(weights).ok())
+                .flatten(),
             operations,
-            weights: WeightedIndex::new(weights).ok(),
         })
     }
 }
 
-impl PlannedOperation {
-    /// The values of one request.
-    pub(super) fn draw<R: Rng>(&self, rng: &mut R) -> Vec<Value> {
-        let mut values = vec![Value::Null; self.drawers.slots()];
-        self.drawers.draw(rng, &mut values);
-        values
+/// Describes statements and numbers them.
+pub(super) struct Planner<'a> {
+    pub(super) workload: &'a Workload,
+    pub(super) terms: Terms,
+    pub(super) client: &'a Client,
+    queries: usize,
+}
+
+impl Planner<'_> {
+    /// The statement as the server sees it.
+    pub(super) async fn describe(
+        &self,
+        sql: &str,
+        place: impl FnOnce() -> StatementPlace,
+    ) -> Result<Statement, DriveError> {
+        self.client.prepare(sql).await.map_err(|error| {
+            let reason = match error.as_db_error() {
+                Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
+                None => session::with_causes(&error),
+            };
+            DriveError::Statement {
+                place: Box::new(place()),
+                reason,
+            }
+        })
     }
+
+    /// The statement as connections run it.
+    pub(super) fn query(&mut self, sql: &str, described: &Statement) -> Arc<Query> {
+        let slot = self.queries;
+        self.queries += 1;
+        Arc::new(Query {
+            slot,
+            sql: sql.into(),
+            types: described.params().to_vec(),
+            protocol: self.terms.protocol,
+        })
+    }
+
+    async fn operation(
+        &mut self,
+        operation: &WorkloadOperation,
+        samples: &mut Samples<'_>,
+    ) -> Result<PlannedOperation, DriveError> {
+        let workload = self.workload;
+        let mut described = Vec::new();
+        for statement in &operation.statements {
+            let place = Place(workload, operation, statement);
+            let at = || place.at(statement.line);
+            described.push(self.describe(&statement.sql, at).await?);
+        }
+        let types: Vec<&[Type]> = described.iter().map(Statement::params).collect();
+        let types = slot_types(operation, &types);
+        let drawers = Drawers::prepare_with(operation, &types, samples).await;
+        let mut drawers = drawers.map_err(|error| parameter(workload, operation, error))?;
+        let Part { index, count } = self.terms.shard;
+        drawers.shard(index, count);
+        let mut statements: Vec<PlannedStatement> = Vec::new();
+        for (statement, answer) in operation.statements.iter().zip(&described) {
+            let place = Place(workload, operation, statement);
+            let row = rows_of(&place, &described, &mut statements)?;
+            let bindings = bind(&place, answer.params(), row.as_ref().map(|(_, ty)| ty))?;
+            statements.push(PlannedStatement {
+                query: self.query(&statement.sql, answer),
+                bindings,
+                foreach: row.map(|(rows, _)| rows),
+                keep: Vec::new(),
+                fills: Vec::new(),
+                store: None,
+            });
+        }
+        fill_from_results(workload, operation, &described, &mut statements)?;
+        let own = operation.statements.iter();
+        let own = own.map(|s| (s.name.clone(), s.sql.clone()));
+        Ok(PlannedOperation {
+            names: OperationNames::new(&operation.name, own),
+            steps: steps(operation),
+            statements,
+            slots: drawers.slots(),
+            drawers: Some(drawers),
+            script: None,
+            transactions: operation.transaction.is_some(),
+        })
+    }
+}
+
+/// The statements of an operation in their order, with what lies between them.
+fn steps(operation: &WorkloadOperation) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if operation.transaction.is_some() {
+        steps.push(Step::Begin);
+    }
+    let mut in_pipeline = false;
+    for (index, statement) in operation.statements.iter().enumerate() {
+        let next = operation.statements.get(index + 1);
+        let begins = !statement.pipelined && next.is_some_and(|next| next.pipelined);
+        if let Some(think) = statement.think {
+            steps.push(Step::Pause(think));
+        }
+        if begins {
+            steps.push(Step::StartPipeline);
+            in_pipeline = true;
+        }
+        steps.push(Step::Statement(index));
+        if in_pipeline && !next.is_some_and(|next| next.pipelined) {
+            steps.push(Step::EndPipeline);
+            in_pipeline = false;
+        }
+    }
+    if let Some(transaction) = operation.transaction {
+        steps.push(Step::End {
+            rollback_ratio: transaction.rollback_ratio,
+        });
+    }
+    steps
 }
 
 /// Where a problem is.
@@ -144,53 +228,96 @@ fn parameter(workload: &Workload, operation: &WorkloadOperation, error: DrawErro
     }
 }
 
-fn plan(
+/// The rows over which a statement runs, kept by an earlier one.
+fn rows_of(
+    place: &Place<'_>,
+    described: &[Statement],
+    earlier: &mut [PlannedStatement],
+) -> Result<Option<(Rows, Type)>, DriveError> {
+    let Some(foreach) = &place.2.foreach else {
+        return Ok(None);
+    };
+    let statement = foreach.statement;
+    let found = column(&described[statement], &foreach.column);
+    let (column, ty) = found.map_err(|names| {
+        place.error(format!(
+            "`foreach` wants column `{}`, but the earlier statement returns: {names}",
+            foreach.column
+        ))
+    })?;
+    let kept = keep(&mut earlier[statement], column);
+    Ok(Some((Rows { statement, kept }, ty)))
+}
+
+/// Values that come from the result of a statement are taken when it has run.
+fn fill_from_results(
     workload: &Workload,
     operation: &WorkloadOperation,
     described: &[Statement],
-    drawers: Drawers,
-) -> Result<PlannedOperation, DriveError> {
-    let mut statements: Vec<PlannedStatement> = Vec::new();
-    for (statement, answer) in operation.statements.iter().zip(described) {
-        let place = Place(workload, operation, statement);
-        let mut row = None;
-        if let Some(foreach) = &statement.foreach {
-            let (column, ty) = column(&described[foreach.statement], &foreach.column)
-                .map_err(|reason| place.error(reason))?;
-            let keep = &mut statements[foreach.statement].keep;
-            let kept = keep.iter().position(|k| *k == column).unwrap_or_else(|| {
-                keep.push(column);
-                keep.len() - 1
+    statements: &mut [PlannedStatement],
+) -> Result<(), DriveError> {
+    let mut slot = 0;
+    for param in &operation.params {
+        if let Generator::FromResult {
+            statement,
+            column: name,
+            pick,
+        } = &param.generator
+        {
+            let place = Place(workload, operation, &operation.statements[*statement]);
+            let error = |reason| DriveError::Statement {
+                place: Box::new(place.at(param.line)),
+                reason,
+            };
+            let found = column(&described[*statement], name);
+            let (column, from) = found.map_err(|names| {
+                error(format!(
+                    "`result` wants column `{name}`, but the statement returns: {names}"
+                ))
+            })?;
+            for (user, answer) in operation.statements.iter().zip(described) {
+                let uses = user.params.iter().zip(answer.params());
+                let mut types = uses.filter(|(used, _)| param.names.contains(used));
+                if let Some((used, to)) = types.find(|(_, to)| !RawValue::fits(&from, to)) {
+                    let (from, to) = (from.name(), to.name());
+                    return Err(error(format!(
+                        "`:{used}` must be {to}, but the column it comes from is {from}: cast the \
+                         column in the earlier statement"
+                    )));
+                }
+            }
+            let kept = keep(&mut statements[*statement], column);
+            statements[*statement].fills.push(Fill {
+                kept,
+                slot,
+                pick: *pick,
             });
-            let statement = foreach.statement;
-            row = Some((Rows { statement, kept }, ty));
         }
-        let bindings = bind(&place, answer.params(), row.as_ref().map(|(_, ty)| ty))?;
-        statements.push(PlannedStatement {
-            sql: statement.sql.clone(),
-            bindings,
-            foreach: row.map(|(rows, _)| rows),
-            keep: Vec::new(),
-        });
+        slot += param.names.len();
     }
-    Ok(PlannedOperation {
-        transaction: operation.transaction.is_some(),
-        statements,
-        drawers,
+    Ok(())
+}
+
+/// Keeps a column of a statement's result. Returns its place among the kept ones.
+fn keep(statement: &mut PlannedStatement, column: usize) -> usize {
+    let kept = &mut statement.keep;
+    kept.iter().position(|k| *k == column).unwrap_or_else(|| {
+        kept.push(column);
+        kept.len() - 1
     })
 }
 
-/// Index and type of a column of a result.
+/// Index and type of a column of a result; the error lists the columns that there are.
 fn column(statement: &Statement, name: &str) -> Result<(usize, Type), String> {
     let columns = statement.columns();
     let index = columns.iter().position(|c| c.name() == name);
     let found = index.and_then(|index| Some((index, columns.get(index)?.type_().clone())));
     found.ok_or_else(|| {
         let names: Vec<_> = columns.iter().map(tokio_postgres::Column::name).collect();
-        format!(
-            "`foreach` wants column `{name}`, but the earlier statement returns: {}",
-            names.join(", ")
-        )
+        if names.is_empty() {
+            return "no columns".to_owned();
+        }
+        names.join(", ")
     })
 }
 

@@ -92,7 +92,6 @@ struct Interval {
 }
 
 /// What the recorder cannot know itself.
-#[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub(super) file: String,
     pub(super) arrival: Arrival,
@@ -103,8 +102,7 @@ pub(super) struct Frame {
     pub(super) saturated: Option<bool>,
     pub(super) warnings: Vec<String>,
     /// Clients at a moment of the window; `None` in an open loop.
-    pub(super) clients: fn(&super::Profile, Duration) -> Option<u32>,
-    pub(super) profile: std::sync::Arc<super::Profile>,
+    pub(super) clients: Option<Box<dyn Fn(Duration) -> u32>>,
 }
 
 impl Totals {
@@ -325,6 +323,11 @@ impl Recorder {
         Some(all)
     }
 
+    /// Requests that were due and not sent.
+    pub(super) fn skipped_total(&self) -> u64 {
+        self.operations.iter().map(|o| o.total.skipped).sum()
+    }
+
     /// Everything as a load result.
     pub(super) fn finish(mut self, frame: Frame) -> LoadResult {
         let opened = frame.opened.map(|(instant, _)| instant);
@@ -386,7 +389,7 @@ impl Recorder {
                 }),
                 from: Some(from.into()),
                 length: INTERVAL.min(length.saturating_sub(from)).into(),
-                users: (frame.clients)(&frame.profile, from + INTERVAL / 2),
+                users: frame.clients.as_ref().map(|clients| clients(from + INTERVAL / 2)),
                 requests: by_name(interval.map(|i| &i.requests)),
                 failures: by_name(interval.map(|i| &i.failures)),
                 latency_total: Some(interval.map_or(Duration::ZERO, |i| i.latency_total).into()),

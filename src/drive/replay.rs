@@ -1,23 +1,29 @@
 //! The course of a replay: check, warm up, measure, drain, close.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::MissedTickBehavior;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{LocalSet, spawn_local};
 use tokio_postgres::{Config, NoTls};
 
-use crate::pool::{DeadpoolSource, Meter, Pool};
+use crate::pool::{DeadpoolSource, DirectSource, Execute, Meter, Pool, Source, SqlxSource};
+use crate::record::load::DriverRecord;
 use crate::workload::Workload;
 
-use super::client::{self, Phase, Shared};
-use super::plan::Plan;
+use super::arrivals::Part;
+use super::client::{Active, Shared};
+use super::doubt::{self, Doubt};
+use super::options::{PoolKind, whole};
+use super::plan::{Plan, Terms};
 use super::recorder::{Frame, Recorder};
-use super::{Control, DriveError, DriveOptions, Replayed, doubt, session};
+use super::switch::{Phase, Switch};
+use super::thread::{self, Ends, Report};
+use super::{Control, DriveError, DriveOptions, Profile, Replayed, session};
 
 /// How long requests under way may take after the end of the window before they are cancelled (ours).
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -29,8 +35,11 @@ const CHECK_LIMIT: Duration = Duration::from_secs(30);
 /// How long connections may take to say good-bye (ours).
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Distance of two readings of the pool's gauges.
-const GAUGE_INTERVAL: Duration = Duration::from_millis(100);
+/// Distance of two readings of the pool's gauges, and of two settings of the number of clients.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Time that an observer has to open its own window before a replay that starts at a given moment (ours).
+const OBSERVER_LEAD: Duration = Duration::from_secs(1);
 
 /// SQLSTATE `read_only_sql_transaction`: a workload without `-- writes` tried to write.
 const READ_ONLY: &str = "25006";
@@ -47,59 +56,122 @@ pub fn replay(
     control: &Control,
 ) -> Result<Replayed, DriveError> {
     options.check(workload)?;
-    let config = session::guarded(config, workload);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(DriveError::Runtime)?;
-    let local = LocalSet::new();
-    local.block_on(&runtime, conduct(workload, &config, options, control))
+    let config = session::guarded(config, workload, options.read_only_transactions);
+    let meter = Meter::default();
+    let run = Run {
+        workload,
+        config: &config,
+        options,
+        control,
+        meter: &meter,
+    };
+    let connections = options.connections();
+    match options.pool {
+        PoolKind::Deadpool => {
+            run.through(|| DeadpoolSource::new(config.clone(), connections, meter.clone()))
+        }
+        PoolKind::Sqlx => run.through(|| SqlxSource::new(&config, connections, meter.clone())),
+        PoolKind::None => {
+            run.through(|| Ok(DirectSource::new(config.clone(), connections, meter.clone())))
+        }
+    }
 }
 
-async fn conduct(
-    workload: &Workload,
-    config: &Config,
-    options: &DriveOptions,
-    control: &Control,
-) -> Result<Replayed, DriveError> {
-    let meter = Meter::default();
-    let source = DeadpoolSource::new(config.clone(), options.pool_size, meter.clone());
-    let (pool, reaper) = Pool::new(source?, meter, options.pool_size, options.acquire_timeout)?;
-    let plan = check(workload, config, control).await?;
-    let reaper = spawn_local(reaper.run());
-    let source = Rc::clone(pool.source());
-    let shared = Rc::new(Shared {
+fn runtime() -> Result<Runtime, DriveError> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(DriveError::Runtime)
+}
+
+/// What a replay is made of.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    workload: &'a Workload,
+    config: &'a Config,
+    options: &'a DriveOptions,
+    control: &'a Control,
+    meter: &'a Meter,
+}
+
+impl Run<'_> {
+    fn through<S: Source>(
+        self,
+        source: impl FnOnce() -> Result<S, crate::pool::PoolError>,
+    ) -> Result<Replayed, DriveError>
+    where
+        S::Connection: Execute,
+    {
+        let coordinator = runtime()?;
+        let drivers = (0..self.options.threads).map(|_| runtime());
+        let drivers = drivers.collect::<Result<Vec<_>, _>>()?;
+        let local = LocalSet::new();
+        std::thread::scope(|scope| {
+            local.block_on(&coordinator, async {
+                let connections = self.options.connections();
+                let timeout = self.options.acquire_timeout;
+                let (pool, reaper) =
+                    Pool::new(source()?, self.meter.clone(), connections, timeout)?;
+                let plan = check(self).await?;
+                let reaper = spawn_local(reaper.run());
+                let source = Arc::clone(pool.source());
+                let shared = Arc::new(shared(self, plan, pool));
+                let threads: Vec<Driver> = drivers
+                    .into_iter()
+                    .zip(0..)
+                    .map(|(runtime, index)| Driver::start(scope, &shared, runtime, index, self))
+                    .collect();
+                let (measured, threads) = measure(&shared, self.control, threads).await;
+                let result = conclude(&shared, self, measured);
+                // The pool goes with the last owner of what clients share, and the reaper with the pool.
+                drop(shared);
+                let _ = tokio::time::timeout(CLOSE_LIMIT, reaper).await;
+                source.close().await;
+                drop(threads);
+                session::wait_until_gone(self.config).await;
+                result
+            })
+        })
+    }
+}
+
+fn shared<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Shared<S> {
+    Shared {
         plan,
         pool,
-        recorder: RefCell::new(Recorder::new(workload)),
-        options: options.clone(),
-        phase: watch::Sender::new(Phase::Run),
-        progress: control.progress(),
-        too_many_errors: Cell::new(false),
-    });
-    let clients = (0..options.clients).map(|i| spawn_local(client::run(Rc::clone(&shared), i)));
-    let measured = measure(&shared, control, clients.collect()).await;
-    let result = conclude(&shared, workload, &measured);
-    // The pool goes with the last owner of what clients share, and the reaper ends with the pool.
-    drop(shared);
-    let _ = tokio::time::timeout(CLOSE_LIMIT, reaper).await;
-    close(&source).await;
-    session::wait_until_gone(config).await;
-    result
+        options: run.options.clone(),
+        switch: Switch::new(),
+        progress: run.control.progress(),
+        window: std::sync::OnceLock::new(),
+        window_opened: watch::Sender::new(false),
+        active: Active::default(),
+        too_many_errors: AtomicBool::new(false),
+        clients_were_busy: AtomicBool::new(false),
+        in_flight: AtomicU32::new(0),
+    }
 }
 
 /// Checks the workload on a connection of its own. A check that is stopped or takes too long is cancelled
 /// on the server too: it may wait for a lock there.
-async fn check(
-    workload: &Workload,
-    config: &Config,
-    control: &Control,
-) -> Result<Plan, DriveError> {
+async fn check(run: Run<'_>) -> Result<Plan, DriveError> {
+    let Run {
+        workload,
+        config,
+        options,
+        control,
+        ..
+    } = run;
     let connected = limited(session::connect(config), control).await?;
     let (client, task) = connected.map_err(|error| DriveError::Connect {
         reason: session::with_causes(&error),
     })?;
-    let plan = limited(Plan::prepare(workload, &client), control).await;
+    let terms = Terms {
+        protocol: options.protocol,
+        shard: Part {
+            index: options.shard.index - 1,
+            count: options.shard.count,
+        },
+        seed: options.seed,
+    };
+    let plan = limited(Plan::prepare(workload, terms, &client), control).await;
     if plan.is_err() {
         let cancel = client.cancel_token();
         let _ = tokio::time::timeout(CLOSE_LIMIT, cancel.cancel_query(NoTls)).await;
@@ -118,152 +190,303 @@ async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<
     }
 }
 
+/// A thread of the driver, from outside. It leaves when this is dropped.
+struct Driver {
+    started: oneshot::Receiver<Option<i32>>,
+    report: oneshot::Receiver<Report>,
+    leave: oneshot::Sender<()>,
+}
+
+impl Driver {
+    fn start<'scope, S: Source>(
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        shared: &Arc<Shared<S>>,
+        runtime: Runtime,
+        index: u32,
+        run: Run<'_>,
+    ) -> Self
+    where
+        S::Connection: Execute,
+    {
+        let part = Part {
+            index,
+            count: run.options.threads,
+        };
+        let (said, started) = oneshot::channel();
+        let (reported, report) = oneshot::channel();
+        let (leave, told) = oneshot::channel();
+        let shared = Arc::clone(shared);
+        scope.spawn(move || {
+            let ends = Ends {
+                started: said,
+                report: reported,
+                leave: told,
+            };
+            thread::run(&runtime, shared, part, ends);
+        });
+        Self {
+            started,
+            report,
+            leave,
+        }
+    }
+}
+
 /// What the course of the load left behind.
 struct Measured {
     interrupted: bool,
     ended: Instant,
-    cpu_ratio: Option<f64>,
-    /// How late the driver woke up at worst, but for one tick in twenty.
-    late: Option<Duration>,
+    driver: DriverRecord,
+    /// What all threads recorded; `None` if they died.
+    recorder: Option<Recorder>,
 }
 
-/// Warm-up, window, drain.
-async fn measure(shared: &Rc<Shared>, control: &Control, clients: Vec<JoinHandle<()>>) -> Measured {
-    let options = &shared.options;
-    // Without a warm-up the window opens before any client sends its first request.
-    let mut interrupted =
-        !options.warmup.is_zero() && !go_on(shared, control, options.warmup).await;
-    if *shared.phase.borrow() == Phase::Run {
-        control.warm();
-        interrupted |= !gate(shared, control).await;
+/// CPU and waiting time of each thread, and the machine's idle time.
+struct Times {
+    at: Instant,
+    threads: Vec<Option<(Duration, Duration)>>,
+    idle: Option<Duration>,
+}
+
+impl Times {
+    fn read(ids: &[Option<i32>]) -> Self {
+        Self {
+            at: Instant::now(),
+            threads: ids.iter().map(|id| doubt::thread_times((*id)?)).collect(),
+            idle: doubt::idle_time(),
+        }
     }
-    let mut gauges = None;
-    let mut cpu = None;
-    if *shared.phase.borrow() == Phase::Run {
+
+    /// What the threads did since `before`; the worst of them counts.
+    fn since(&self, before: &Self, lateness: Vec<Duration>) -> DriverRecord {
+        let window = self.at.duration_since(before.at).as_secs_f64();
+        let worst = |part: fn((Duration, Duration)) -> Duration| {
+            let pairs = before.threads.iter().zip(&self.threads);
+            let ratios = pairs.filter_map(|(then, now)| {
+                let used = part((*now)?).saturating_sub(part((*then)?));
+                Some(used.as_secs_f64() / window)
+            });
+            ratios.reduce(f64::max)
+        };
+        let idle = before.idle.zip(self.idle);
+        DriverRecord {
+            threads: u32::try_from(self.threads.len()).unwrap_or(u32::MAX),
+            cpu_ratio: worst(|(cpu, _)| cpu),
+            run_delay_ratio: worst(|(_, delay)| delay),
+            late_p95: doubt::p95(lateness),
+            free_cores: idle.map(|(then, now)| now.saturating_sub(then).as_secs_f64() / window),
+        }
+    }
+}
+
+/// Warm-up, window, drain. The threads live on, because connections are theirs.
+async fn measure<S: Source>(
+    shared: &Arc<Shared<S>>,
+    control: &Control,
+    threads: Vec<Driver>,
+) -> (Measured, Vec<oneshot::Sender<()>>)
+where
+    S::Connection: Execute,
+{
+    let options = &shared.options;
+    let (mut started, mut reports, mut leave) = (Vec::new(), Vec::new(), Vec::new());
+    for thread in threads {
+        started.push(thread.started);
+        reports.push(thread.report);
+        leave.push(thread.leave);
+    }
+    let ids = join_all(started).await;
+    let ids: Vec<Option<i32>> = ids.into_iter().map(|id| id.ok().flatten()).collect();
+    let mut interrupted = !warm_up(shared, control).await;
+    let mut before = None;
+    if shared.switch.is_running() {
         let now = Instant::now();
         shared.pool.meter().open_window(now);
-        shared.recorder.borrow_mut().open(now, Timestamp::now());
-        cpu = doubt::thread_cpu().map(|cpu| (cpu, now));
-        gauges = Some(spawn_local(watch_gauges(Rc::clone(shared))));
-        interrupted = !go_on(shared, control, options.duration).await;
+        let _ = shared.window.set((now, Timestamp::now()));
+        shared.window_opened.send_replace(true);
+        before = Some(Times::read(&ids));
+        let follow = spawn_local(follow(Arc::clone(shared), options.profile(), now));
+        interrupted = !go_on(shared, control, options.length()).await;
+        shared.switch.enter(Phase::Finish);
+        let _ = follow.await;
     }
-    shared.enter(Phase::Finish);
-    let mut clients = std::pin::pin!(join_all(clients));
-    let drained = tokio::select! {
-        ended = &mut clients => Some(ended),
-        () = tokio::time::sleep(DRAIN_LIMIT) => None,
-        () = control.stopped() => {
-            interrupted = true;
-            None
-        }
-    };
-    let ended_clients = if let Some(ended) = drained {
-        ended
-    } else {
-        shared.enter(Phase::Cancel);
-        clients.await
-    };
+    shared.switch.enter(Phase::Finish);
+    let (reports, stopped) = drain(shared, control, reports).await;
+    interrupted |= stopped;
     let ended = Instant::now();
     shared.pool.meter().close_window(ended);
-    let cpu_ratio = cpu.and_then(|(before, since)| {
-        let used = doubt::thread_cpu()?.saturating_sub(before);
-        Some(used.as_secs_f64() / ended.duration_since(since).as_secs_f64())
-    });
-    let lateness = match gauges {
-        Some(gauges) => gauges.await.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    for client in ended_clients {
-        if let Err(panicked) = client {
-            std::panic::resume_unwind(panicked.into_panic());
+    let after = Times::read(&ids);
+    let mut lateness = Vec::new();
+    let mut recorder: Option<Recorder> = None;
+    for report in reports.into_iter().flatten() {
+        lateness.extend(report.lateness);
+        match &mut recorder {
+            Some(all) => all.add(report.recorder),
+            None => recorder = Some(report.recorder),
         }
     }
-    Measured {
+    let driver = before.map_or_else(DriverRecord::default, |before| {
+        after.since(&before, lateness)
+    });
+    let measured = Measured {
         interrupted,
         ended,
-        cpu_ratio,
-        late: doubt::p95(lateness),
+        driver,
+        recorder,
+    };
+    (measured, leave)
+}
+
+/// Waits for the threads' reports, and cancels what takes too long. True if it was stopped.
+async fn drain<S: Source>(
+    shared: &Shared<S>,
+    control: &Control,
+    reports: Vec<oneshot::Receiver<Report>>,
+) -> (Vec<Result<Report, oneshot::error::RecvError>>, bool) {
+    let mut reports = std::pin::pin!(join_all(reports));
+    let (drained, stopped) = tokio::select! {
+        reports = &mut reports => (Some(reports), false),
+        () = tokio::time::sleep(DRAIN_LIMIT) => (None, false),
+        () = control.stopped() => (None, true),
+    };
+    match drained {
+        Some(reports) => (reports, stopped),
+        None => {
+            shared.switch.enter(Phase::Cancel);
+            (reports.await, stopped)
+        }
+    }
+}
+
+/// Load that is not recorded, then the gate of an observer, then the agreed moment. False if it was
+/// stopped.
+async fn warm_up<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
+    let options = &shared.options;
+    let until = |at: Timestamp| {
+        let rest = at.duration_since(Timestamp::now());
+        Duration::try_from(rest).unwrap_or_default()
+    };
+    let mut warmup = options.warmup;
+    if let Some(at) = options.start_at {
+        warmup = warmup.min(until(at));
+        let idle = until(at).saturating_sub(warmup);
+        if !idle.is_zero() && !go_on(shared, control, idle).await {
+            return false;
+        }
+        warmup = warmup.saturating_sub(OBSERVER_LEAD);
+    }
+    // Without a warm-up the window opens before any client sends its first request.
+    if !warmup.is_zero() {
+        let level = options.warm_level();
+        shared.active.set(options.share(whole(level)));
+        if !go_on(shared, control, warmup).await {
+            return false;
+        }
+    }
+    if !shared.switch.is_running() {
+        return true;
+    }
+    control.warm();
+    if !gate(shared, control).await {
+        return false;
+    }
+    match options.start_at {
+        Some(at) => go_on(shared, control, until(at)).await,
+        None => true,
     }
 }
 
 /// Lets the load go on for `length`. False, with the requests under way cancelled, if it was stopped
 /// before.
-async fn go_on(shared: &Shared, control: &Control, length: Duration) -> bool {
+async fn go_on<S: Source>(shared: &Shared<S>, control: &Control, length: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(length) => true,
-        () = shared.reached(Phase::Finish) => true,
+        () = shared.switch.reached(Phase::Finish) => true,
         () = control.stopped() => {
-            shared.enter(Phase::Cancel);
+            shared.switch.enter(Phase::Cancel);
             false
         }
     }
 }
 
 /// Waits for the gate before the window; the load goes on meanwhile.
-async fn gate(shared: &Shared, control: &Control) -> bool {
+async fn gate<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
     tokio::select! {
         biased;
         () = control.gate_opened() => true,
-        () = shared.reached(Phase::Finish) => true,
+        () = shared.switch.reached(Phase::Finish) => true,
         () = control.stopped() => {
-            shared.enter(Phase::Cancel);
+            shared.switch.enter(Phase::Cancel);
             false
         }
     }
 }
 
-/// Reads the pool's gauges until the window is over. Returns how late each reading was.
-async fn watch_gauges(shared: Rc<Shared>) -> Vec<Duration> {
-    let mut lateness = Vec::new();
-    let mut tick = tokio::time::interval(GAUGE_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Sets the number of clients by the profile, and reads the pool's gauges, until the window is over.
+async fn follow<S: Source>(shared: Arc<Shared<S>>, profile: Arc<Profile>, opened: Instant) {
+    let mut tick = tokio::time::interval(TICK);
+    let mut finish = std::pin::pin!(shared.switch.reached(Phase::Finish));
     loop {
+        let now = Instant::now();
+        let clients = whole(profile.level(now.duration_since(opened)));
+        shared.active.set(shared.options.share(clients));
+        let source = shared.pool.source();
+        let (size, idle) = (source.size(), source.idle());
+        shared.pool.meter().sample(now, size, idle);
         tokio::select! {
-            due = tick.tick() => lateness.push(due.elapsed()),
-            () = shared.reached(Phase::Finish) => return lateness,
+            _ = tick.tick() => {}
+            () = &mut finish => return,
         }
-        let size = crate::pool::Source::size(shared.pool.source().as_ref());
-        shared.pool.meter().sample(Instant::now(), size);
     }
 }
 
 /// The result of what was measured, or why there is none.
-fn conclude(
-    shared: &Shared,
-    workload: &Workload,
-    measured: &Measured,
+fn conclude<S: Source>(
+    shared: &Shared<S>,
+    run: Run<'_>,
+    measured: Measured,
 ) -> Result<Replayed, DriveError> {
-    let options = &shared.options;
-    let recorder = shared.recorder.replace(Recorder::new(workload));
+    let options = run.options;
+    let recorder = measured.recorder.ok_or(DriveError::Died)?;
     let most = recorder.failures.iter().max_by_key(|(_, count)| **count);
     let most = most.map_or_else(String::new, |(key, count)| format!("{key} ({count} times)"));
-    let mut warnings = doubt::warnings(measured.cpu_ratio, measured.late);
-    if recorder.failures.contains_key(READ_ONLY) {
-        warnings.push(
-            "statements that only seem to read tried to write and were refused: declare `-- writes` above \
-             the first operation if they may"
-                .to_owned(),
-        );
-    }
-    let partial = recorder.opened().map(|window_started| {
+    let doubt = Doubt {
+        record: measured.driver.clone(),
+        schedule_lag: recorder.schedule_lag(),
+        clients_were_busy: shared.clients_were_busy.load(Ordering::Relaxed),
+    };
+    let mut warnings = doubt.warnings();
+    warnings.extend(remarks(run, &recorder, &doubt));
+    let partial = shared.window.get().map(|window| {
         let frame = Frame {
-            clients: options.clients,
+            file: run.workload.file.clone(),
+            arrival: options.arrival(),
+            opened: Some(*window),
             ended: measured.ended,
             ended_at: Timestamp::now(),
-            cpu_ratio: measured.cpu_ratio,
-            saturated: doubt::saturated(measured.cpu_ratio, measured.late),
+            driver: measured.driver,
+            saturated: doubt.saturated(),
             warnings,
+            clients: (!options.is_open()).then(|| {
+                let (profile, options) = (options.profile(), options.clone());
+                Box::new(move |at| options.share(whole(profile.level(at)))) as _
+            }),
         };
-        let meter = shared.pool.meter();
+        let clients = if options.is_open() {
+            run.meter.most_at_once()
+        } else {
+            options.clients()
+        };
+        let name = options.pool.name();
         Replayed {
-            pool: meter.record("deadpool", options.pool_size, options.clients),
-            load: recorder.finish(workload, frame),
+            pool: run.meter.record(name, options.connections(), clients),
+            load: recorder.finish(frame),
             interrupted: measured.interrupted,
-            window_started,
+            window_started: window.0,
             window_ended: measured.ended,
         }
     });
-    if shared.too_many_errors.get() {
+    if shared.too_many_errors.load(Ordering::Relaxed) {
         return Err(DriveError::TooManyErrors {
             errors: shared.progress.errors(),
             limit: options.max_errors.unwrap_or_default(),
@@ -274,13 +497,29 @@ fn conclude(
     partial.ok_or(DriveError::Interrupted)
 }
 
-/// Closes what is idle and waits until every connection has told the server good-bye.
-async fn close(source: &DeadpoolSource) {
-    let mut tasks = source.close();
-    let good_byes = join_all(tasks.iter_mut());
-    if tokio::time::timeout(CLOSE_LIMIT, good_byes).await.is_err() {
-        for task in &tasks {
-            task.abort();
-        }
+/// What else the reader of the result has to know.
+fn remarks(run: Run<'_>, recorder: &Recorder, doubt: &Doubt) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if recorder.failures.contains_key(READ_ONLY) {
+        remarks.push(
+            "statements that only seem to read tried to write and were refused: declare `-- writes` above \
+             the first operation if they may"
+                .to_owned(),
+        );
     }
+    if doubt.clients_were_busy && run.options.is_open() {
+        remarks.push(format!(
+            "the rate was not held by {} clients: requests waited for a free one, and that wait is in the \
+             schedule lag and in the latency; use more --clients or a lower --rate",
+            run.options.clients()
+        ));
+    }
+    let skipped = recorder.skipped_total();
+    if skipped > 0 {
+        remarks.push(format!(
+            "{skipped} requests were due and not sent, because they were too late: they are counted as \
+             skipped and in no percentile"
+        ));
+    }
+    remarks
 }

@@ -26,8 +26,12 @@ impl Timer {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         let interest = tokio::io::Interest::READABLE;
-        let descriptor = Descriptor(timer);
-        tokio::io::unix::AsyncFd::with_interest(descriptor, interest).map(Self)
+        #[expect(
+            deprecated,
+            reason = "what replaces it is unsafe, for descriptors that change while they are registered: \
+                      this one does not"
+        )]
+        tokio::io::unix::AsyncFd::with_interest(Descriptor(timer), interest).map(Self)
     }
 
     /// Completes at `deadline`, a few tens of microseconds late.

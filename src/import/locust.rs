@@ -77,6 +77,7 @@ impl Call {
                 .unwrap_or_default(),
             driver_saturated: None,
             driver_cpu_ratio: None,
+            driver: None,
         }
     }
 

@@ -243,6 +243,7 @@ fn stage(first: &Moment, last: &Moment) -> Stage {
     Stage {
         name: format!("{} users", first.users),
         users: first.users,
+        rate_per_sec: None,
         length: Millis((last.second - first.second) as f64 * 1000.0),
         total,
     }

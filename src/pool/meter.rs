@@ -48,6 +48,7 @@ struct State {
     in_use: u32,
     in_use_max: u32,
     waiting: u32,
+    at_once_max: u32,
     in_use_time: Duration,
     in_use_since: Option<Instant>,
     gauges: Vec<PoolGauge>,
@@ -85,6 +86,7 @@ impl Meter {
         state.opened = Some(now);
         state.in_use_since = Some(now);
         state.in_use_max = state.in_use;
+        state.at_once_max = state.in_use + state.waiting;
     }
 
     /// The window ends: nothing after this counts.
@@ -110,6 +112,12 @@ impl Meter {
             waiting: state.waiting,
         };
         state.gauges.push(gauge);
+    }
+
+    /// Most clients that were waiting or had a connection at once in the window.
+    #[must_use]
+    pub fn most_at_once(&self) -> u32 {
+        self.state().at_once_max
     }
 
     /// What was measured between [`Self::open_window`] and [`Self::close_window`].
@@ -153,6 +161,7 @@ impl Meter {
         } else {
             state.waiting.saturating_sub(1)
         };
+        state.at_once_max = state.at_once_max.max(state.waiting + state.in_use);
     }
 
     /// An acquire that began at `start` ended at `now`; `permit_wait` is the time without a permit. With a
@@ -169,6 +178,7 @@ impl Meter {
             state.integrate(now);
             state.in_use += 1;
             state.in_use_max = state.in_use_max.max(state.in_use);
+            state.at_once_max = state.at_once_max.max(state.waiting + state.in_use);
         }
         if !state.counts(start) {
             return;

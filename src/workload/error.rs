@@ -8,26 +8,19 @@ use super::ValueError;
 pub enum WorkloadError {
     /// Nothing in the file says that it is a workload of dbperf.
     #[error(
-        "{file}: not a dbperf workload: it has neither a line `-- dbperf workload: TITLE` nor a line \
+        "{file}: neither a workload nor a pgbench script: it has neither a line `-- dbperf workload: TITLE` nor a line \
          `-- operation: NAME`; add `-- operation: NAME` above the statements of each operation"
     )]
     NotAWorkload {
         /// The file.
         file: String,
     },
-    /// The file has pgbench's meta commands.
-    #[error(
-        "{file}:{line}: this looks like a pgbench script (`{command}`), and those are not accepted yet: \
-         write it as `-- operation: NAME`, `-- param NAME: uniform 1 100` and statements with `:NAME`"
-    )]
-    PgbenchScript {
-        /// The file.
-        file: String,
-        /// Line of the first meta command.
-        line: usize,
-        /// The meta command.
-        command: String,
-    },
+    /// A pgbench script has a mistake.
+    #[error(transparent)]
+    Pgbench(#[from] super::pgbench::PgbenchError),
+    /// No file of several has a share.
+    #[error("every file has a weight of 0, so nothing would run: give one of them another (`FILE@1`)")]
+    NoShare,
     /// A line says something that does not make sense.
     #[error("{file}:{line}: {problem}")]
     Line {

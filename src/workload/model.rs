@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
 use super::draw::Drawer;
-use super::{Generator, WorkloadError, parse};
+use super::{Generator, WorkloadError, parse, pgbench};
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +19,21 @@ pub struct Workload {
     pub defaults: Defaults,
     /// The file declares that it writes (`-- writes`).
     pub writes: bool,
-    /// At least one, in the order of the file.
+    /// In the order of the file; at least one, unless there are scripts.
     pub operations: Vec<WorkloadOperation>,
+    /// pgbench scripts, each an operation of its own.
+    pub scripts: Vec<WeightedScript>,
+    /// Variables of the scripts from outside (`-D NAME=VALUE`), the first of a name wins.
+    pub defines: Vec<(String, String)>,
+}
+
+/// A pgbench script with its share of the load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightedScript {
+    /// The script; its name is that of the operation.
+    pub script: pgbench::Script,
+    /// How often it is chosen, relative to the other scripts and operations.
+    pub weight: u32,
 }
 
 /// Proposals of a workload file for the drive.
@@ -117,6 +130,15 @@ pub struct Foreach {
     pub column: String,
 }
 
+/// Least common multiple, as far as 64 bits go.
+fn common_multiple(a: u64, b: u64) -> u64 {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    (a / x).saturating_mul(b)
+}
+
 impl std::str::FromStr for Think {
     type Err = String;
 
@@ -149,12 +171,95 @@ impl WorkloadOperation {
 }
 
 impl Workload {
-    /// Reads a workload; `file` is used in messages.
+    /// Reads a workload or a pgbench script, told apart by content; `file` is used in messages.
     ///
     /// # Errors
-    /// The text is not a workload of dbperf, or a line of it does not make sense.
+    /// The text is neither, or a line of it does not make sense.
     pub fn parse(text: &str, file: &str) -> Result<Self, WorkloadError> {
+        if pgbench::recognises(text) {
+            let script = pgbench::parse(text, file)?;
+            return Ok(Self::of_script(script));
+        }
         parse::parse(text, file)
+    }
+
+    /// A pgbench script as a workload.
+    #[must_use]
+    pub fn of_script(script: pgbench::Script) -> Self {
+        Self {
+            file: script.name.clone(),
+            title: None,
+            defaults: Defaults::default(),
+            writes: script.writes(),
+            operations: Vec::new(),
+            scripts: vec![WeightedScript { script, weight: 1 }],
+            defines: Vec::new(),
+        }
+    }
+
+    /// Several files as one workload, each with its share of the load (`-f FILE@WEIGHT`). A file without a
+    /// share is left out, as pgbench does.
+    ///
+    /// # Errors
+    /// Two operations have one name, or no file has a share.
+    pub fn join(files: Vec<(Self, u32)>) -> Result<Self, WorkloadError> {
+        let files: Vec<(Self, u32)> = files.into_iter().filter(|(_, w)| *w > 0).collect();
+        // In units in which the operations of every file add up to the same.
+        let unit = files.iter().fold(1, |unit, (file, _)| common_multiple(unit, file.weights()));
+        let mut files = files.into_iter();
+        let Some((first, weight)) = files.next() else {
+            return Err(WorkloadError::NoShare);
+        };
+        let mut all = first.weighted(weight, unit);
+        for (file, weight) in files {
+            let file = file.weighted(weight, unit);
+            all.file = format!("{}, {}", all.file, file.file);
+            all.writes |= file.writes;
+            for operation in &file.operations {
+                if all.operations.iter().any(|o| o.name == operation.name) {
+                    return Err(WorkloadError::Line {
+                        file: file.file.clone(),
+                        line: operation.line,
+                        problem: format!(
+                            "operation `{}` is in another file of this workload too: rename one",
+                            operation.name
+                        ),
+                    });
+                }
+            }
+            all.operations.extend(file.operations);
+            for mut script in file.scripts {
+                let taken = all.scripts.iter().filter(|s| s.script.name == script.script.name);
+                let taken = taken.count();
+                if taken > 0 {
+                    script.script.name = format!("{} ({})", script.script.name, taken + 1);
+                }
+                all.scripts.push(script);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Σ weight of all operations and scripts.
+    fn weights(&self) -> u64 {
+        let operations = self.operations.iter().map(|o| o.weight);
+        let scripts = self.scripts.iter().map(|s| s.weight);
+        operations.chain(scripts).map(u64::from).sum::<u64>().max(1)
+    }
+
+    /// The workload with `weight · unit` as the sum of its weights.
+    fn weighted(mut self, weight: u32, unit: u64) -> Self {
+        let factor = u64::from(weight).saturating_mul(unit / self.weights());
+        let scaled = |own: u32| {
+            u32::try_from(u64::from(own).saturating_mul(factor)).unwrap_or(u32::MAX)
+        };
+        for script in &mut self.scripts {
+            script.weight = scaled(script.weight);
+        }
+        for operation in &mut self.operations {
+            operation.weight = scaled(operation.weight);
+        }
+        self
     }
 
     /// Text values of `$1`, `$2` … of one draw for a statement, the same for the same seed; for an
@@ -187,5 +292,29 @@ impl Workload {
             found.map(|(_, text)| text.clone())
         };
         Some(statement.params.iter().map(text_of).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = "-- operation: a\n-- weight: 2\nSELECT 1;\n-- operation: b\nSELECT 2;";
+
+    fn script() -> Workload {
+        Workload::parse("SELECT 1;", "one.sql").unwrap()
+    }
+
+    #[test]
+    fn files_have_their_shares_and_operations_theirs_within_them() {
+        let two = Workload::parse(TWO, "two.sql").unwrap();
+        let all = Workload::join(vec![(two.clone(), 3), (script(), 1), (script(), 2)]).unwrap();
+        let weights: Vec<u32> = all.operations.iter().map(|o| o.weight).collect();
+        assert_eq!(weights, [6, 3]);
+        let scripts: Vec<_> = all.scripts.iter().map(|s| (s.script.name.as_str(), s.weight)).collect();
+        assert_eq!(scripts, [("one.sql", 3), ("one.sql (2)", 6)]);
+        let twice = Workload::join(vec![(two.clone(), 1), (two, 1)]).unwrap_err();
+        assert!(twice.to_string().contains("`a`"), "{twice}");
+        assert_eq!(Workload::join(vec![(script(), 0)]), Err(WorkloadError::NoShare));
     }
 }

@@ -23,6 +23,8 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Workload, WorkloadError> {
             defaults: Defaults::default(),
             writes: false,
             operations: Vec::new(),
+            scripts: Vec::new(),
+            defines: Vec::new(),
         },
         weight: None,
         results: Vec::new(),
@@ -35,7 +37,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Workload, WorkloadError> {
     Ok(parser.workload)
 }
 
-/// A workload says so; a pgbench script has meta commands.
+/// A workload says so.
 fn recognise(text: &str, file: &str) -> Result<(), WorkloadError> {
     let comment = |line: &str| line.trim().strip_prefix("--").map(|c| c.trim().to_owned());
     let says_so = text
@@ -45,23 +47,8 @@ fn recognise(text: &str, file: &str) -> Result<(), WorkloadError> {
     if says_so {
         return Ok(());
     }
-    let meta = text.lines().enumerate().find(|(_, line)| {
-        let line = line.trim_start();
-        line.strip_prefix('\\')
-            .is_some_and(|rest| rest.starts_with(char::is_alphabetic))
-    });
-    let file = file.to_owned();
-    Err(match meta {
-        Some((index, line)) => WorkloadError::PgbenchScript {
-            file,
-            line: index + 1,
-            command: line
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        },
-        None => WorkloadError::NotAWorkload { file },
+    Err(WorkloadError::NotAWorkload {
+        file: file.to_owned(),
     })
 }
 

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::cli::args::DriveArgs;
+use crate::cli::args::{ArrivalArg, DriveArgs, PoolArg};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::target::Servers;
-use crate::drive::{self, Control, DriveError, DriveOptions, Gate, Replayed, Stopper};
+use crate::drive::{
+    self, Arrivals, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind, Replayed, Stopper,
+};
 use crate::workload::Workload;
 
 /// A replay on its own thread, with its own runtime.
@@ -42,7 +44,7 @@ impl Driver {
         });
         let (stopper, counts) = (control.stopper(), control.progress());
         let (workload, options) = (Arc::clone(workload), options.clone());
-        let length = options.duration;
+        let length = options.length();
         let progress = Progress::step(context, "Warming up");
         let thread = tokio::task::spawn_blocking(move || {
             drive::replay(&workload, config, &options, &control)
@@ -131,17 +133,45 @@ impl DriveArgs {
     /// What the drive is told: flags win over the workload file's own header.
     pub(in crate::cli) fn options(&self, workload: &Workload, allow_writes: bool) -> DriveOptions {
         let proposed = DriveOptions::proposed_by(workload);
+        let load = match (&self.stages, self.rate, self.clients) {
+            (Some(stages), ..) => LoadShape::Stages(stages.clone()),
+            (None, Some(rate), _) => LoadShape::Open { rate },
+            (None, None, Some(clients)) => LoadShape::Closed { clients },
+            (None, None, None) => proposed.load.clone(),
+        };
         DriveOptions {
-            clients: self.clients.unwrap_or(proposed.clients),
+            load,
+            arrivals: match self.arrival {
+                ArrivalArg::Poisson => Arrivals::Poisson,
+                ArrivalArg::Even => Arrivals::Even,
+            },
+            open_clients: self.clients,
             duration: self.duration,
             warmup: self.warmup,
             think: self.think.unwrap_or(proposed.think),
+            pool: self.pool.first().map_or(PoolKind::default(), |pool| pool.kind()),
             pool_size: self.pool_size.unwrap_or(proposed.pool_size),
             acquire_timeout: self.acquire_timeout,
             statement_timeout: Some(self.statement_timeout),
+            threads: self.driver_threads,
             seed: self.seed,
             max_errors: Some(self.max_errors),
+            max_schedule_lag: self.max_schedule_lag,
+            start_at: self.start_at,
+            shard: self.shard.unwrap_or_default(),
             allow_writes,
+            ..proposed
+        }
+    }
+}
+
+impl PoolArg {
+    /// The pool that is meant.
+    pub(in crate::cli) fn kind(self) -> PoolKind {
+        match self {
+            Self::Deadpool => PoolKind::Deadpool,
+            Self::Sqlx => PoolKind::Sqlx,
+            Self::None => PoolKind::None,
         }
     }
 }

@@ -142,6 +142,9 @@ pub enum EvalProblem {
     /// A `\sleep` by a variable that is no number.
     #[error("invalid sleep time for variable \"{0}\"")]
     SleepTime(String),
+    /// A `\gset` whose statement did not return one row.
+    #[error("expected one row, got {0}")]
+    StoreRows(u64),
     /// A column of `\gset` or `\aset` whose name, with the prefix, is no name of a variable.
     #[error(
         "error storing into variable \"{0}\": it is not a valid name, so give the column one with AS"
