@@ -1,7 +1,8 @@
 //! Properties that hold whatever clients do and whenever they are cancelled.
 
-use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -14,46 +15,52 @@ use super::{AcquireError, Meter, Pool, Source};
 struct Stub {
     connect_turns: u32,
     fail_every: u32,
-    asked: Cell<u32>,
-    out: Rc<Cell<u32>>,
-    most_out: Cell<u32>,
-    discarded: Cell<u32>,
+    asked: AtomicU32,
+    out: Arc<AtomicU32>,
+    most_out: AtomicU32,
+    discarded: AtomicU32,
 }
 
 #[derive(Debug)]
-struct Handle(Rc<Cell<u32>>);
+struct Handle(Arc<AtomicU32>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Source for Stub {
     type Connection = Handle;
 
-    async fn get(&self) -> Result<Handle, AcquireError> {
+    async fn get(&self, _: usize) -> Result<Handle, AcquireError> {
         for _ in 0..self.connect_turns {
             yield_now().await;
         }
-        self.asked.set(self.asked.get() + 1);
-        if self.fail_every > 0 && self.asked.get().is_multiple_of(self.fail_every) {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.fail_every > 0 && asked.is_multiple_of(self.fail_every) {
             return Err(AcquireError::Closed);
         }
-        self.out.set(self.out.get() + 1);
-        self.most_out.set(self.most_out.get().max(self.out.get()));
-        Ok(Handle(Rc::clone(&self.out)))
+        let out = self.out.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_out.fetch_max(out, Ordering::Relaxed);
+        Ok(Handle(Arc::clone(&self.out)))
     }
 
     async fn discard(&self, connection: Handle) {
         yield_now().await;
-        self.discarded.set(self.discarded.get() + 1);
+        self.discarded.fetch_add(1, Ordering::Relaxed);
         drop(connection);
     }
 
     fn size(&self) -> u32 {
-        self.out.get()
+        self.out.load(Ordering::Relaxed)
     }
+
+    fn idle(&self) -> u32 {
+        0
+    }
+
+    async fn close(&self) {}
 }
 
 /// One client: begin after some turns, hold for some, and perhaps be cancelled after some.
@@ -85,13 +92,15 @@ async fn turns(n: u8) {
 async fn client(pool: Rc<Pool<Stub>>, script: Script) {
     let work = async {
         turns(script.begin).await;
-        let Ok(lease) = pool.acquire().await else {
+        let Ok(lease) = pool.acquire(0).await else {
             return;
         };
-        let timer = script.in_statement.then(|| lease.statement());
+        let start = Instant::now();
+        lease.in_flight(script.in_statement);
         turns(script.hold).await;
-        if let Some(timer) = timer {
-            let _ = timer.finish();
+        if script.in_statement {
+            lease.busy(start.elapsed());
+            lease.in_flight(false);
         }
     };
     match script.cancel_after {
@@ -112,7 +121,7 @@ fn run(pool_size: u32, stub: Stub, acquire_timeout: Duration, scripts: &[Script]
     LocalSet::new().block_on(&runtime, async move {
         let (pool, reaper) = Pool::new(stub, Meter::default(), pool_size, acquire_timeout).unwrap();
         let pool = Rc::new(pool);
-        let source = Rc::clone(pool.source());
+        let source = Arc::clone(pool.source());
         let meter = pool.meter().clone();
         let reaper = tokio::task::spawn_local(reaper.run());
         meter.open_window(Instant::now());
@@ -129,9 +138,9 @@ fn run(pool_size: u32, stub: Stub, acquire_timeout: Duration, scripts: &[Script]
         Outcome {
             record: meter.record("stub", pool_size, 0),
             clipped: meter.clipped_leases(),
-            left_out: source.out.get(),
-            most_out: source.most_out.get(),
-            discarded: source.discarded.get(),
+            left_out: source.out.load(Ordering::Relaxed),
+            most_out: source.most_out.load(Ordering::Relaxed),
+            discarded: source.discarded.load(Ordering::Relaxed),
         }
     })
 }
@@ -164,6 +173,10 @@ proptest! {
         prop_assert_eq!(record.permit_wait.count(), counters.acquires);
         // Every acquire that succeeded is one lease, and nobody else has one.
         prop_assert_eq!(record.lease.count(), counters.immediate + counters.waited);
+        prop_assert_eq!(record.held_idle.count(), record.lease.count());
+        // The wait for a permit is a part of an acquire.
+        let waited = record.permit_wait.mean_ms().unwrap_or(0.0) * counters.acquires as f64;
+        prop_assert!(waited <= record.acquire_total.0 * 1.001 + 1e-3);
         let integral = record.in_use_mean * record.length.secs();
         prop_assert!((integral - outcome.clipped.as_secs_f64()).abs() < 1e-9);
         // Nothing is kept, and never were more connections out than there are permits.

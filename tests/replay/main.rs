@@ -14,7 +14,9 @@ mod trouble;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use dbperf::drive::{Control, DriveError, DriveOptions, Replayed, replay};
+use dbperf::drive::{
+    Control, DriveError, DriveOptions, LoadShape, PoolKind, Replayed, replay,
+};
 use dbperf::lab::{Lab, LabOptions, StopMode};
 use dbperf::record::load::Operation;
 use dbperf::workload::{Think, Workload};
@@ -45,7 +47,7 @@ fn config(lab: &Lab) -> Config {
 
 fn options() -> DriveOptions {
     DriveOptions {
-        clients: 4,
+        load: LoadShape::Closed { clients: 4 },
         duration: Duration::from_secs(1),
         warmup: Duration::ZERO,
         pool_size: 4,

@@ -8,7 +8,7 @@ fn a_pool_too_small_shows_as_permit_wait() {
     let lab = lab();
     let sleep = workload("-- operation: sleep\n-- statement: s\nSELECT pg_sleep(0.01);");
     let options = DriveOptions {
-        clients: 8,
+        load: LoadShape::Closed { clients: 8 },
         pool_size: 2,
         warmup: Duration::from_millis(300),
         duration: Duration::from_secs(3),
@@ -197,7 +197,7 @@ fn clients_that_think_obey_the_closed_loop_law() {
     let quick = workload("-- operation: quick\nSELECT pg_sleep(0.005);");
     let pause = Duration::from_millis(45);
     let thinking = DriveOptions {
-        clients: 10,
+        load: LoadShape::Closed { clients: 10 },
         pool_size: 10,
         warmup: Duration::from_millis(300),
         duration: Duration::from_secs(2),

@@ -55,7 +55,7 @@ fn a_server_that_is_not_there_is_an_error_without_the_password() {
     assert!(message.contains("Connection refused"), "{message}");
     assert!(!message.contains("canary"));
     let none = DriveOptions {
-        clients: 0,
+        load: LoadShape::Closed { clients: 0 },
         ..options()
     };
     let config: Config = "host=127.0.0.1 port=1".parse().unwrap();
