@@ -22,6 +22,7 @@
 //!
 //! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
 
+mod captured;
 mod check;
 mod error;
 mod generate;
@@ -31,6 +32,10 @@ mod parse;
 mod scan;
 mod value;
 
+pub use captured::{
+    CapturedError, CapturedFile, CapturedStatement, Event, EventKind, Events, Header, LeftOut,
+    Protocol, Role,
+};
 pub use error::WorkloadError;
 pub use generate::{Drawer, Generator};
 pub use model::{
