@@ -22,6 +22,7 @@
 //!
 //! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
 
+mod captured;
 mod check;
 mod draw;
 mod drawers;
@@ -39,6 +40,12 @@ mod value;
 pub use drawers::{Drawers, slot_types};
 pub use error::{DrawError, DrawProblem, WorkloadError};
 pub use generate::{Generator, Pick};
+pub use captured::{
+    CapturedError, CapturedFile, CapturedStatement, Event, EventKind, Events, Header, LeftOut,
+    Protocol, Role,
+};
+pub use error::WorkloadError;
+pub use generate::{Drawer, Generator};
 pub use model::{
     Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript,
     Workload, WorkloadOperation, WorkloadStatement,
