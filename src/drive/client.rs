@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -135,7 +136,10 @@ where
             operation,
             read_only: shared.options.read_only_transactions,
         };
-        let result = shared.switch.unless_cancelled(request.run(state)).await;
+        let result = {
+            let run = pin!(request.run(state, started));
+            shared.switch.unless_cancelled(run).await
+        };
         let ended = Instant::now();
         state.trace.close(ended);
         let failure = match result {

@@ -53,6 +53,9 @@ pub enum DriveError {
     /// A variable from outside does not fit the script.
     #[error(transparent)]
     Script(#[from] crate::workload::pgbench::PgbenchError),
+    /// A captured workload cannot be read.
+    #[error(transparent)]
+    Captured(#[from] crate::workload::CapturedError),
     /// A thread of the driver died.
     #[error("a thread of the driver ended before its time")]
     Died,

@@ -14,6 +14,8 @@
 //! as it does in an application; a warm-up keeps it out of the window.
 
 mod arrivals;
+mod captured;
+mod captured_session;
 mod client;
 mod column;
 mod control;
@@ -35,6 +37,7 @@ mod trace;
 mod watchdog;
 
 pub use arrivals::Arrivals;
+pub use captured::{CapturedOptions, replay_captured};
 pub use control::{Control, Gate, Progress, Stopper};
 pub use error::{DriveError, StatementPlace};
 pub use options::{DriveOptions, LoadShape, PoolKind, Replayed, Shard};

@@ -341,8 +341,8 @@ pub(super) fn whole(level: f64) -> u32 {
 pub struct Replayed {
     /// Requests of the window, by operation and over time.
     pub load: LoadResult,
-    /// The pool in the window.
-    pub pool: PoolRecord,
+    /// The pool in the window; `None` for a captured workload, whose sessions keep their connections.
+    pub pool: Option<PoolRecord>,
     /// The replay was stopped before its time.
     pub interrupted: bool,
     /// Begin of the window, to align it with an observer's.

@@ -227,6 +227,25 @@ impl Recorder {
         }
     }
 
+    /// A recorder of one stage that learns its operations as they come.
+    pub(super) fn empty(stage: &StageFrame) -> Self {
+        Self {
+            operations: Vec::new(),
+            intervals: Vec::new(),
+            stages: vec![RecordedStage {
+                frame: stage.clone(),
+                total: Totals::default(),
+            }],
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// Index of a new operation.
+    pub(super) fn operation(&mut self, names: &OperationNames) -> usize {
+        self.operations.push(Recorded::new(names));
+        self.operations.len() - 1
+    }
+
     /// A request ended. It is recorded if it should have started in the window.
     pub(super) fn request(
         &mut self,
@@ -289,6 +308,10 @@ impl Recorder {
             });
         }
         let interval = &mut self.intervals[index];
+        if interval.requests.len() <= operation {
+            interval.requests.resize(operations, 0);
+            interval.failures.resize(operations, 0);
+        }
         interval.requests[operation] += 1;
         interval.failures[operation] += u64::from(failed);
         interval.latency_total += moments.ended.saturating_duration_since(moments.from());

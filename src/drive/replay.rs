@@ -56,7 +56,9 @@ pub fn replay(
     control: &Control,
 ) -> Result<Replayed, DriveError> {
     options.check(workload)?;
-    let config = session::guarded(config, workload, options.read_only_transactions);
+    // Behind a pooler transactions are made read-only instead of sessions.
+    let may_write = workload.writes || options.read_only_transactions;
+    let config = session::guarded(config, may_write);
     let meter = Meter::default();
     let run = Run {
         workload,
@@ -77,7 +79,7 @@ pub fn replay(
     }
 }
 
-fn runtime() -> Result<Runtime, DriveError> {
+pub(super) fn runtime() -> Result<Runtime, DriveError> {
     let built = Builder::new_current_thread().enable_all().build();
     built.map_err(DriveError::Runtime)
 }
@@ -242,14 +244,14 @@ struct Measured {
 }
 
 /// CPU and waiting time of each thread, and the machine's idle time.
-struct Times {
+pub(super) struct Times {
     at: Instant,
     threads: Vec<Option<(Duration, Duration)>>,
     idle: Option<Duration>,
 }
 
 impl Times {
-    fn read(ids: &[Option<i32>]) -> Self {
+    pub(super) fn read(ids: &[Option<i32>]) -> Self {
         Self {
             at: Instant::now(),
             threads: ids.iter().map(|id| doubt::thread_times((*id)?)).collect(),
@@ -258,7 +260,7 @@ impl Times {
     }
 
     /// What the threads did since `before`; the worst of them counts.
-    fn since(&self, before: &Self, lateness: Vec<Duration>) -> DriverRecord {
+    pub(super) fn since(&self, before: &Self, lateness: Vec<Duration>) -> DriverRecord {
         let window = self.at.duration_since(before.at).as_secs_f64();
         let worst = |part: fn((Duration, Duration)) -> Duration| {
             let pairs = before.threads.iter().zip(&self.threads);
@@ -479,7 +481,7 @@ fn conclude<S: Source>(
         };
         let name = options.pool.name();
         Replayed {
-            pool: run.meter.record(name, options.connections(), clients),
+            pool: Some(run.meter.record(name, options.connections(), clients)),
             load: recorder.finish(frame),
             interrupted: measured.interrupted,
             window_started: window.0,

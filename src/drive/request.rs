@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -186,7 +187,7 @@ where
     S::Connection: Execute,
 {
     /// Runs the request and writes down its parts.
-    pub(super) async fn run(&self, state: &mut State) -> Result<(), Failure> {
+    pub(super) async fn run(&self, state: &mut State, started: Instant) -> Result<(), Failure> {
         let mut at = 0;
         while let Some(step) = self.operation.steps.get(at).filter(|step| step.is_pure()) {
             at = self.pure(step, at, state)?;
@@ -194,8 +195,10 @@ where
         if at >= self.operation.steps.len() {
             return Ok(());
         }
-        state.trace.begin_acquire(Instant::now());
-        let lease = match self.pool.acquire(state.client).await {
+        // The clock is asked as little as possible: what follows at once begins when the step before ends.
+        let begin = if at == 0 { started } else { Instant::now() };
+        state.trace.begin_acquire(begin);
+        let lease = match self.pool.acquire(state.client, begin).await {
             Ok(lease) => lease,
             Err(error) => {
                 state.trace.end_acquire(Instant::now(), false);
@@ -251,7 +254,9 @@ where
             match step {
                 Step::Statement(index) => match &mut pipeline {
                     None => self.statement(lease, *index, state).await?,
-                    Some(pipeline) => self.send(lease, *index, state, pipeline).await,
+                    Some(pipeline) => {
+                        Box::pin(self.send(lease, *index, state, pipeline)).await;
+                    }
                 },
                 Step::Begin => {
                     let begin = if self.read_only {
@@ -279,7 +284,7 @@ where
                 }
                 Step::EndPipeline => {
                     if let Some(pipeline) = pipeline.take() {
-                        self.answers(lease, pipeline, state).await?;
+                        Box::pin(self.answers(lease, pipeline, state)).await?;
                     }
                 }
                 Step::Pause(think) => pause(drawn(*think, &mut state.rng)).await,
@@ -311,7 +316,7 @@ where
         };
         let result = match statement.foreach {
             None => self.execute(lease, index, &Value::Null, state, &mut mine).await,
-            Some(rows) => {
+            Some(rows) => Box::pin(async {
                 let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
                 let mut result = Ok(0);
                 for row in &over {
@@ -322,7 +327,8 @@ where
                 }
                 state.kept[rows.statement][rows.kept] = over;
                 result
-            }
+            })
+            .await,
         };
         let rows = result?;
         if !statement.keep.is_empty() {
@@ -399,26 +405,27 @@ where
             values: kept,
         };
         let connection = lease.connection();
-        let work = self.run_once(connection, &statement.query, params, &mut kept);
-        let result = watched(&mut state.watchdog, started, work).await;
+        let result = if self.read_only && !self.operation.transactions {
+            let work = self.read_only_once(connection, &statement.query, params, &mut kept);
+            watched(&mut state.watchdog, started, Box::pin(work).as_mut()).await
+        } else {
+            let work = pin!(connection.execute(&statement.query, params, &mut kept));
+            watched(&mut state.watchdog, started, work).await
+        };
         settle(lease, state, result)
     }
 
-    async fn run_once<'v>(
+    /// Behind a pooler only a transaction can be read-only. Its three statements travel together.
+    async fn read_only_once<'v>(
         &self,
         connection: &S::Connection,
         query: &Query,
         params: impl ExactSizeIterator<Item = &'v Value>,
         kept: &mut Kept<'_>,
     ) -> Result<u64, ExecuteError> {
-        let work = connection.execute(query, params, kept);
-        if !self.read_only || self.operation.transactions {
-            return work.await;
-        }
-        // Behind a pooler only a transaction can be read-only. The three travel together.
         let (begun, result, ended) = join3(
             connection.control(Control::BeginReadOnly),
-            work,
+            connection.execute(query, params, kept),
             connection.control(Control::Commit),
         )
         .await;
@@ -460,7 +467,11 @@ where
                 values: &mut values_of,
             };
             let params = values.iter();
-            let result = self.run_once(connection, &statement.query, params, &mut kept).await;
+            let result = if self.read_only && !self.operation.transactions {
+                self.read_only_once(connection, &statement.query, params, &mut kept).await
+            } else {
+                connection.execute(&statement.query, params, &mut kept).await
+            };
             Answer {
                 index,
                 latency: started.elapsed(),
@@ -482,7 +493,7 @@ where
         state: &mut State,
     ) -> Result<(), Failure> {
         while !pipeline.in_flight.is_empty() {
-            let next = pipeline.in_flight.next();
+            let next = pin!(pipeline.in_flight.next());
             match watched(&mut state.watchdog, Instant::now(), next).await {
                 Some(Some(answer)) => self.take(answer, state, &mut pipeline.failure),
                 Some(None) => break,
@@ -530,7 +541,7 @@ where
         state.trace.begin_statement(started, slot);
         lease.in_flight(true);
         let connection = lease.connection();
-        let work = async { connection.control(control).await.map(|()| 0) };
+        let work = pin!(async { connection.control(control).await.map(|()| 0) });
         let result = watched(&mut state.watchdog, started, work).await;
         settle(lease, state, result).map(|_| ())
     }
@@ -554,10 +565,10 @@ fn params<'v>(
 }
 
 /// Runs a statement under its time limit; `None` if that passed.
-async fn watched<T>(
+pub(super) async fn watched<T>(
     watchdog: &mut Option<Watchdog>,
     started: Instant,
-    work: impl Future<Output = T>,
+    work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     match watchdog {
         None => Some(work.await),

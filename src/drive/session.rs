@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::workload::Workload;
-
 /// Begin of the `application_name` of a replay's sessions, where the target does not set one; the
 /// process id follows, so that two replays can be told apart.
 pub const APPLICATION_NAME: &str = "dbperf replay";
@@ -29,15 +27,14 @@ const CANCEL_SESSIONS: &str = "SELECT /* dbperf */ pg_catalog.pg_cancel_backend(
 const COUNT_SESSIONS: &str = "SELECT /* dbperf */ count(*) FROM pg_catalog.pg_stat_activity \
      WHERE application_name = $1 AND pid <> pg_catalog.pg_backend_pid()";
 
-/// The target's configuration, recognisable by its name, and read-only unless the workload writes. The
+/// The target's configuration, recognisable by its name, and read-only unless it may write. The
 /// setting travels in the startup packet: behind a transaction pooler a SET would stay on a server
-/// connection that others use, and an unwanted startup parameter is refused with an error: there
-/// `by_transaction` makes transactions read-only instead.
-pub(super) fn guarded(mut config: Config, workload: &Workload, by_transaction: bool) -> Config {
+/// connection that others use, and an unwanted startup parameter is refused with an error.
+pub(super) fn guarded(mut config: Config, may_write: bool) -> Config {
     if config.get_application_name().is_none() {
         config.application_name(format!("{APPLICATION_NAME} {}", std::process::id()));
     }
-    if !workload.writes && !by_transaction {
+    if !may_write {
         let read_only = "-c default_transaction_read_only=on";
         let options = match config.get_options() {
             Some(options) => format!("{options} {read_only}"),

@@ -1,7 +1,7 @@
 //! What clients are to do, and how they hear of a change without asking twice per request.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Poll, Waker};
@@ -81,9 +81,8 @@ impl Switch {
     /// Runs `work` unless it is cancelled, in a task that was registered.
     pub(super) async fn unless_cancelled<T>(
         &self,
-        work: impl Future<Output = T>,
+        mut work: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, Cancelled> {
-        let mut work = pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Ok(done));
@@ -100,6 +99,7 @@ impl Switch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -109,9 +109,9 @@ mod tests {
         let client = Arc::clone(&switch);
         let task = tokio::spawn(async move {
             client.register().await;
-            assert_eq!(client.unless_cancelled(async { 7 }).await, Ok(7));
+            assert_eq!(client.unless_cancelled(pin!(async { 7 })).await, Ok(7));
             client
-                .unless_cancelled(tokio::time::sleep(Duration::from_secs(60)))
+                .unless_cancelled(pin!(tokio::time::sleep(Duration::from_secs(60))))
                 .await
         });
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,7 +1,7 @@
 //! A time limit for statements that costs next to nothing while it is kept.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -28,11 +28,10 @@ impl Watchdog {
     pub(super) async fn watch<T>(
         &mut self,
         started: Instant,
-        work: impl Future<Output = T>,
+        mut work: Pin<&mut impl Future<Output = T>>,
     ) -> Option<T> {
         let deadline = started + self.limit;
         let timer = &mut self.timer;
-        let mut work = pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Some(done));
@@ -53,6 +52,7 @@ impl Watchdog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
     use tokio::time::sleep;
 
     #[tokio::test]
@@ -60,12 +60,12 @@ mod tests {
         let ms = Duration::from_millis;
         let mut dog = Watchdog::new(ms(60));
         for _ in 0..4 {
-            assert_eq!(dog.watch(Instant::now(), sleep(ms(30))).await, Some(()));
+            assert_eq!(dog.watch(Instant::now(), pin!(sleep(ms(30)))).await, Some(()));
         }
         let started = Instant::now();
-        assert_eq!(dog.watch(started, sleep(ms(5000))).await, None);
+        assert_eq!(dog.watch(started, pin!(sleep(ms(5000)))).await, None);
         let took = started.elapsed();
         assert!(took >= ms(60) && took < ms(500), "{took:?}");
-        assert_eq!(dog.watch(Instant::now(), sleep(ms(10))).await, Some(()));
+        assert_eq!(dog.watch(Instant::now(), pin!(sleep(ms(10)))).await, Some(()));
     }
 }

@@ -88,11 +88,11 @@ impl Source for DeadpoolSource {
             create: None,
             recycle: None,
         };
-        self.pool
-            .timeout_get(&timeouts)
+        // Its future has room for a whole connect; boxed it is not moved from caller to caller.
+        Box::pin(self.pool.timeout_get(&timeouts))
             .await
             .map_err(|error| match error {
-                managed::PoolError::Backend(error) => AcquireError::connect(&error),
+                managed::PoolError::Backend(error) => AcquireError::from(&error),
                 managed::PoolError::Timeout(_) => AcquireError::TimedOut {
                     timeout: Duration::ZERO,
                 },

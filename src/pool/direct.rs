@@ -62,6 +62,17 @@ impl DirectSource {
         }
     }
 
+    async fn connect(&self) -> Result<Driven, AcquireError> {
+        let start = Instant::now();
+        let connected = self.config.connect(NoTls).await;
+        let (client, wire) = connected.map_err(|error| AcquireError::from(&error))?;
+        self.meter.connected(start);
+        Ok(Driven {
+            prepared: Prepared::new(Box::new(client)),
+            wire: RefCell::new(Box::pin(wire)),
+        })
+    }
+
     fn count(&self, wanted: impl Fn(&Place) -> bool) -> u32 {
         let matching = self.clients.iter().filter(|place| wanted(&locked(place)));
         u32::try_from(matching.count()).unwrap_or(u32::MAX)
@@ -88,14 +99,7 @@ impl Source for DirectSource {
         {
             home.driven = Some(driven);
         } else {
-            let start = Instant::now();
-            let connected = self.config.connect(NoTls).await;
-            let (client, wire) = connected.map_err(|error| AcquireError::connect(&error))?;
-            self.meter.connected(start);
-            home.driven = Some(Driven {
-                prepared: Prepared::new(Box::new(client)),
-                wire: RefCell::new(Box::pin(wire)),
-            });
+            home.driven = Some(Box::pin(self.connect()).await?);
         }
         Ok(DirectConnection(home))
     }
@@ -137,8 +141,7 @@ struct Driven {
 
 impl Driven {
     /// Runs `work` and moves the connection's bytes meanwhile.
-    async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+    async fn drive<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -196,13 +199,13 @@ impl Execute for DirectConnection {
         kept: &mut Kept<'_>,
     ) -> Result<u64, ExecuteError> {
         let driven = self.driven()?;
-        driven
-            .drive(driven.prepared.execute(query, params, kept))
-            .await
+        let work = pin!(driven.prepared.execute(query, params, kept));
+        driven.drive(work).await
     }
 
     async fn control(&self, control: Control) -> Result<(), ExecuteError> {
         let driven = self.driven()?;
-        driven.drive(driven.prepared.control(control)).await
+        let work = pin!(driven.prepared.control(control));
+        driven.drive(work).await
     }
 }

@@ -37,9 +37,9 @@ pub enum AcquireError {
     Closed,
 }
 
-impl AcquireError {
+impl From<&tokio_postgres::Error> for AcquireError {
     /// A failed connect, without a word of the server's message.
-    pub(super) fn connect(error: &tokio_postgres::Error) -> Self {
+    fn from(error: &tokio_postgres::Error) -> Self {
         if let Some(state) = error.code() {
             return Self::Connect(state.code().to_owned());
         }

@@ -38,6 +38,7 @@ struct State {
     closed: Option<Instant>,
     counters: AcquireCounters,
     permit_wait: LatencyHistogram,
+    no_waits: u64,
     connect: LatencyHistogram,
     recycle: LatencyHistogram,
     lease: LatencyHistogram,
@@ -139,7 +140,11 @@ impl Meter {
             clients,
             length: length.into(),
             counters: state.counters,
-            permit_wait: state.permit_wait.clone(),
+            permit_wait: {
+                let mut all = state.permit_wait.clone();
+                all.record_n(Duration::ZERO, state.no_waits);
+                all
+            },
             connect: state.connect.clone(),
             recycle: state.recycle.clone(),
             lease: state.lease.clone(),
@@ -183,7 +188,12 @@ impl Meter {
         if !state.counts(start) {
             return;
         }
-        state.permit_wait.record(permit_wait);
+        // Most waits are none: counting them is cheaper than finding their place.
+        if permit_wait.is_zero() {
+            state.no_waits += 1;
+        } else {
+            state.permit_wait.record(permit_wait);
+        }
         state.acquire_total += now.saturating_duration_since(start);
         state.counters.acquires += 1;
         *match outcome {

@@ -148,16 +148,21 @@ impl<S: Source> Pool<S> {
     }
 
     /// Waits for a permit, then for a connection. `client` is the number of the client that asks: a
-    /// source without a pool keeps one connection for each.
+    /// source without a pool keeps one connection for each. `start` is now, or the end of what went just
+    /// before: asking the clock is a good part of what an acquire without a wait costs.
     ///
     /// Dropping the future counts the acquire as cancelled.
     ///
     /// # Errors
     /// The acquire timeout passed, the connection could not be made, or the pool is closed.
-    pub async fn acquire(&self, client: usize) -> Result<Lease<'_, S>, AcquireError> {
+    pub async fn acquire(
+        &self,
+        client: usize,
+        start: Instant,
+    ) -> Result<Lease<'_, S>, AcquireError> {
         let mut acquire = Acquire {
             meter: &self.meter,
-            start: Instant::now(),
+            start,
             permit_wait: None,
             waiting: false,
             ended: false,

@@ -42,10 +42,12 @@ impl<C> Prepared<C> {
 }
 
 impl<C: Deref<Target = Client>> Prepared<C> {
-    async fn statement(&self, query: &Query) -> Result<Statement, Error> {
-        if let Some(Some(known)) = self.statements.borrow().get(query.slot) {
-            return Ok(known.clone());
-        }
+    /// The statement, if it was prepared on this connection.
+    fn known(&self, query: &Query) -> Option<Statement> {
+        self.statements.borrow().get(query.slot)?.clone()
+    }
+
+    async fn prepare(&self, query: &Query) -> Result<Statement, Error> {
         let statement = self.client.prepare(&query.sql).await?;
         let mut statements = self.statements.borrow_mut();
         if statements.len() <= query.slot {
@@ -55,40 +57,36 @@ impl<C: Deref<Target = Client>> Prepared<C> {
         Ok(statement)
     }
 
+    /// What is rare is boxed: a future is as large as its largest branch, and is moved when it begins.
     async fn send<'v>(
         &self,
         query: &Query,
         params: impl ExactSizeIterator<Item = &'v Value>,
     ) -> Result<RowStream, Error> {
-        match query.protocol {
-            Protocol::Prepared => {
-                let statement = self.statement(query).await?;
-                self.client.query_raw(&statement, params).await
-            }
-            Protocol::Unnamed => {
-                let typed = params.zip(query.types.iter().cloned());
-                self.client.query_typed_raw(&query.sql, typed).await
-            }
+        if query.protocol == Protocol::Unnamed {
+            let typed = params.zip(query.types.iter().cloned());
+            return Box::pin(self.client.query_typed_raw(&query.sql, typed)).await;
         }
+        let statement = match self.known(query) {
+            Some(known) => known,
+            None => Box::pin(self.prepare(query)).await?,
+        };
+        self.client.query_raw(&statement, params).await
     }
+}
 
-    async fn run<'v>(
-        &self,
-        query: &Query,
-        params: impl ExactSizeIterator<Item = &'v Value>,
-        kept: &mut Kept<'_>,
-    ) -> Result<u64, Error> {
-        let mut rows = pin!(self.send(query, params).await?);
-        let mut count = 0;
-        while let Some(row) = rows.try_next().await? {
-            count += 1;
-            for (column, values) in kept.columns.iter().zip(kept.values.iter_mut()) {
-                let RawValue(value) = row.try_get(*column)?;
-                values.push(value);
-            }
+/// Reads all rows.
+async fn drain(rows: RowStream, kept: &mut Kept<'_>) -> Result<u64, Error> {
+    let mut rows = pin!(rows);
+    let mut count = 0;
+    while let Some(row) = rows.try_next().await? {
+        count += 1;
+        for (column, values) in kept.columns.iter().zip(kept.values.iter_mut()) {
+            let RawValue(value) = row.try_get(*column)?;
+            values.push(value);
         }
-        Ok(rows.rows_affected().unwrap_or(count))
     }
+    Ok(rows.rows_affected().unwrap_or(count))
 }
 
 impl<C: Deref<Target = Client>> Execute for Prepared<C> {
@@ -98,9 +96,11 @@ impl<C: Deref<Target = Client>> Execute for Prepared<C> {
         params: impl ExactSizeIterator<Item = &'v Value>,
         kept: &mut Kept<'_>,
     ) -> Result<u64, ExecuteError> {
-        self.run(query, params, kept)
-            .await
-            .map_err(|error| ExecuteError::from(&error))
+        let rows = self.send(query, params).await;
+        match rows {
+            Ok(rows) => drain(rows, kept).await.map_err(|e| ExecuteError::from(&e)),
+            Err(error) => Err(ExecuteError::from(&error)),
+        }
     }
 
     async fn control(&self, control: Control) -> Result<(), ExecuteError> {

@@ -92,7 +92,7 @@ async fn turns(n: u8) {
 async fn client(pool: Rc<Pool<Stub>>, script: Script) {
     let work = async {
         turns(script.begin).await;
-        let Ok(lease) = pool.acquire(0).await else {
+        let Ok(lease) = pool.acquire(0, Instant::now()).await else {
             return;
         };
         let start = Instant::now();

@@ -37,15 +37,13 @@ mod samples;
 mod scan;
 mod value;
 
-pub use drawers::{Drawers, slot_types};
-pub use error::{DrawError, DrawProblem, WorkloadError};
-pub use generate::{Generator, Pick};
 pub use captured::{
     CapturedError, CapturedFile, CapturedStatement, Event, EventKind, Events, Header, LeftOut,
     Protocol, Role,
 };
-pub use error::WorkloadError;
-pub use generate::{Drawer, Generator};
+pub use drawers::{Drawers, slot_types};
+pub use error::{DrawError, DrawProblem, WorkloadError};
+pub use generate::{Generator, Pick};
 pub use model::{
     Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript,
     Workload, WorkloadOperation, WorkloadStatement,

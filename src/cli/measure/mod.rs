@@ -80,7 +80,7 @@ pub(super) async fn run(
     run.meta.interrupted = interrupt.asked();
     if let Some(replayed) = outcome.replayed {
         run.replay = Some(replayed.load);
-        run.pool = Some(replayed.pool);
+        run.pool = replayed.pool;
     }
     if !interrupt.asked() {
         plans::get_plans(
