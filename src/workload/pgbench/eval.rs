@@ -343,3 +343,6 @@ fn integer(value: Scalar) -> Result_<i64> {
         other => coerce(other, "int"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -460,3 +460,6 @@ fn check_quoted(script: &Script) -> Result_<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
