@@ -86,11 +86,7 @@ impl<R: RngCore> Evaluation<'_, R> {
     fn case(&mut self, args: &[Node]) -> Result_<Scalar> {
         for pair in args.chunks(2) {
             match pair {
-                [when, then] => {
-                    if truth(&self.node(when)?.into()) {
-                        return self.node(then);
-                    }
-                }
+                [when, then] if truth(&self.node(when)?.into()) => return self.node(then),
                 [otherwise] => return self.node(otherwise),
                 _ => {}
             }

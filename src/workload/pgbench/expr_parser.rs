@@ -37,9 +37,9 @@ pub(super) fn parse(
 ) -> Result<(Node, usize), Problem> {
     let parsed = Parser::start(Tokens::new(text, at), variable).and_then(Parser::all);
     parsed.map_err(|mut problem| {
-        problem
-            .problem
-            .push_str(&format!(" in command \"{command}\""));
+        problem.problem += " in command \"";
+        problem.problem += command;
+        problem.problem.push('"');
         problem
     })
 }

@@ -32,7 +32,7 @@ pub struct Script {
     pub commands: Vec<Command>,
     /// Names of all variables that its commands use or set.
     pub variables: Vec<String>,
-    /// Names behind a colon in strings, quoted names and comments, which are left alone.
+    /// Names behind a colon in strings and quoted names, which are left alone.
     pub quoted: Vec<Quoted>,
 }
 

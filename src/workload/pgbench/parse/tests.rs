@@ -104,12 +104,12 @@ fn what_only_looks_like_a_variable_stays() {
 }
 
 #[test]
-fn comments_to_the_end_of_the_line_are_dropped() {
-    let (text, params) = one("-- first :a ; \\set\nSELECT 1 -- it's :a\n + :b;\n-- last");
-    assert_eq!(
-        (text.as_str(), params),
-        ("SELECT 1 \n + $1", vec!["b".to_owned()])
-    );
+fn comments_stay_in_a_statement_and_go_before_it() {
+    let (text, params) = one("-- first :a ; \\set\nSELECT 1 -- it's ; :a\n + :b;\n-- last");
+    assert_eq!(text, "SELECT 1 -- it's ; :a\n + $1");
+    assert_eq!(params, ["b"]);
+    let script = read("\\set a 1\nSELECT 1 -- :a\n/* :a */;");
+    assert_eq!(script.quoted, [], "a name in a comment does no harm");
     assert_eq!(shape("/* one */ \\set a 1\n/* two */"), "set");
 }
 
