@@ -293,6 +293,127 @@ fn expressions_have_the_values_and_the_failures_that_pgbench_gives_them() {
     assert!(seen.len() >= 8, "{seen:?}");
 }
 
+#[test]
+fn random_functions_have_the_distributions_of_pgbench() {
+    const DRAWS: u32 = 5000;
+    let Some(bench) = Bench::start() else { return };
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    for function in [
+        "random(1, 8)",
+        "random_exponential(1, 8, 3.0)",
+        "random_gaussian(1, 8, 2.5)",
+        "random_zipfian(1, 8, 1.2)",
+    ] {
+        let line = format!("\\set x debug({function})\n");
+        let script = line.repeat(DRAWS as usize);
+        let file = bench.folder.path().join("draws.sql");
+        std::fs::write(&file, script).unwrap();
+        let output = bench.run_file(&file, &["--random-seed=34"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let mut counts = [[0_u32; 2]; 8];
+        for value in said.lines().filter_map(|line| line.split_once("): int ")) {
+            counts[value.1.parse::<usize>().unwrap() - 1][0] += 1;
+        }
+        let script = parse(&line, "draws").unwrap();
+        for _ in 0..DRAWS {
+            match eval(only(&script), &[], &mut rng).unwrap() {
+                Var::Int(value) => counts[usize::try_from(value).unwrap() - 1][1] += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        let drawn: u32 = counts.iter().map(|pair| pair[0]).sum();
+        assert_eq!(drawn, DRAWS, "{said}");
+        // Of two samples of the same size from one distribution: 7 degrees of freedom, and 1 in 1000
+        // is above 24.3. The seeds are fixed.
+        let chi_square: f64 = counts
+            .iter()
+            .map(|[theirs, ours]| {
+                let (theirs, ours) = (f64::from(*theirs), f64::from(*ours));
+                (theirs - ours).powi(2) / (theirs + ours).max(1.0)
+            })
+            .sum();
+        assert!(chi_square < 24.3, "{function}: {chi_square} of {counts:?}");
+    }
+}
+
+/// Lines that make a script, more or less.
+fn lines(rng: &mut impl Rng) -> String {
+    const LINES: [&str; 40] = [
+        "\\if 1",
+        "\\if 0",
+        "\\if :x is null",
+        "\\elif 1",
+        "\\elif :x > 1",
+        "\\else",
+        "\\else",
+        "\\endif",
+        "\\endif",
+        "\\endif",
+        "\\endif x",
+        "\\else 1",
+        "\\if",
+        "\\elif",
+        "\\set x 1",
+        "\\set",
+        "\\set x",
+        "\\set x 1 2",
+        "\\ set x 2",
+        "\\SET x\\",
+        " :x",
+        "+ 3",
+        "\\sleep 1 us",
+        "\\sleep 1us",
+        "\\sleep",
+        "\\sleep 1 us us",
+        "\\sleep :x us",
+        "\\sleep 1ms us",
+        "\\sleep x",
+        "\\gset",
+        "\\gset a b",
+        "\\aset",
+        "SELECT 1 AS a",
+        "SELECT 2 AS b;",
+        "SELECT 3 AS c \\gset",
+        "\\",
+        "\\\\",
+        "\\nothing",
+        "-- comment",
+        "-- another",
+    ];
+    let count = rng.random_range(1..7);
+    let lines = (0..count).map(|_| LINES[rng.random_range(0..LINES.len())]);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn scripts_are_refused_if_pgbench_refuses_them() {
+    let Some(bench) = Bench::start() else { return };
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (mut accepted, mut refused) = (0, 0);
+    while accepted < 60 || refused < 120 {
+        let text = lines(&mut rng);
+        let ours = parse(&text, "generated");
+        let count = if ours.is_ok() {
+            &mut accepted
+        } else {
+            &mut refused
+        };
+        *count += 1;
+        if *count > 120 {
+            continue;
+        }
+        let output = bench.run(&text, &["-Dx=1"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        // A statement that is no SQL pgbench leaves to the server, once it comes by it.
+        let by_grammar = matches!(&ours, Err(error) if error.to_string().contains("cannot parse"));
+        let parsed = output.status.code() != Some(1);
+        assert!(
+            by_grammar || parsed == ours.is_ok(),
+            "{text}\n{ours:?}\n{said}"
+        );
+    }
+}
+
 /// Runs a script on one connection, in the simplest way: one statement after the other.
 async fn walk(client: &Client, script: &Script, vars: &mut [Var], rng: &mut ChaCha8Rng) {
     let mut at = 0;

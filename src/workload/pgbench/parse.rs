@@ -51,6 +51,7 @@ pub fn parse(text: &str, file: &str) -> Result<Script, PgbenchError> {
     let mut parser = Parser {
         file,
         text,
+        newlines: text.match_indices('\n').map(|(at, _)| at).collect(),
         commands: Vec::new(),
         variables: Vec::new(),
         quoted: Vec::new(),
@@ -101,6 +102,8 @@ fn begins_with_statement(text: &str) -> bool {
 struct Parser<'a> {
     file: &'a str,
     text: &'a str,
+    /// Offsets of all of them, in order.
+    newlines: Vec<usize>,
     commands: Vec<Command>,
     variables: Vec<String>,
     quoted: Vec<Quoted>,
@@ -135,7 +138,7 @@ impl Parser<'_> {
     }
 
     fn line_at(&self, offset: usize) -> usize {
-        1 + self.text[..offset].bytes().filter(|&b| b == b'\n').count()
+        1 + self.newlines.partition_point(|newline| *newline < offset)
     }
 
     fn line(&self, line: usize, problem: impl Into<String>) -> PgbenchError {

@@ -137,6 +137,13 @@ fn lines_are_those_of_the_file() {
 }
 
 #[test]
+fn files_of_windows_are_read() {
+    let script = read("\\set a \\\r\n 1 +\\\r\n 2\r\n\\sleep 1 ms\r\nSELECT :a,\r\n 2;\r\n");
+    let lines: Vec<_> = script.commands.iter().map(Command::line).collect();
+    assert_eq!(lines, [Some(1), Some(4), Some(5)]);
+}
+
+#[test]
 fn conditions_become_jumps() {
     assert_eq!(shape("\\if 1\nSELECT 1;\n\\endif"), "unless:2 sql");
     assert_eq!(
