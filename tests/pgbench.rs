@@ -595,3 +595,26 @@ fn statements_are_cut_and_numbered_as_by_pgbench() {
         .collect();
     assert_eq!(ours, sent);
 }
+
+#[test]
+fn pgbench_differs_where_the_documents_say_so() {
+    let Some(bench) = Bench::start() else { return };
+    let sends_letters = "\\set n NULL\nSELECT 1 / (:n::text = 'NULL')::int;";
+    for mode in ["extended", "prepared"] {
+        let output = bench.run(sends_letters, &["-M", mode]);
+        assert!(output.status.success(), "{mode}");
+    }
+    let output = bench.run("/* a comment */ \\set n 1\n", &["-d"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("client 0 sending /* a comment */"), "{said}");
+    for text in ["SELECT ':a';", "SELECT 1 AS x:a;", "SET work_mem = :a;"] {
+        let output = bench.run(text, &["-Da=1000"]);
+        assert!(output.status.success(), "simple mode pastes text: {text}");
+        let script = parse(text, "different.sql");
+        let refused = script.and_then(|script| {
+            let mut vars = script.new_vars();
+            script.define(&mut vars, "a", Var::Int(1000))
+        });
+        assert!(refused.is_err(), "{text}");
+    }
+}

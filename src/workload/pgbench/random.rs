@@ -178,7 +178,9 @@ mod tests {
             })
             .collect();
         let sum: f64 = shares.iter().sum();
-        shares.iter_mut().for_each(|share| *share /= sum);
+        for share in &mut shares {
+            *share /= sum;
+        }
         follows(&shares, |rng| gaussian(rng, -5, 14, parameter) + 5);
     }
 

@@ -456,10 +456,10 @@ fn a_variable_in_a_string_is_refused_where_pgbench_would_put_its_value() {
 
 #[test]
 fn kinds_are_told_by_the_grammar_and_transactions_do_not_write() {
+    use StatementKind::{Read, Write};
     let kinds = |text: &str| -> Vec<StatementKind> {
         read(text).statements().map(|(_, sql)| sql.kind).collect()
     };
-    use StatementKind::{Read, Write};
     assert_eq!(
         kinds("BEGIN; SELECT 1; SELECT 1 FOR UPDATE; INSERT INTO t VALUES (:a); END; ROLLBACK;"),
         [Read, Read, Write, Write, Read, Read]
