@@ -47,8 +47,8 @@ pub enum PgbenchError {
     },
     /// A variable that the script only has where no value can be put.
     #[error(
-        "{file}:{line}: `:{name}` stands inside of a string, a quoted name or a comment, where a \
-         parameter cannot go: pgbench pastes text there in its simple mode, dbperf sends parameters; \
+        "{file}:{line}: `:{name}` stands inside of a string or a quoted name, where a parameter \
+         cannot go: pgbench pastes text there in its simple mode, dbperf sends parameters; \
          write it outside of the quotes, as in `'prefix' || :{name}`"
     )]
     OnlyQuoted {

@@ -4,7 +4,8 @@ use rand::RngCore;
 
 use super::{EvalError, EvalProblem, Expr, Function, Node, Scalar, Var, hash, random};
 
-type Result_<T> = Result<T, EvalProblem>;
+/// Failures are rare and boxed, so that values stay small.
+type Result_<T> = Result<T, Box<EvalProblem>>;
 
 /// The value of an expression, with the variables of a client and its random numbers. Allocates nothing
 /// unless it fails.
@@ -32,7 +33,7 @@ pub fn eval_with_debug<R: RngCore>(
     let value = evaluation.node(&expr.root);
     value.map(Var::from).map_err(|problem| EvalError {
         line: expr.line,
-        problem,
+        problem: *problem,
     })
 }
 
@@ -57,11 +58,10 @@ impl<R: RngCore> Evaluation<'_, R> {
     fn node(&mut self, node: &Node) -> Result_<Scalar> {
         match node {
             Node::Const(scalar) => Ok(*scalar),
-            Node::Var { id, name } => self
-                .vars
-                .get(id.index())
-                .unwrap_or(&Var::Unset)
-                .scalar(name),
+            Node::Var { id, name } => {
+                let var = self.vars.get(id.index()).unwrap_or(&Var::Unset);
+                Ok(var.scalar(name)?)
+            }
             Node::Call { function, args } => match function {
                 Function::And => self.logical(args, false),
                 Function::Or => self.logical(args, true),
@@ -86,11 +86,7 @@ impl<R: RngCore> Evaluation<'_, R> {
     fn case(&mut self, args: &[Node]) -> Result_<Scalar> {
         for pair in args.chunks(2) {
             match pair {
-                [when, then] => {
-                    if truth(&self.node(when)?.into()) {
-                        return self.node(then);
-                    }
-                }
+                [when, then] if truth(&self.node(when)?.into()) => return self.node(then),
                 [otherwise] => return self.node(otherwise),
                 _ => {}
             }
@@ -98,20 +94,39 @@ impl<R: RngCore> Evaluation<'_, R> {
         Ok(Scalar::Null)
     }
 
-    /// A function that looks at all of its arguments first; most are NULL if one of them is.
+    /// A function that looks at all of its arguments first.
     fn strict(&mut self, function: Function, args: &[Node]) -> Result_<Scalar> {
+        // Most have one or two, which then need no room for sixteen.
+        match args {
+            [only] => {
+                let value = self.node(only)?;
+                self.call(function, &[value])
+            }
+            [left, right] => {
+                let values = [self.node(left)?, self.node(right)?];
+                self.call(function, &values)
+            }
+            args => self.many(function, args),
+        }
+    }
+
+    fn many(&mut self, function: Function, args: &[Node]) -> Result_<Scalar> {
         let mut values = [Scalar::Null; Function::MAX_ARGS];
         for (value, arg) in values.iter_mut().zip(args) {
             *value = self.node(arg)?;
         }
-        let values = &values[..args.len().min(Function::MAX_ARGS)];
+        self.call(function, &values[..args.len().min(Function::MAX_ARGS)])
+    }
+
+    /// A function of values; most are NULL if one of them is.
+    fn call(&mut self, function: Function, values: &[Scalar]) -> Result_<Scalar> {
         match (function, values) {
             (Function::Debug, [value]) => {
                 (self.debug)(*value);
                 Ok(*value)
             }
             (Function::Is, [left, right]) => Ok(Scalar::Bool(left == right)),
-            _ if values.contains(&Scalar::Null) => Ok(Scalar::Null),
+            _ if values.iter().any(|value| matches!(value, Scalar::Null)) => Ok(Scalar::Null),
             (Function::Random, [lo, hi]) => {
                 let (lo, hi) = range(*lo, *hi)?;
                 Ok(Scalar::Int(random::uniform(self.rng, lo, hi)))
@@ -137,13 +152,13 @@ impl<R: RngCore> Evaluation<'_, R> {
             Function::RandomGaussian if parameter >= 2.0 => {
                 random::gaussian(self.rng, lo, hi, parameter)
             }
-            Function::RandomGaussian => return Err(EvalProblem::Gaussian),
+            Function::RandomGaussian => return Err(EvalProblem::Gaussian.into()),
             Function::RandomZipfian if (1.001..=1000.0).contains(&parameter) => {
                 random::zipfian(self.rng, lo, hi, parameter)
             }
-            Function::RandomZipfian => return Err(EvalProblem::Zipfian),
+            Function::RandomZipfian => return Err(EvalProblem::Zipfian.into()),
             _ if parameter > 0.0 => random::exponential(self.rng, lo, hi, parameter),
-            _ => return Err(EvalProblem::Exponential),
+            _ => return Err(EvalProblem::Exponential.into()),
         };
         Ok(Scalar::Int(value))
     }
@@ -153,10 +168,13 @@ impl<R: RngCore> Evaluation<'_, R> {
 fn range(lo: Scalar, hi: Scalar) -> Result_<(i64, i64)> {
     let (lo, hi) = (integer(lo)?, integer(hi)?);
     if lo > hi {
-        return Err(EvalProblem::EmptyRange);
+        return Err(EvalProblem::EmptyRange.into());
     }
     let count = hi.checked_sub(lo).and_then(|most| most.checked_add(1));
-    count.map(|_| (lo, hi)).ok_or(EvalProblem::RangeTooLarge)
+    match count {
+        Some(_) => Ok((lo, hi)),
+        None => Err(EvalProblem::RangeTooLarge.into()),
+    }
 }
 
 /// A function of values that are not NULL, without side effects.
@@ -181,7 +199,7 @@ fn apply(function: Function, values: &[Scalar]) -> Result_<Scalar> {
         (Function::Permute, [value, size, seed]) => {
             let (value, size, seed) = (integer(*value)?, integer(*size)?, integer(*seed)?);
             if size <= 0 {
-                return Err(EvalProblem::PermuteSize);
+                return Err(EvalProblem::PermuteSize.into());
             }
             Ok(Scalar::Int(hash::permute(value, size, seed)))
         }
@@ -271,13 +289,16 @@ fn with_doubles(function: Function, left: f64, right: f64) -> Scalar {
 }
 
 fn with_integers(function: Function, left: i64, right: i64) -> Result_<Scalar> {
-    let checked =
-        |value: Option<i64>, name| value.map(Scalar::Int).ok_or(EvalProblem::Overflow(name));
+    let checked = |value: Option<i64>, name| {
+        value
+            .map(Scalar::Int)
+            .ok_or_else(|| EvalProblem::Overflow(name).into())
+    };
     match function {
         Function::Add => checked(left.checked_add(right), "add"),
         Function::Sub => checked(left.checked_sub(right), "sub"),
         Function::Mul => checked(left.checked_mul(right), "mul"),
-        Function::Div | Function::Mod if right == 0 => Err(EvalProblem::DivisionByZero),
+        Function::Div | Function::Mod if right == 0 => Err(EvalProblem::DivisionByZero.into()),
         Function::Div => checked(left.checked_div(right), "div"),
         Function::Mod => Ok(Scalar::Int(left.wrapping_rem(right))),
         Function::Eq => Ok(Scalar::Bool(left == right)),
@@ -304,7 +325,7 @@ fn coerce<T>(value: Scalar, to: &'static str) -> Result_<T> {
         Scalar::Int(_) => "int",
         Scalar::Double(_) => "double",
     };
-    Err(EvalProblem::Coerce { from, to })
+    Err(EvalProblem::Coerce { from, to }.into())
 }
 
 fn boolean(value: Scalar) -> Result_<bool> {
@@ -331,7 +352,7 @@ fn integer(value: Scalar) -> Result_<i64> {
             // -2^63 is a double, 2^63 is the first one above the range.
             let limit = i64::MIN as f64;
             if !(limit..-limit).contains(&rounded) {
-                return Err(EvalProblem::DoubleToInt);
+                return Err(EvalProblem::DoubleToInt.into());
             }
             #[expect(
                 clippy::cast_possible_truncation,
@@ -343,3 +364,6 @@ fn integer(value: Scalar) -> Result_<i64> {
         other => coerce(other, "int"),
     }
 }
+
+#[cfg(test)]
+mod tests;

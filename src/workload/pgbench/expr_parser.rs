@@ -10,9 +10,12 @@ use super::expr_tokens::{Keyword, Token, Tokens};
 use super::split::Problem;
 use super::{Function, Node, Scalar, VarId};
 
-/// How deep an expression may be nested; a chain of operators nests, too. Evaluating one of this depth
-/// needs far less stack than a thread has.
+/// How deep a tree may be; a chain of operators is as deep as it is long. Evaluating one of this depth
+/// needs less stack than a thread has.
 const MAX_DEPTH: usize = 500;
+
+/// How deep parentheses and what binds like them may be nested; parsing needs more stack for each level.
+const MAX_NESTING: usize = 200;
 
 const OR: u8 = 1;
 const AND: u8 = 2;
@@ -32,26 +35,18 @@ pub(super) fn parse(
     command: &str,
     variable: &mut dyn FnMut(&str) -> VarId,
 ) -> Result<(Node, usize), Problem> {
-    let mut tokens = Tokens::new(text, at);
-    let next = tokens.next()?;
-    let mut parser = Parser {
-        tokens,
-        next,
-        command,
-        variable,
-        nesting: 0,
-    };
-    let tree = parser.expression(OR)?;
-    if parser.next.0 != Token::End {
-        return Err(parser.syntax_error());
-    }
-    Ok((tree.node, parser.tokens.at()))
+    let parsed = Parser::start(Tokens::new(text, at), variable).and_then(Parser::all);
+    parsed.map_err(|mut problem| {
+        problem.problem += " in command \"";
+        problem.problem += command;
+        problem.problem.push('"');
+        problem
+    })
 }
 
 struct Parser<'a, 'v> {
     tokens: Tokens<'a>,
     next: (Token<'a>, usize),
-    command: &'a str,
     variable: &'v mut dyn FnMut(&str) -> VarId,
     nesting: usize,
 }
@@ -62,21 +57,37 @@ struct Tree {
     depth: usize,
 }
 
-impl<'a> Parser<'a, '_> {
+impl<'a, 'v> Parser<'a, 'v> {
+    fn start(
+        mut tokens: Tokens<'a>,
+        variable: &'v mut dyn FnMut(&str) -> VarId,
+    ) -> Result<Self, Problem> {
+        let next = tokens.next()?;
+        Ok(Self {
+            tokens,
+            next,
+            variable,
+            nesting: 0,
+        })
+    }
+
+    /// Everything up to the end of the line, and the offset behind it.
+    fn all(mut self) -> Result<(Node, usize), Problem> {
+        let tree = self.expression(OR)?;
+        if self.next.0 != Token::End {
+            return Err(self.syntax_error());
+        }
+        Ok((tree.node, self.tokens.at()))
+    }
+
     fn advance(&mut self) -> Result<Token<'a>, Problem> {
         let next = self.tokens.next()?;
         Ok(std::mem::replace(&mut self.next, next).0)
     }
 
-    fn error_at(&self, offset: usize, problem: String) -> Problem {
-        Problem {
-            offset,
-            problem: format!("{problem} in command \"{}\"", self.command),
-        }
-    }
-
     fn error(&self, problem: String) -> Problem {
-        self.error_at(self.next.1, problem)
+        let offset = self.next.1;
+        Problem { offset, problem }
     }
 
     fn syntax_error(&self) -> Problem {
@@ -108,24 +119,22 @@ impl<'a> Parser<'a, '_> {
     fn call(&self, function: Function, args: Vec<Tree>) -> Result<Tree, Problem> {
         let depth = 1 + args.iter().map(|arg| arg.depth).max().unwrap_or(0);
         if depth > MAX_DEPTH {
-            return Err(self.too_deep());
+            return Err(self.too_deep(MAX_DEPTH));
         }
         let args = args.into_iter().map(|arg| arg.node).collect();
         let node = Node::Call { function, args };
         Ok(Tree { node, depth })
     }
 
-    fn too_deep(&self) -> Problem {
-        self.error(format!(
-            "the expression is nested more than {MAX_DEPTH} deep"
-        ))
+    fn too_deep(&self, most: usize) -> Problem {
+        self.error(format!("the expression is nested more than {most} deep"))
     }
 
     /// An expression of operators that bind at least as tightly as `least`.
     fn expression(&mut self, least: u8) -> Result<Tree, Problem> {
         self.nesting += 1;
-        if self.nesting > MAX_DEPTH {
-            return Err(self.too_deep());
+        if self.nesting > MAX_NESTING {
+            return Err(self.too_deep(MAX_NESTING));
         }
         let mut left = self.prefix()?;
         // Whether `left` is a comparison, which must not be compared again.
@@ -305,7 +314,10 @@ impl<'a> Parser<'a, '_> {
             }
             _ => format!("unexpected number of arguments ({name})"),
         };
-        Err(self.error_at(start, problem))
+        Err(Problem {
+            offset: start,
+            problem,
+        })
     }
 
     fn case(&mut self) -> Result<Tree, Problem> {
@@ -343,3 +355,6 @@ enum Operator {
 fn leaf(node: Node) -> Tree {
     Tree { node, depth: 1 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! Doubles as C prints them with `%.15g`, which is how pgbench writes them into statements.
+//! Doubles as PostgreSQL's own `printf` writes them with `%.15g`, which is how pgbench puts them into
+//! statements.
 
 use std::fmt::{self, Write as _};
 
@@ -29,13 +30,13 @@ impl fmt::Write for Buffer {
 }
 
 /// Writes a double with 15 significant digits, without trailing zeros, and with an exponent where it is
-/// below -4 or above 14. Infinities are `inf` and `-inf`; not a number is `nan`.
+/// below -4 or above 14. `Infinity` and `NaN` are written as PostgreSQL writes them.
 pub(super) fn write(f: &mut impl fmt::Write, value: f64) -> fmt::Result {
     if value.is_nan() {
-        return f.write_str("nan");
+        return f.write_str("NaN");
     }
     if value.is_infinite() {
-        return f.write_str(if value < 0.0 { "-inf" } else { "inf" });
+        return f.write_str(if value < 0.0 { "-Infinity" } else { "Infinity" });
     }
     let mut buffer = Buffer::default();
     // One digit before the point and 14 behind it, rounded as C rounds.
@@ -112,9 +113,9 @@ mod tests {
             (1e100, "1e+100"),
             (1.5e-300, "1.5e-300"),
             (f64::MAX, "1.79769313486232e+308"),
-            (f64::INFINITY, "inf"),
-            (f64::NEG_INFINITY, "-inf"),
-            (f64::NAN, "nan"),
+            (f64::INFINITY, "Infinity"),
+            (f64::NEG_INFINITY, "-Infinity"),
+            (f64::NAN, "NaN"),
         ] {
             assert_eq!(printed(value), text);
         }

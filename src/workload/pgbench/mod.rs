@@ -28,6 +28,7 @@ mod hash;
 mod parse;
 mod pipeline;
 mod random;
+mod recognise;
 mod script;
 mod split;
 mod sql;
@@ -37,7 +38,8 @@ pub use arguments::{BUILTINS, Builtin, builtin, split_define, split_weight, vali
 pub use error::{EvalError, EvalProblem, PgbenchError};
 pub use eval::{eval, eval_with_debug, truth};
 pub use expr::{Expr, Function, Node, Scalar};
-pub use parse::{parse, recognises};
+pub use parse::parse;
+pub use recognise::recognises;
 pub use script::{
     AUTOMATIC, Command, Quoted, Script, Sleep, SleepAmount, SleepUnit, Sql, Store, VarId,
 };

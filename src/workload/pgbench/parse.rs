@@ -8,40 +8,6 @@ use super::{AUTOMATIC, Expr, PgbenchError, expr_parser, pipeline, split, sql, va
 /// Most parameters of a statement, as in pgbench.
 const MAX_PARAMS: usize = 255;
 
-/// Words that a statement of a plain SQL file begins with.
-const STATEMENT_WORDS: [&str; 30] = [
-    "select",
-    "insert",
-    "update",
-    "delete",
-    "merge",
-    "with",
-    "values",
-    "table",
-    "begin",
-    "start",
-    "commit",
-    "end",
-    "rollback",
-    "abort",
-    "savepoint",
-    "release",
-    "set",
-    "show",
-    "call",
-    "do",
-    "create",
-    "drop",
-    "alter",
-    "truncate",
-    "lock",
-    "explain",
-    "analyze",
-    "vacuum",
-    "execute",
-    "prepare",
-];
-
 /// Reads a script; `file` is used in messages.
 ///
 /// # Errors
@@ -51,6 +17,7 @@ pub fn parse(text: &str, file: &str) -> Result<Script, PgbenchError> {
     let mut parser = Parser {
         file,
         text,
+        newlines: text.match_indices('\n').map(|(at, _)| at).collect(),
         commands: Vec::new(),
         variables: Vec::new(),
         quoted: Vec::new(),
@@ -68,39 +35,11 @@ pub fn parse(text: &str, file: &str) -> Result<Script, PgbenchError> {
     Ok(script)
 }
 
-/// Whether a text is a pgbench script: it has meta commands, or begins with a statement, and nothing in
-/// it says that it is a workload of dbperf.
-#[must_use]
-pub fn recognises(text: &str) -> bool {
-    let directive = |line: &str| {
-        let comment = line.trim().strip_prefix("--").map(str::trim);
-        comment.is_some_and(|c| c.starts_with("dbperf workload") || c.starts_with("operation:"))
-    };
-    if text.lines().any(directive) {
-        return false;
-    }
-    let meta = |line: &str| {
-        let command = line.trim_start().strip_prefix('\\');
-        command.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
-    };
-    text.lines().any(meta) || begins_with_statement(text)
-}
-
-fn begins_with_statement(text: &str) -> bool {
-    let first = split::statements(text, 0).ok();
-    let first = first.and_then(|joined| joined.statements.into_iter().find_map(|s| s.start));
-    first.is_some_and(|start| {
-        let rest = &text[start..];
-        let length = rest
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(rest.len());
-        STATEMENT_WORDS.contains(&rest[..length].to_ascii_lowercase().as_str())
-    })
-}
-
 struct Parser<'a> {
     file: &'a str,
     text: &'a str,
+    /// Offsets of all of them, in order.
+    newlines: Vec<usize>,
     commands: Vec<Command>,
     variables: Vec<String>,
     quoted: Vec<Quoted>,
@@ -135,7 +74,7 @@ impl Parser<'_> {
     }
 
     fn line_at(&self, offset: usize) -> usize {
-        1 + self.text[..offset].bytes().filter(|&b| b == b'\n').count()
+        1 + self.newlines.partition_point(|newline| *newline < offset)
     }
 
     fn line(&self, line: usize, problem: impl Into<String>) -> PgbenchError {
@@ -460,3 +399,6 @@ fn check_quoted(script: &Script) -> Result_<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,6 @@ fn low_half(product: u128) -> u64 {
     product as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the high half fits")]
 fn high_half(product: u128) -> u64 {
     (product >> 64) as u64
 }
@@ -179,7 +178,9 @@ mod tests {
             })
             .collect();
         let sum: f64 = shares.iter().sum();
-        shares.iter_mut().for_each(|share| *share /= sum);
+        for share in &mut shares {
+            *share /= sum;
+        }
         follows(&shares, |rng| gaussian(rng, -5, 14, parameter) + 5);
     }
 

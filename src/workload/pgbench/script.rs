@@ -1,5 +1,6 @@
 //! A script as plain data.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::arguments::valid_name;
@@ -32,7 +33,7 @@ pub struct Script {
     pub commands: Vec<Command>,
     /// Names of all variables that its commands use or set.
     pub variables: Vec<String>,
-    /// Names behind a colon in strings, quoted names and comments, which are left alone.
+    /// Names behind a colon in strings and quoted names, which are left alone.
     pub quoted: Vec<Quoted>,
 }
 
@@ -244,14 +245,34 @@ impl Script {
     /// pgbench sends NULL for them in a statement, and fails where an expression needs them.
     #[must_use]
     pub fn undefined(&self, defined: impl Fn(&str) -> bool) -> Vec<(VarId, usize)> {
-        let mut found: Vec<(VarId, usize)> = Vec::new();
+        let mut known: BTreeSet<VarId> = BTreeSet::new();
+        let mut prefixes: BTreeSet<&str> = BTreeSet::new();
+        for command in &self.commands {
+            match command {
+                Command::Set { var, .. } => {
+                    known.insert(*var);
+                }
+                Command::Sql(Sql {
+                    store: Some(store), ..
+                }) => {
+                    prefixes.insert(&store.prefix);
+                }
+                _ => {}
+            }
+        }
+        // A prefix and at least one character of a column.
+        let stored = |name: &str| {
+            prefixes
+                .iter()
+                .any(|prefix| name.len() > prefix.len() && name.starts_with(prefix))
+        };
+        let mut found = Vec::new();
         for command in &self.commands {
             let line = command.line().unwrap_or_default();
             for var in command.uses() {
                 let name = self.variable_name(var);
-                let set = self.commands.iter().any(|c| c.may_set(var, name));
-                let known = found.iter().any(|(seen, _)| *seen == var);
-                if !set && !known && !AUTOMATIC.contains(&name) && !defined(name) {
+                let new = known.insert(var);
+                if new && !stored(name) && !AUTOMATIC.contains(&name) && !defined(name) {
                     found.push((var, line));
                 }
             }
@@ -318,17 +339,6 @@ impl Command {
                 ..
             }) => vec![*var],
             _ => Vec::new(),
-        }
-    }
-
-    /// Whether it sets this variable, or may.
-    fn may_set(&self, var: VarId, name: &str) -> bool {
-        match self {
-            Self::Set { var: set, .. } => *set == var,
-            Self::Sql(Sql {
-                store: Some(store), ..
-            }) => name.len() > store.prefix.len() && name.starts_with(&store.prefix),
-            _ => false,
         }
     }
 }

@@ -41,13 +41,13 @@ pub(super) struct Named {
 /// One statement.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Statement {
-    /// As it stands, without comments to the end of the line.
+    /// As it stands, without the comments before it that go to the end of their line.
     pub(super) text: String,
     /// With `$n`.
     pub(super) sql: String,
     /// The names of `$1`, `$2` …
     pub(super) params: Vec<Named>,
-    /// Names behind a colon in strings and comments.
+    /// Names behind a colon in strings and quoted names.
     pub(super) quoted: Vec<Named>,
     /// Offset of its first word; `None` if there is nothing but blanks and comments.
     pub(super) start: Option<usize>,
@@ -172,8 +172,12 @@ impl Scanner<'_> {
     fn run(&mut self) -> Result<(), Problem> {
         while let Some(c) = self.rest().chars().next() {
             if self.rest().starts_with("--") {
-                // Dropped, as by psql; the newline behind it stays.
-                self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+                let length = self.rest().find('\n').unwrap_or(self.rest().len());
+                if self.statement.start.is_some() {
+                    self.copy(length);
+                } else {
+                    self.at += length;
+                }
                 continue;
             }
             if self.rest().starts_with("/*") {
@@ -319,7 +323,7 @@ impl Scanner<'_> {
                 _ => i += 1,
             }
             if depth == 0 {
-                self.copy_quoted(i);
+                self.copy(i);
                 return Ok(());
             }
         }
@@ -359,7 +363,8 @@ impl Scanner<'_> {
         let offset = self.at;
         self.statement.params.push(Named { name, offset });
         let number = self.statement.params.len();
-        self.statement.sql.push_str(&format!("${number}"));
+        self.statement.sql.push('$');
+        self.statement.sql.push_str(&number.to_string());
         self.at += length;
         if self.rest().starts_with('$') {
             return Err(self.problem("expected a blank before this `$`"));

@@ -23,9 +23,30 @@ pub(super) fn kind(sql: &str, has_params: bool) -> Result<StatementKind, String>
             | TransactionStmtKind::TransStmtRollbackPrepared => StatementKind::Write,
             _ => StatementKind::Read,
         }),
+        Some(node) if has_params && !takes_params(node) => Err(
+            "the server takes no parameters in this kind of statement, and a `:name` is sent as one: \
+             write the value itself, or call a function such as set_config in a SELECT"
+                .to_owned(),
+        ),
         Some(node) => check::kind_of(node),
         None => Ok(StatementKind::Read),
     }
+}
+
+/// Statements that the planner sees, or that hold one. Others are run as they are written.
+fn takes_params(node: &NodeEnum) -> bool {
+    matches!(
+        node,
+        NodeEnum::SelectStmt(_)
+            | NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_)
+            | NodeEnum::ExplainStmt(_)
+            | NodeEnum::CreateTableAsStmt(_)
+            | NodeEnum::DeclareCursorStmt(_)
+            | NodeEnum::CallStmt(_)
+    )
 }
 
 fn refusal(error: &pg_query::Error, has_params: bool) -> String {
