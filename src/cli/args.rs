@@ -157,15 +157,15 @@ pub(super) struct DriveArgs {
     /// Requests per second that are due whatever the answers do; latency counts from when they were due.
     #[arg(long, value_name = "N/s", value_parser = rate, conflicts_with_all = ["stages", "think"], group = "drive")]
     pub(super) rate: Option<f64>,
-    /// Distances of requests with a rate.
-    #[arg(long, value_enum, default_value_t = ArrivalArg::Poisson, group = "drive")]
-    pub(super) arrival: ArrivalArg,
-    /// How long to measure.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
-    pub(super) duration: Duration,
-    /// Run before measuring, and record nothing.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero, group = "drive")]
-    pub(super) warmup: Duration,
+    /// Distances of requests with a rate. [default: poisson]
+    #[arg(long, value_enum, group = "drive")]
+    pub(super) arrival: Option<ArrivalArg>,
+    /// How long to measure. [default: 30s; a captured workload runs to its end]
+    #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
+    pub(super) duration: Option<Duration>,
+    /// Run before measuring, and record nothing. [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = duration_or_zero, group = "drive")]
+    pub(super) warmup: Option<Duration>,
     /// Load that rises and falls in straight lines: `10:30s,10:2m,50:0s,50:30s,0:10s` clients, or rates as in
     /// `100/s:30s`; a stage of 0s is a jump.
     #[arg(long, value_name = "TARGET:TIME,…", value_parser = clap::value_parser!(Stages), conflicts_with_all = ["clients", "duration"], group = "drive")]
@@ -176,18 +176,24 @@ pub(super) struct DriveArgs {
     /// A request with a rate that is later than this is not sent, but counted as skipped.
     #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
     pub(super) max_schedule_lag: Option<Duration>,
-    /// Where connections come from: a pool, or one for each client.
-    #[arg(long, value_enum, value_name = "POOL", value_delimiter = ',', default_value = "deadpool", group = "drive")]
+    /// Where connections come from: a pool, or one for each client. [default: deadpool]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "POOL",
+        value_delimiter = ',',
+        group = "drive"
+    )]
     pub(super) pool: Vec<PoolArg>,
     /// Largest number of connections of the pool.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), group = "drive")]
     pub(super) pool_size: Option<u32>,
-    /// Threads that drive the load, each with its part of the clients.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256), group = "drive")]
-    pub(super) driver_threads: u32,
-    /// Give up waiting for a connection after this time.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, group = "drive")]
-    pub(super) acquire_timeout: Duration,
+    /// Threads that drive the load, each with its part of the clients. [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), group = "drive")]
+    pub(super) driver_threads: Option<u32>,
+    /// Give up waiting for a connection after this time. [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
+    pub(super) acquire_timeout: Option<Duration>,
     /// Cancel a statement after this time.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
     pub(super) statement_timeout: Duration,
@@ -197,6 +203,10 @@ pub(super) struct DriveArgs {
     /// Stop after this many failed operations.
     #[arg(long, value_name = "N", default_value_t = 1000, group = "drive")]
     pub(super) max_errors: u64,
+    /// Speed of a captured workload: so many times the original, or `max` for as fast as possible.
+    /// [default: 1]
+    #[arg(long, value_name = "X", value_parser = clap::value_parser!(Speed), group = "drive")]
+    pub(super) speed: Option<Speed>,
     /// Begin to measure at this moment, such as 2026-11-24T12:00:00Z; the warm-up runs before it.
     #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Timestamp), group = "drive")]
     pub(super) start_at: Option<Timestamp>,
@@ -212,6 +222,25 @@ pub(super) struct DriveArgs {
     /// Name of the database that may be written to; must be the connected one.
     #[arg(long, value_name = "NAME", requires = "writes", group = "drive")]
     pub(super) target_db: Option<String>,
+}
+
+/// Speed of a captured workload; `None` for as fast as possible.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Speed(pub(super) Option<f64>);
+
+impl std::str::FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self(None));
+        }
+        let factor = text.parse().ok();
+        factor
+            .filter(|factor: &f64| factor.is_finite() && *factor > 0.0)
+            .map(|factor| Self(Some(factor)))
+            .ok_or_else(|| "expected a factor above 0 such as 2 or 0.5, or `max`".to_owned())
+    }
 }
 
 /// Distances of requests.

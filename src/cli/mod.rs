@@ -4,6 +4,7 @@
 
 mod analyze;
 mod args;
+mod captured;
 mod context;
 mod exit;
 mod import;

@@ -359,12 +359,19 @@ mod tests {
     fn machines_share_all_clients_and_no_more() {
         assert_eq!("2/4".parse(), Ok(Shard { index: 2, count: 4 }));
         for wrong in ["0/4", "5/4", "2", "a/b", "1/0"] {
-            assert!(wrong.parse::<Shard>().unwrap_err().contains("I/N"), "{wrong}");
+            assert!(
+                wrong.parse::<Shard>().unwrap_err().contains("I/N"),
+                "{wrong}"
+            );
         }
         for clients in [1, 7, 8, 13] {
             let shares = (1..=4).map(|index| {
                 let shard = Shard { index, count: 4 };
-                DriveOptions { shard, ..DriveOptions::default() }.share(clients)
+                DriveOptions {
+                    shard,
+                    ..DriveOptions::default()
+                }
+                .share(clients)
             });
             assert_eq!(shares.sum::<u32>(), clients);
         }
@@ -373,9 +380,15 @@ mod tests {
     #[test]
     fn stages_are_named_by_what_they_do() {
         let load = LoadShape::Stages("10:30s,10:1m,50:0s,50:5s".parse().unwrap());
-        let options = DriveOptions { load, ..DriveOptions::default() };
+        let options = DriveOptions {
+            load,
+            ..DriveOptions::default()
+        };
         let names: Vec<String> = options.stage_frames().into_iter().map(|f| f.name).collect();
-        assert_eq!(names, ["1. 0 to 10 clients", "2. 10 clients", "4. 50 clients"]);
+        assert_eq!(
+            names,
+            ["1. 0 to 10 clients", "2. 10 clients", "4. 50 clients"]
+        );
         assert_eq!(options.length(), Duration::from_secs(95));
         assert_eq!(options.clients(), 50);
     }

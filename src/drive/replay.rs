@@ -73,9 +73,13 @@ pub fn replay(
             run.through(|| DeadpoolSource::new(config.clone(), connections, meter.clone()))
         }
         PoolKind::Sqlx => run.through(|| SqlxSource::new(&config, connections, meter.clone())),
-        PoolKind::None => {
-            run.through(|| Ok(DirectSource::new(config.clone(), connections, meter.clone())))
-        }
+        PoolKind::None => run.through(|| {
+            Ok(DirectSource::new(
+                config.clone(),
+                connections,
+                meter.clone(),
+            ))
+        }),
     }
 }
 

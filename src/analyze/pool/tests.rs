@@ -88,6 +88,7 @@ impl Loop {
                 u32::try_from(inside.count()).unwrap()
             };
             let gauge = PoolGauge {
+                idle: None,
                 at: Millis(at),
                 size: pool.pool_size,
                 in_use: within(|s| (s.1, s.2)),

@@ -1,10 +1,12 @@
 //! A replay as the window.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_postgres::Config;
 
 use crate::cli::args::{ArrivalArg, DriveArgs, PoolArg};
 use crate::cli::context::Context;
@@ -13,9 +15,61 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::target::Servers;
 use crate::drive::{
-    self, Arrivals, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind, Replayed, Stopper,
+    self, Arrivals, CapturedOptions, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind,
+    Replayed, Stopper,
 };
 use crate::workload::Workload;
+
+/// What is replayed, and how.
+#[derive(Debug, Clone)]
+pub(in crate::cli) enum Job {
+    /// A workload, through a pool.
+    Workload {
+        /// What to run.
+        workload: Arc<Workload>,
+        /// How.
+        options: DriveOptions,
+    },
+    /// A captured workload, session by session.
+    Captured {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        options: CapturedOptions,
+        /// From its first event to its last, at the speed of the replay; zero where that is not known.
+        length: Duration,
+    },
+}
+
+impl Job {
+    fn length(&self) -> Duration {
+        match self {
+            Self::Workload { options, .. } => options.length(),
+            Self::Captured {
+                options, length, ..
+            } => options.duration.map_or(*length, |limit| limit.min(*length)),
+        }
+    }
+
+    fn run(&self, config: Config, control: &Control) -> Result<Replayed, DriveError> {
+        match self {
+            Self::Workload { workload, options } => {
+                drive::replay(workload, config, options, control)
+            }
+            Self::Captured { path, options, .. } => {
+                drive::replay_captured(path, config, options, control)
+            }
+        }
+    }
+
+    /// The workload whose statements can be explained with values of its own.
+    pub(super) fn workload(&self) -> Option<&Workload> {
+        match self {
+            Self::Workload { workload, .. } => Some(workload),
+            Self::Captured { .. } => None,
+        }
+    }
+}
 
 /// A replay on its own thread, with its own runtime.
 pub(super) struct Driver {
@@ -29,8 +83,7 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the load and waits until it is warm.
     pub(super) async fn warm_up(
-        workload: &Arc<Workload>,
-        options: &DriveOptions,
+        job: &Job,
         servers: &Servers,
         interrupt: &Interrupt,
         context: &Context,
@@ -43,12 +96,10 @@ impl Driver {
             let _ = warm.send(());
         });
         let (stopper, counts) = (control.stopper(), control.progress());
-        let (workload, options) = (Arc::clone(workload), options.clone());
-        let length = options.length();
+        let length = job.length();
+        let job = job.clone();
         let progress = Progress::step(context, "Warming up");
-        let thread = tokio::task::spawn_blocking(move || {
-            drive::replay(&workload, config, &options, &control)
-        });
+        let thread = tokio::task::spawn_blocking(move || job.run(config, &control));
         let driver = Self {
             thread,
             gate,
@@ -142,18 +193,21 @@ impl DriveArgs {
         DriveOptions {
             load,
             arrivals: match self.arrival {
-                ArrivalArg::Poisson => Arrivals::Poisson,
-                ArrivalArg::Even => Arrivals::Even,
+                None | Some(ArrivalArg::Poisson) => Arrivals::Poisson,
+                Some(ArrivalArg::Even) => Arrivals::Even,
             },
             open_clients: self.clients,
-            duration: self.duration,
-            warmup: self.warmup,
+            duration: self.duration.unwrap_or(proposed.duration),
+            warmup: self.warmup.unwrap_or(proposed.warmup),
             think: self.think.unwrap_or(proposed.think),
-            pool: self.pool.first().map_or(PoolKind::default(), |pool| pool.kind()),
+            pool: self
+                .pool
+                .first()
+                .map_or(PoolKind::default(), |pool| pool.kind()),
             pool_size: self.pool_size.unwrap_or(proposed.pool_size),
-            acquire_timeout: self.acquire_timeout,
+            acquire_timeout: self.acquire_timeout.unwrap_or(proposed.acquire_timeout),
             statement_timeout: Some(self.statement_timeout),
-            threads: self.driver_threads,
+            threads: self.driver_threads.unwrap_or(proposed.threads),
             seed: self.seed,
             max_errors: Some(self.max_errors),
             max_schedule_lag: self.max_schedule_lag,
