@@ -14,6 +14,13 @@ use crate::record::{Millis, Status};
 /// Name in the coverage.
 pub(super) const COLLECTOR: &str = "pgbouncer";
 
+/// Limit of a reconnection, so that a silent pooler does not hold up the end of a window.
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A pooler closes connections at its own pace, three times a second; after the load they are free.
+const LET_GO: Duration = Duration::from_secs(1);
+const LET_GO_POLL: Duration = Duration::from_millis(20);
+
 /// The console's own rows.
 const CONSOLE: &str = "pgbouncer";
 
@@ -74,7 +81,7 @@ impl PgBouncerWatch {
             given_up: false,
             ledger: Ledger::default(),
         };
-        watch.connect().await;
+        watch.connect(None).await;
         let version = watch.ask(ConsoleQuery::Version).await.unwrap_or_default();
         let version = version.first().and_then(|row| row.text("version"));
         watch.window.version = version.map(str::to_owned);
@@ -95,7 +102,7 @@ impl PgBouncerWatch {
         let mut failed = 0;
         while ticker.tick().await {
             if self.console.is_none() {
-                self.connect().await;
+                self.connect(Some(RECONNECT_TIMEOUT)).await;
             }
             failed += u64::from(self.sample(origin).await.is_none());
         }
@@ -111,24 +118,40 @@ impl PgBouncerWatch {
         ledger: &mut Ledger,
     ) -> Option<PgBouncerWindow> {
         if self.console.is_none() {
-            self.connect().await;
+            self.connect(Some(RECONNECT_TIMEOUT)).await;
         }
         // A failure is in the ledger.
         let _read = self.sample(origin).await;
         self.read_databases().await;
         if self.target.lab {
-            let _sent = self.ask(ConsoleQuery::Reconnect).await;
+            self.let_go().await;
         }
         ledger.merge(self.ledger);
         (!self.window.samples.is_empty()).then_some(self.window)
     }
 
-    async fn connect(&mut self) {
+    /// Closes the server connections of a lab's pooler and waits until they are gone.
+    async fn let_go(&mut self) {
+        if self.ask(ConsoleQuery::Reconnect).await.is_none() {
+            return;
+        }
+        let start = Instant::now();
+        while start.elapsed() < LET_GO {
+            let rows = self.ask(ConsoleQuery::Pools).await.unwrap_or_default();
+            let open = |p: &PoolRow| p.sv_active + p.sv_login + p.servers_free() > 0;
+            if !rows.iter().filter_map(pool).any(|p| open(&p)) {
+                return;
+            }
+            tokio::time::sleep(LET_GO_POLL).await;
+        }
+    }
+
+    async fn connect(&mut self, limit: Option<Duration>) {
         if self.given_up {
             return;
         }
         let conninfo = &self.target.target.conninfo;
-        match Console::connect(conninfo, &self.application_name).await {
+        match Console::connect(conninfo, &self.application_name, limit).await {
             Ok(console) => self.console = Some(console),
             Err(e) => {
                 // A password, a user: another attempt would only do harm.

@@ -79,16 +79,23 @@ pub struct Console {
 
 impl Console {
     /// Connects to the console behind the first host that answers, whatever database the connection
-    /// string names.
+    /// string names. `limit` holds for each host; `None` takes the connection string's, or else
+    /// [`DEFAULT_CONNECT_TIMEOUT`].
     ///
     /// # Errors
     ///
     /// The variants of [`PgError`] that name a failed connection. A user who is neither in
     /// `admin_users` nor in `stats_users` is [`PgError::Refused`].
-    pub async fn connect(conninfo: &Conninfo, application_name: &str) -> Result<Self, PgError> {
+    pub async fn connect(
+        conninfo: &Conninfo,
+        application_name: &str,
+        limit: Option<Duration>,
+    ) -> Result<Self, PgError> {
+        let limit = limit.or(conninfo.connect_timeout);
+        let limit = limit.unwrap_or(DEFAULT_CONNECT_TIMEOUT);
         let mut first_error = None;
         for host in &conninfo.hosts {
-            match Self::connect_host(conninfo, host, application_name).await {
+            match Self::connect_host(conninfo, host, application_name, limit).await {
                 Ok(console) => return Ok(console),
                 Err(e) if e.is_connection_lost() => {
                     first_error.get_or_insert(e);
@@ -106,9 +113,9 @@ impl Console {
         conninfo: &Conninfo,
         host: &Host,
         application_name: &str,
+        limit: Duration,
     ) -> Result<Self, PgError> {
         conninfo.check_tls(host)?;
-        let limit = conninfo.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT);
         let address = host.to_string();
         let console = conninfo.with_dbname(DATABASE);
         let config = console.startup_config(application_name);
