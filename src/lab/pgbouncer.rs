@@ -79,7 +79,11 @@ impl PgBouncer {
             program,
             account: account.clone(),
         };
-        let config = config(&pooler.dir, primary, settings)?;
+        let config = config(
+            &pooler.dir,
+            (primary.socket_dir(), primary.port()),
+            settings,
+        )?;
         make_private_folder(&pooler.dir, PORT, account)?;
         pooler.write(CONFIG, &config)?;
         // An empty password: the folder is the lock on the door.
@@ -214,10 +218,10 @@ pub(super) fn find_program(account: &Account) -> Result<PathBuf, LabError> {
         .ok_or(LabError::NoPgBouncer)
 }
 
-/// The configuration file.
+/// The configuration file of a pooler in `dir` for the server at a socket.
 fn config(
     dir: &Path,
-    primary: &Cluster,
+    (socket_dir, port): (&Path, u16),
     settings: &[(String, String)],
 ) -> Result<String, LabError> {
     let home = plain(dir)?;
@@ -233,6 +237,12 @@ fn config(
         // Its default of 100 would refuse the clients of a storm; their number is not what the
         // pooler is there to limit.
         ("max_client_conn", "1000".to_owned()),
+        // A replay that only reads asks for read-only sessions in its startup packet, which a pooler
+        // refuses unless it is told to ignore it. Writes are allowed in a lab anyway.
+        (
+            "ignore_startup_parameters",
+            "options,default_transaction_read_only,extra_float_digits".to_owned(),
+        ),
         // A line for each connection would cost more than the connection.
         ("log_connections", "0".to_owned()),
         ("log_disconnections", "0".to_owned()),
@@ -259,8 +269,8 @@ fn config(
     let mut text = format!(
         "; Written by dbperf for a throwaway server.\n[databases]\n* = host='{}' port={}\n\
          [pgbouncer]\n",
-        plain(primary.socket_dir())?.replace('\'', "''"),
-        primary.port()
+        plain(socket_dir)?.replace('\'', "''"),
+        port
     );
     for (name, value) in lines {
         text.push_str(&format!("{name} = {value}\n"));
@@ -279,18 +289,15 @@ fn plain(path: &Path) -> Result<&str, LabError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Binaries;
     use super::*;
 
     fn written(settings: &[(&str, &str)]) -> Result<String, LabError> {
-        let account = Account::current().unwrap();
-        let binaries = Binaries::find(None).unwrap();
-        let primary = Cluster::at(Path::new("/lab's"), "primary", 5432, &binaries, &account);
         let settings: Vec<(String, String)> = settings
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        config(Path::new("/lab's/pgbouncer"), &primary, &settings)
+        let primary = (Path::new("/lab's/primary"), 5432);
+        config(Path::new("/lab's/pgbouncer"), primary, &settings)
     }
 
     #[test]
