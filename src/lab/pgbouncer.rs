@@ -306,7 +306,9 @@ mod tests {
         assert!(text.contains("* = host='/lab''s/primary' port=5432\n"));
         assert!(text.contains("unix_socket_dir = /lab's/pgbouncer\n"));
         assert!(text.contains("default_pool_size = 3\n"));
-        assert!(text.contains("pool_mode = session\n") && !text.contains("transaction"));
+        assert!(
+            text.contains("pool_mode = session\n") && !text.contains("pool_mode = transaction")
+        );
         assert!(!text.contains("listen_addr"));
     }
 

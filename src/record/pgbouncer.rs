@@ -93,6 +93,13 @@ impl PoolRow {
         Millis(self.maxwait as f64 * 1000.0 + micros(self.maxwait_us).0)
     }
 
+    /// Queries on their way: served or waiting. Outside session mode a connection is in use only
+    /// within a transaction, so this takes a client that pauses there for one that waits for an answer.
+    #[must_use]
+    pub fn on_their_way(&self) -> u64 {
+        self.sv_active + self.cl_waiting
+    }
+
     /// Server connections that are open and not in use.
     #[must_use]
     pub fn servers_free(&self) -> u64 {

@@ -6,6 +6,7 @@
     reason = "clippy takes a test's helpers for ordinary code"
 )]
 
+mod commands;
 mod console;
 mod lives;
 #[path = "../support/mod.rs"]

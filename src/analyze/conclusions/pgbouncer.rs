@@ -82,8 +82,8 @@ pub struct PgBouncerPool {
     pub longest_wait_ms: f64,
 }
 
-/// The statement latency of the replay, split by what `PgBouncer` measured of it. The three parts are
-/// means over the replay's statements and add up to the latency.
+/// The statement latency of the replay, split by what `PgBouncer` measured of it. Waiting and server are
+/// means over the queries that `PgBouncer` saw end; with the rest they add up to the latency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PgBouncerReplay {
     /// Database in `PgBouncer`.
@@ -100,7 +100,7 @@ pub struct PgBouncerReplay {
     pub waiting_share_ratio: f64,
     /// Of it, between `PgBouncer` and the server and inside it, measured by `PgBouncer`.
     pub server_mean_ms: f64,
-    /// The rest: between client and `PgBouncer`, and the client's own work; `null` where `PgBouncer`
-    /// measured more than the client.
+    /// The rest: between client and `PgBouncer`, and the client's own work; `null` where it is smaller
+    /// than the error of the other two.
     pub link_mean_ms: Option<f64>,
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::analyze::conclusions::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 use crate::analyze::figures::{duration, number, percent, plural};
 use crate::record::load::LoadResult;
-use crate::record::pgbouncer::{DatabaseRow, PgBouncerWindow, PoolRow, Sample, Totals};
+use crate::record::pgbouncer::{PgBouncerWindow, PoolRow, Sample, Totals};
 use crate::record::{Millis, Run};
 
 /// The two views may differ by this much before it is said (ours): both clocks are coarse, and the
@@ -31,12 +31,13 @@ pub(super) fn conclude(run: &Run) -> Option<PgBouncer> {
     let stretch = stretch(run);
     let mut warnings = Vec::new();
     let broken = continuity(window, &mut warnings);
-    let mut databases: Vec<(PgBouncerDatabase, Totals)> = window
+    let mut databases: Vec<(PgBouncerDatabase, Grown)> = window
         .database_names()
         .into_iter()
         .filter_map(|name| {
             let grown = window.growth(name).between(stretch.from, stretch.to)?;
-            Some((database(window, name, grown), grown))
+            let grown = Grown::of(window, name, grown, stretch);
+            Some((database(window, name, &grown), grown))
         })
         .filter(|(database, _)| database.queries > 0.0)
         .collect();
@@ -132,9 +133,50 @@ fn still_waiting(window: &PgBouncerWindow, warnings: &mut Vec<String>) {
     }
 }
 
-fn database(window: &PgBouncerWindow, name: &str, grown: Totals) -> PgBouncerDatabase {
+/// Growth of a database's counters. A query is counted when it begins and its time when it ends, so
+/// the time is divided by the queries that ended: those counted, with those on their way at the
+/// beginning and without those on their way at the end.
+struct Grown {
+    totals: Totals,
+    ended: f64,
+    mode: Option<String>,
+}
+
+impl Grown {
+    fn of(window: &PgBouncerWindow, name: &str, totals: Totals, stretch: Stretch) -> Self {
+        let mode = mode(window, name);
+        let on_their_way = |sample: Option<&Sample>| -> f64 {
+            let pools = sample.into_iter().flat_map(|s| &s.pools);
+            let mine = pools.filter(|pool| pool.database == name);
+            mine.map(PoolRow::on_their_way).sum::<u64>() as f64
+        };
+        // In session mode a connection is in use without a query.
+        let ended = if mode.as_deref() == Some("session") {
+            totals.queries
+        } else {
+            let mut samples = window.samples.iter();
+            let end = samples.clone().find(|s| s.at >= stretch.to);
+            let begin = samples.rfind(|s| s.at <= stretch.from);
+            totals.queries + on_their_way(begin.or(window.samples.first()))
+                - on_their_way(end.or(window.samples.last()))
+        };
+        Self {
+            totals,
+            ended,
+            mode,
+        }
+    }
+
+    /// Time of the queries without their waits.
+    fn served(&self) -> Millis {
+        Millis((self.totals.query_time - self.totals.wait_time).0.max(0.0))
+    }
+}
+
+fn database(window: &PgBouncerWindow, name: &str, grown: &Grown) -> PgBouncerDatabase {
     let row = window.databases.iter().find(|row| row.name == name);
-    let mode = mode(window, row, name);
+    let (mode, served, ended) = (grown.mode.clone(), grown.served(), grown.ended);
+    let grown = grown.totals;
     let mean = |sum: Millis, of: f64| (of > 0.0).then(|| sum.0 / of);
     let (wait_per, waits) = match (grown.assignments, mode.as_deref()) {
         (Some(assignments), _) => (Some("assignment"), assignments),
@@ -142,7 +184,6 @@ fn database(window: &PgBouncerWindow, name: &str, grown: Totals) -> PgBouncerDat
         (None, Some("statement")) => (Some("query"), grown.queries),
         (None, _) => (None, 0.0),
     };
-    let served = Millis((grown.query_time - grown.wait_time).0.max(0.0));
     PgBouncerDatabase {
         database: name.to_owned(),
         pool_mode: mode,
@@ -152,15 +193,16 @@ fn database(window: &PgBouncerWindow, name: &str, grown: Totals) -> PgBouncerDat
         assignments: grown.assignments,
         wait_per: wait_per.map(str::to_owned),
         wait_mean_ms: mean(grown.wait_time, waits),
-        query_mean_ms: mean(grown.query_time, grown.queries),
-        query_without_wait_mean_ms: mean(served, grown.queries),
+        query_mean_ms: mean(grown.query_time, ended),
+        query_without_wait_mean_ms: mean(served, ended),
         transaction_mean_ms: mean(grown.transaction_time, grown.transactions),
         wait_share_ratio: mean(grown.wait_time, grown.query_time.0).map(|share| share.min(1.0)),
     }
 }
 
 /// The mode of a database: its pools' own, else the database's, else the pooler's.
-fn mode(window: &PgBouncerWindow, row: Option<&DatabaseRow>, name: &str) -> Option<String> {
+fn mode(window: &PgBouncerWindow, name: &str) -> Option<String> {
+    let row = window.databases.iter().find(|row| row.name == name);
     let pools = window.samples.iter().rev().flat_map(|s| &s.pools);
     let modes: BTreeSet<&String> = pools
         .filter(|pool| pool.database == name)
@@ -212,7 +254,7 @@ fn pools(samples: &[&Sample]) -> Vec<PgBouncerPool> {
 fn compare(
     run: &Run,
     window: &PgBouncerWindow,
-    databases: &[(PgBouncerDatabase, Totals)],
+    databases: &[(PgBouncerDatabase, Grown)],
     broken: bool,
     warnings: &mut Vec<String>,
 ) -> Result<PgBouncerReplay, String> {
@@ -238,26 +280,26 @@ fn compare(
         (None, _) => return Err("which of PgBouncer's databases it used is not known".to_owned()),
     };
     let client = ClientView::of(replay).ok_or("the driver recorded no statement")?;
-    let statements = client.statements as f64;
-    let per_statement = |sum: Millis| sum.0 / statements;
-    let latency = per_statement(client.latency);
-    let waiting = per_statement(grown.wait_time);
-    let server = per_statement(Millis((grown.query_time - grown.wait_time).0.max(0.0)));
+    let (statements, queries) = (client.statements as f64, grown.totals.queries);
+    let latency = client.latency.0 / statements;
     // What was on its way at both ends of the replay is counted by one side only.
     let clients = f64::from(run.pool.as_ref().map_or(0, |p| p.clients));
-    if (grown.queries - statements).abs() > statements * TOLERANCE_RATIO + 2.0 * clients {
-        let own = if shared {
-            "dbperf's own sessions go through it as well, "
-        } else {
-            ""
-        };
-        warnings.push(format!(
-            "PgBouncer counted {} queries and the replay {} statements: {own}something else uses \
-             the database through it, or the driver needs more than one round trip for a statement",
-            number(grown.queries),
-            number(statements)
-        ));
+    let agree = (queries - statements).abs() <= statements * TOLERANCE_RATIO + 2.0 * clients;
+    if !agree {
+        warnings.push(counts_differ(queries, statements, shared));
     }
+    // A lab's pooler has no other client, so that a statement of several round trips has all of them.
+    let each = if agree || shared {
+        1.0
+    } else {
+        queries / statements
+    };
+    if grown.ended <= 0.0 {
+        return Err("PgBouncer saw no query end".to_owned());
+    }
+    let per_statement = |sum: Millis| sum.0 / grown.ended * each;
+    let waiting = per_statement(grown.totals.wait_time);
+    let server = per_statement(grown.served());
     let link = latency - waiting - server;
     if link < -TOLERANCE_RATIO * latency {
         warnings.push(format!(
@@ -269,7 +311,7 @@ fn compare(
     Ok(PgBouncerReplay {
         database: database.database.clone(),
         statements: client.statements,
-        queries: grown.queries,
+        queries,
         latency_mean_ms: latency,
         waiting_mean_ms: waiting,
         waiting_share_ratio: if latency > 0.0 {
@@ -280,6 +322,20 @@ fn compare(
         server_mean_ms: server,
         link_mean_ms: (link >= 0.0).then_some(link),
     })
+}
+
+fn counts_differ(queries: f64, statements: f64, shared: bool) -> String {
+    let own = if shared {
+        "dbperf's own sessions go through it as well, "
+    } else {
+        ""
+    };
+    format!(
+        "PgBouncer counted {} queries and the replay {} statements: {own}something else uses the \
+         database through it, or the driver needs more than one round trip for a statement",
+        number(queries),
+        number(statements)
+    )
 }
 
 /// The statements of a replay, as its driver measured them.

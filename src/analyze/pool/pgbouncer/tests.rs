@@ -16,7 +16,7 @@ fn window(queries: u64, assignments: Option<u64>) -> PgBouncerWindow {
         pools: vec![PoolRow {
             database: "app".to_owned(),
             user: "u".to_owned(),
-            sv_active: i,
+            sv_active: 1 + i % 2,
             cl_waiting: 2 * (i % 2),
             maxwait_us: 500 * (i % 2),
             pool_mode: Some("transaction".to_owned()),
@@ -98,7 +98,7 @@ fn the_latency_of_the_replay_is_split_into_wait_server_and_link() {
     assert!(close(replay.waiting_share_ratio, 2.0 / 5.5));
     assert_eq!(found.warnings, Vec::<String>::new());
     let pool = &found.pools[0];
-    assert!(close(pool.servers_in_use_mean, 1.0));
+    assert!(close(pool.servers_in_use_mean, 4.0 / 3.0));
     assert_eq!((pool.servers_in_use_max, pool.clients_waiting_max), (2, 2));
     assert!(close(pool.longest_wait_ms, 0.5));
 }
@@ -161,4 +161,30 @@ fn clients_that_still_wait_at_the_end_are_said() {
     waiting.samples[2].pools[0].maxwait = 3;
     let found = conclude(&replayed(waiting)).unwrap();
     assert!(found.warnings[0].starts_with("4 clients were still waiting"));
+}
+
+#[test]
+fn a_query_that_began_before_the_window_counts_with_its_time() {
+    let mut window = window(100, None);
+    // Four were on their way at the beginning and ended inside: 104 ended, 100 began.
+    window.samples[0].pools[0].sv_active = 1;
+    window.samples[0].pools[0].cl_waiting = 4;
+    for sample in &mut window.samples[1..] {
+        sample.stats[0].total_query_time += 4 * 5000;
+        sample.stats[0].total_wait_time += 4 * 2000;
+    }
+    let found = conclude(&replayed(window)).unwrap();
+    assert!(close(found.databases[0].query_mean_ms.unwrap(), 5.0));
+    assert!(close(found.replay.unwrap().waiting_mean_ms, 2.0));
+}
+
+#[test]
+fn a_run_file_from_before_there_was_a_pooler_in_it_is_read() {
+    let run = replayed(window(100, None));
+    let mut file = serde_json::to_value(&run).unwrap();
+    assert_eq!(serde_json::from_value::<Run>(file.clone()).unwrap(), run);
+    file.as_object_mut().unwrap().remove("pgbouncer");
+    let older: Run = serde_json::from_value(file).unwrap();
+    assert_eq!(older.pgbouncer, None);
+    assert!(conclude(&older).is_none());
 }
