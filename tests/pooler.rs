@@ -1,11 +1,6 @@
 //! Through PgBouncer in transaction mode: it is noticed, reading works, and nothing leaks to its
 //! other clients. Without PgBouncer on the machine the test is skipped with a line on stderr.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes a test's helpers for ordinary code"
-)]
-
 mod support;
 
 use std::time::Duration;

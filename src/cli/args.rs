@@ -305,6 +305,9 @@ pub(super) enum LabAction {
         /// Add a streaming standby.
         #[arg(long)]
         standby: bool,
+        /// Put PgBouncer in front of it, in transaction mode.
+        #[arg(long)]
+        pgbouncer: bool,
         /// Folder with the PostgreSQL programs.
         #[arg(long, value_name = "DIR")]
         pg_bin: Option<PathBuf>,

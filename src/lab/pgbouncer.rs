@@ -4,6 +4,7 @@
 //! folder may connect and is an administrator of the console, as with the servers themselves.
 
 use std::{
+    fmt::Write as _,
     fs::{self, OpenOptions},
     io::Write as _,
     os::unix::{
@@ -66,6 +67,15 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
+    /// The pooler that lives in a lab's folder.
+    pub(super) fn at(folder: &Path, account: &Account) -> Result<Self, LabError> {
+        Ok(Self {
+            dir: folder.join(FOLDER),
+            program: find_program(account)?,
+            account: account.clone(),
+        })
+    }
+
     /// Writes the configuration and starts the pooler in `<folder>/pgbouncer`.
     pub(super) fn begin(
         program: PathBuf,
@@ -133,6 +143,8 @@ impl PgBouncer {
         if self.pid().is_some() {
             return Ok(());
         }
+        // One that was killed left its number behind, which may belong to anybody by now.
+        self.stop();
         let output = self
             .account
             .command(&self.program, &self.dir)
@@ -199,7 +211,7 @@ pub(super) fn end(dir: &Path) {
     if let Some(pid) = running(dir) {
         end_process(pid);
     }
-    // It refuses to start where the number in this file was given out again.
+    // It refuses to start where the number in this file lives again.
     let _ = fs::remove_file(dir.join("pgbouncer.pid"));
 }
 
@@ -273,7 +285,8 @@ fn config(
         port
     );
     for (name, value) in lines {
-        text.push_str(&format!("{name} = {value}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name} = {value}");
     }
     Ok(text)
 }

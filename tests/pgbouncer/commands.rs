@@ -47,7 +47,7 @@ fn workload(folder: &Path) -> String {
 /// statements that a driver prepares by name are found again, whatever PgBouncer's version.
 #[test]
 fn a_replay_through_the_labs_pooler_says_how_much_of_its_latency_was_waiting_there() {
-    let _machine = MACHINE.lock().unwrap_or_else(|e| e.into_inner());
+    let _machine = MACHINE.blocking_lock();
     let Some(probe) = pooled(1) else { return };
     drop(probe);
     let folder = support::open_parent();
@@ -104,7 +104,7 @@ fn a_replay_through_the_labs_pooler_says_how_much_of_its_latency_was_waiting_the
 /// A PgBouncer of the user's is asked beside a load that is not dbperf's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_users_own_pooler_is_asked_while_the_server_is_watched() {
-    let _machine = MACHINE.lock().unwrap_or_else(|e| e.into_inner());
+    let _machine = MACHINE.lock().await;
     let Some(lab) = pooled(2) else { return };
     let folder = support::open_parent();
     let server = lab.primary().dsn();

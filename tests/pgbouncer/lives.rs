@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-use dbperf::lab::{Account, LabError, LabOptions};
+use dbperf::lab::{Account, LabError, LabOptions, start_kept, status_kept, stop_kept};
 
 use super::*;
 
@@ -78,4 +78,56 @@ fn what_it_refuses_is_said_with_its_own_words() {
     assert!(matches!(error, LabError::Pooler { .. }), "{error}");
     assert!(error.to_string().contains("pool_mode"), "{error}");
     assert_eq!(support::count(parent.path()), 0);
+}
+
+#[tokio::test]
+async fn a_kept_lab_keeps_its_pooler_and_starts_it_again() {
+    let Some((major, _)) = support::servers().pop() else {
+        return;
+    };
+    let Some(probe) = pooled(1) else { return };
+    drop(probe);
+    let parent = support::open_parent();
+    let here = Some(parent.path());
+    let alone = support::prepared(major, support::alone(parent.path())).unwrap();
+    let options = LabOptions {
+        pgbouncer: true,
+        ..alone.clone()
+    };
+    let kept = start_kept(&options).unwrap();
+    assert!(kept.running());
+    let pooler = kept.pgbouncer.unwrap();
+    let answers = async |dsn: &str| {
+        let (client, connection) = tokio_postgres::connect(dsn, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.query_typed("SELECT 1", &[]).await.unwrap().len()
+    };
+    assert_eq!(answers(&pooler.dsn).await, 1);
+    let pid = pooler.pid.unwrap();
+    assert_eq!(
+        start_kept(&options).unwrap().pgbouncer.unwrap().pid,
+        Some(pid)
+    );
+
+    let dead = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(dead, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let start = Instant::now();
+    while status_kept(here).unwrap().unwrap().running() {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // What is not asked for is left as it was.
+    let again = start_kept(&alone).unwrap();
+    assert!(again.running());
+    assert_eq!(answers(&again.pgbouncer.unwrap().dsn).await, 1);
+    stop_kept(here).unwrap().unwrap();
+    assert_eq!(support::count(parent.path()), 0);
+
+    start_kept(&alone).unwrap();
+    let differs = start_kept(&options).unwrap_err();
+    assert!(
+        differs.to_string().contains("without PgBouncer"),
+        "{differs}"
+    );
+    stop_kept(here).unwrap().unwrap();
 }

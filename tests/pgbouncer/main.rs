@@ -13,16 +13,16 @@ mod lives;
 mod support;
 mod truth;
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use dbperf::collect::{LoadState, ObserveOptions, Observed, Observer, PgBouncerTarget};
 use dbperf::lab::Lab;
 use dbperf::pg::{Target, resolve};
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, NoTls};
 
 /// Tests that measure times want the machine for themselves.
-static MACHINE: Mutex<()> = Mutex::new(());
+static MACHINE: Mutex<()> = Mutex::const_new(());
 
 /// A lab whose PgBouncer has this many server connections, on the newest server found.
 fn pooled(pool_size: u32) -> Option<Lab> {

@@ -42,18 +42,19 @@ pub(super) fn add(c: &Conclusions, section: &mut Section) {
 }
 
 fn identity(pooler: &PgBouncer) -> String {
-    let mut text = pooler.version.as_deref().unwrap_or("PgBouncer").to_owned();
+    let name = pooler.version.as_deref().unwrap_or("PgBouncer");
     let setting = |name: &str| pooler.settings.get(name);
-    if let Some(mode) = setting("pool_mode") {
-        text.push_str(&format!(" in {mode} mode"));
-    }
-    if let Some(size) = setting("default_pool_size") {
-        text.push_str(&format!(
-            ", {size} server connections for each user of a database"
-        ));
-    }
-    text.push('.');
-    text
+    let mode = setting("pool_mode").map(|mode| format!(" in {mode} mode"));
+    let size = setting("default_pool_size").map(|size| {
+        format!(", at most {size} server connections for each user of a database by default")
+    });
+    [
+        name,
+        &mode.unwrap_or_default(),
+        &size.unwrap_or_default(),
+        ".",
+    ]
+    .concat()
 }
 
 fn split(replay: &PgBouncerReplay) -> String {
