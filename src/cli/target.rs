@@ -45,10 +45,7 @@ pub(super) async fn prepare(
         replicas.push(resolve(Some(dsn))?);
     }
     let pgbouncer = match args.pgbouncer.as_deref() {
-        Some(dsn) => Some(PgBouncerTarget {
-            target: resolve(Some(dsn))?,
-            lab: false,
-        }),
+        Some(dsn) => Some(PgBouncerTarget::named(resolve(Some(dsn))?)),
         None => None,
     };
     if !args.lab {
@@ -72,10 +69,7 @@ pub(super) async fn prepare(
     let (mut load, mut pgbouncer) = (target.conninfo.clone(), None);
     if let Some((dsn, console)) = started.pgbouncer {
         load = resolve(Some(&dsn))?.conninfo;
-        pgbouncer = Some(PgBouncerTarget {
-            target: resolve(Some(&console))?,
-            lab: true,
-        });
+        pgbouncer = Some(PgBouncerTarget::of_lab(resolve(Some(&console))?));
     }
     interrupt
         .or(fill(&target.conninfo, seed, context))

@@ -47,8 +47,6 @@ pub struct ObserveOptions {
     pub replicas: Vec<Target>,
     /// `PgBouncer` to ask.
     pub pgbouncer: Option<PgBouncerTarget>,
-    /// Interval of its samples.
-    pub pgbouncer_interval: Duration,
     /// Name of the run, part of `application_name`.
     pub run_id: String,
 }
@@ -64,7 +62,6 @@ impl ObserveOptions {
             lsn_interval: Duration::from_millis(50),
             replicas: Vec::new(),
             pgbouncer: None,
-            pgbouncer_interval: Duration::from_millis(500),
             run_id: run_id.to_owned(),
         }
     }
@@ -181,11 +178,8 @@ impl Observer {
         let mut replication = Replication::open(&here, &server, &options, &open, &mut ledger).await;
         let pooler = match options.pgbouncer.clone() {
             Some(target) => {
-                let (name, interval) = (
-                    &session_options.application_name,
-                    options.pgbouncer_interval,
-                );
-                Some(PgBouncerWatch::open(target, name, interval).await)
+                let name = &session_options.application_name;
+                Some(PgBouncerWatch::open(target, name).await)
             }
             None => None,
         };
@@ -206,9 +200,7 @@ impl Observer {
             .map(|standby| Task::spawn(standby.run(interval, origin, stopped.clone())))
             .collect();
 
-        let interval = options.pgbouncer_interval;
-        let pgbouncer =
-            pooler.map(|pooler| Task::spawn(pooler.run(interval, origin, stopped.clone())));
+        let pgbouncer = pooler.map(|pooler| Task::spawn(pooler.run(origin, stopped.clone())));
 
         let opening = End::read(&session, origin, &mut ledger).await;
         let mut link = Link::over(session, target.clone(), session_options);

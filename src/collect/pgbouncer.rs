@@ -48,6 +48,31 @@ pub struct PgBouncerTarget {
     pub target: Target,
     /// It is dbperf's own, started for this run.
     pub lab: bool,
+    /// Interval of the samples.
+    pub interval: Duration,
+}
+
+impl PgBouncerTarget {
+    /// One of the user's, which may have many databases: asked twice a second.
+    #[must_use]
+    pub fn named(target: Target) -> Self {
+        Self {
+            target,
+            lab: false,
+            interval: Duration::from_millis(500),
+        }
+    }
+
+    /// A lab's, which has the replay's database alone: asked ten times a second, so that the ends of a
+    /// short replay are known.
+    #[must_use]
+    pub fn of_lab(target: Target) -> Self {
+        Self {
+            target,
+            lab: true,
+            interval: Duration::from_millis(100),
+        }
+    }
 }
 
 /// The sampler.
@@ -63,16 +88,12 @@ pub(super) struct PgBouncerWatch {
 
 impl PgBouncerWatch {
     /// Connects and reads what does not change. A failure is kept in the ledger.
-    pub(super) async fn open(
-        target: PgBouncerTarget,
-        application_name: &str,
-        interval: Duration,
-    ) -> Self {
+    pub(super) async fn open(target: PgBouncerTarget, application_name: &str) -> Self {
         let mut watch = Self {
             window: PgBouncerWindow {
                 address: target.target.conninfo.with_dbname(CONSOLE).address(),
                 lab: target.lab,
-                interval: Millis::from(interval),
+                interval: Millis::from(target.interval),
                 ..PgBouncerWindow::default()
             },
             target,
@@ -92,13 +113,8 @@ impl PgBouncerWatch {
     }
 
     /// Samples until the window ends.
-    pub(super) async fn run(
-        mut self,
-        interval: Duration,
-        origin: Instant,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        let mut ticker = Ticker::new(origin, interval, stop);
+    pub(super) async fn run(mut self, origin: Instant, stop: watch::Receiver<bool>) -> Self {
+        let mut ticker = Ticker::new(origin, self.target.interval, stop);
         let mut failed = 0;
         while ticker.tick().await {
             if self.console.is_none() {

@@ -53,10 +53,7 @@ async fn a_user_without_the_right_gets_a_row_of_coverage_with_the_cure() {
     tokio::spawn(connection);
     admin.simple_query("RELOAD").await.unwrap();
     let options = ObserveOptions {
-        pgbouncer: Some(PgBouncerTarget {
-            target: console_of(&lab, "watcher"),
-            lab: false,
-        }),
+        pgbouncer: Some(PgBouncerTarget::named(console_of(&lab, "watcher"))),
         ..ObserveOptions::new("refused")
     };
     let started = Observer::start(&target(&lab.primary().dsn()), options).await;

@@ -39,10 +39,10 @@ async fn observe(lab: &Lab, interval: Duration) -> Observer {
     let console = PgBouncerTarget {
         target: target(&lab.pgbouncer().unwrap().console_dsn()),
         lab: true,
+        interval,
     };
     let options = ObserveOptions {
         pgbouncer: Some(console),
-        pgbouncer_interval: interval,
         ..ObserveOptions::new("pgbouncer")
     };
     let started = Observer::start(&target(&lab.primary().dsn()), options).await;

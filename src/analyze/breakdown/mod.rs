@@ -96,7 +96,7 @@ pub fn conclude(run: &Run, map: Option<&EndpointMap>) -> Result<Option<Breakdown
                 "the mapping was not used: the replay knows its statements itself".to_owned(),
             );
         }
-        if let Some(share) = super::pool::waiting_in_pgbouncer(run) {
+        if let Some(share) = super::pool::waiting_in_pgbouncer(run).filter(|share| *share > 0.0) {
             found.notes.push(format!(
                 "network holds the wait for a server connection in PgBouncer: {} of the latency of \
                  statements (measured by PgBouncer)",

@@ -28,8 +28,8 @@ pub struct PgBouncer {
     pub warnings: Vec<String>,
 }
 
-/// Counters of one database over the replay, or over the window without one. Counts have fractions
-/// where the window began between two readings.
+/// Counters of one database between the first and the last reading inside the replay, or of the window
+/// without one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PgBouncerDatabase {
     /// Name in `PgBouncer`.
@@ -39,11 +39,11 @@ pub struct PgBouncerDatabase {
     /// Server connections of each pool.
     pub pool_size: Option<u64>,
     /// Queries: everything that a client sends up to the next time it waits for an answer.
-    pub queries: f64,
+    pub queries: u64,
     /// Transactions.
-    pub transactions: f64,
+    pub transactions: u64,
     /// Assignments of a server connection; `null` before 1.23.
-    pub assignments: Option<f64>,
+    pub assignments: Option<u64>,
     /// What the mean wait is the mean of: `assignment`, `transaction` or `query`; `null` where there is
     /// none: session mode before 1.23 does not count what waits.
     pub wait_per: Option<String>,
@@ -90,7 +90,8 @@ pub struct PgBouncerReplay {
     pub database: String,
     /// Statements that the client counted.
     pub statements: u64,
-    /// Queries that `PgBouncer` counted at the same time.
+    /// Queries that `PgBouncer` counted at the same time, interpolated at the beginning, which is between
+    /// two readings.
     pub queries: f64,
     /// Mean latency of a statement, measured by the client.
     pub latency_mean_ms: f64,

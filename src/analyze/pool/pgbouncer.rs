@@ -4,6 +4,7 @@
 //! latency of a statement is `wait + server + link`, where `link` is the way between the two. The wait
 //! is known per database and counted when a connection is assigned: who still waits is not in it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -18,73 +19,77 @@ use crate::record::{Millis, Run};
 /// replay begins between two readings.
 const TOLERANCE_RATIO: f64 = 0.05;
 
-/// The stretch of the window that is looked at.
-#[derive(Debug, Clone, Copy)]
-struct Stretch {
-    from: Millis,
-    to: Millis,
+/// The readings that the means are taken over: those inside the replay's measured part, where the load
+/// was the same at both ends; all of them without a replay.
+struct Stretch<'a> {
+    samples: Vec<&'a Sample>,
+    /// The replay's measured part, if it has at least two readings.
+    replay: Option<(Millis, Millis)>,
 }
 
 /// The account; `None` where `PgBouncer` was not asked or did not answer.
 pub(super) fn conclude(run: &Run) -> Option<PgBouncer> {
     let window = run.pgbouncer.as_ref()?;
-    let stretch = stretch(run);
+    let stretch = Stretch::of(run, window);
     let mut warnings = Vec::new();
     let broken = continuity(window, &mut warnings);
     let mut databases: Vec<(PgBouncerDatabase, Grown)> = window
         .database_names()
         .into_iter()
         .filter_map(|name| {
-            let grown = window.growth(name).between(stretch.from, stretch.to)?;
-            let grown = Grown::of(window, name, grown, stretch);
+            let grown = Grown::of(window, name, &stretch)?;
             Some((database(window, name, &grown), grown))
         })
-        .filter(|(database, _)| database.queries > 0.0)
+        .filter(|(database, _)| database.queries > 0)
         .collect();
-    databases.sort_by(|(a, _), (b, _)| b.queries.total_cmp(&a.queries));
-    let compared = compare(run, window, &databases, broken, &mut warnings);
+    databases.sort_by_key(|(database, _)| Reverse(database.queries));
+    let compared = if broken {
+        Err("PgBouncer's counters are not continuous over the window".to_owned())
+    } else {
+        compare(run, window, &databases, &stretch, &mut warnings)
+    };
     let (replay, no_replay) = match compared {
         Ok(replay) => (Some(replay), None),
         Err(reason) => (None, Some(reason)),
     };
-    let samples: Vec<&Sample> = within(window, stretch);
     still_waiting(window, &mut warnings);
     Some(PgBouncer {
         version: window.version.clone(),
         address: window.address.clone(),
         settings: window.config.clone(),
-        samples: samples.len() as u64,
+        samples: stretch.samples.len() as u64,
         databases: databases
             .into_iter()
             .map(|(database, _)| database)
             .collect(),
-        pools: pools(&samples),
+        pools: pools(&stretch.samples),
         replay,
         no_replay,
         warnings,
     })
 }
 
-/// The replay's measured part of the window, or all of it.
-fn stretch(run: &Run) -> Stretch {
-    let since =
-        |at: Timestamp| Millis(at.duration_since(run.meta.started_at).as_secs_f64() * 1000.0);
-    let replay = run.replay.as_ref();
-    match replay.and_then(|r| r.started_at.zip(r.ended_at)) {
-        Some((from, to)) => Stretch {
-            from: since(from),
-            to: since(to),
-        },
-        None => Stretch {
-            from: Millis(f64::MIN),
-            to: Millis(f64::MAX),
-        },
+impl<'a> Stretch<'a> {
+    fn of(run: &Run, window: &'a PgBouncerWindow) -> Self {
+        let since =
+            |at: Timestamp| Millis(at.duration_since(run.meta.started_at).as_secs_f64() * 1000.0);
+        let times = run.replay.as_ref().map(|r| r.started_at.zip(r.ended_at));
+        if let Some((from, to)) = times.flatten() {
+            let (from, to) = (since(from), since(to));
+            let inside = window.samples.iter();
+            let inside: Vec<&Sample> = inside.filter(|s| s.at >= from && s.at <= to).collect();
+            if inside.len() > 1 {
+                return Self {
+                    samples: inside,
+                    replay: Some((from, to)),
+                };
+            }
+        }
+        Self {
+            samples: window.samples.iter().collect(),
+            replay: None,
+        }
     }
-}
-
-fn within(window: &PgBouncerWindow, stretch: Stretch) -> Vec<&Sample> {
-    let inside = |s: &&Sample| s.at >= stretch.from && s.at <= stretch.to;
-    window.samples.iter().filter(inside).collect()
 }
 
 /// Says what interrupted the counters; true where they cannot be compared with the client's.
@@ -133,38 +138,48 @@ fn still_waiting(window: &PgBouncerWindow, warnings: &mut Vec<String>) {
     }
 }
 
-/// Growth of a database's counters. A query is counted when it begins and its time when it ends, so
-/// the time is divided by the queries that ended: those counted, with those on their way at the
-/// beginning and without those on their way at the end.
+/// Growth of a database's counters. Queries and transactions are counted when they begin, their time
+/// when they end and their wait when it ends. So a sum of times is divided by those that ended: those
+/// counted, with those on their way at the beginning and without those on their way at the end; a sum of
+/// waits likewise by those whose wait ended.
 struct Grown {
     totals: Totals,
-    ended: f64,
+    /// Clients on their way at the beginning less those at the end.
+    on_their_way: f64,
+    /// Of them, those that waited.
+    waiting: f64,
     mode: Option<String>,
 }
 
 impl Grown {
-    fn of(window: &PgBouncerWindow, name: &str, totals: Totals, stretch: Stretch) -> Self {
+    fn of(window: &PgBouncerWindow, name: &str, stretch: &Stretch<'_>) -> Option<Self> {
+        let (first, last) = (stretch.samples.first()?, stretch.samples.last()?);
+        let totals = window.growth(name).between(first.at, last.at)?;
         let mode = mode(window, name);
-        let on_their_way = |sample: Option<&Sample>| -> f64 {
-            let pools = sample.into_iter().flat_map(|s| &s.pools);
-            let mine = pools.filter(|pool| pool.database == name);
-            mine.map(PoolRow::on_their_way).sum::<u64>() as f64
+        let fewer = |of: fn(&PoolRow) -> u64| -> f64 {
+            let sum = |sample: &Sample| -> f64 {
+                let mine = sample.pools.iter().filter(|pool| pool.database == name);
+                mine.map(of).sum::<u64>() as f64
+            };
+            sum(first) - sum(last)
         };
         // In session mode a connection is in use without a query.
-        let ended = if mode.as_deref() == Some("session") {
-            totals.queries
-        } else {
-            let mut samples = window.samples.iter();
-            let end = samples.clone().find(|s| s.at >= stretch.to);
-            let begin = samples.rfind(|s| s.at <= stretch.from);
-            totals.queries + on_their_way(begin.or(window.samples.first()))
-                - on_their_way(end.or(window.samples.last()))
-        };
-        Self {
+        let by_query = mode.as_deref() != Some("session");
+        Some(Self {
             totals,
-            ended,
+            on_their_way: if by_query {
+                fewer(PoolRow::on_their_way)
+            } else {
+                0.0
+            },
+            waiting: fewer(|row| row.cl_waiting),
             mode,
-        }
+        })
+    }
+
+    /// Queries that ended.
+    fn ended(&self) -> f64 {
+        self.totals.queries + self.on_their_way
     }
 
     /// Time of the queries without their waits.
@@ -175,29 +190,41 @@ impl Grown {
 
 fn database(window: &PgBouncerWindow, name: &str, grown: &Grown) -> PgBouncerDatabase {
     let row = window.databases.iter().find(|row| row.name == name);
-    let (mode, served, ended) = (grown.mode.clone(), grown.served(), grown.ended);
+    let (mode, served, ended) = (grown.mode.clone(), grown.served(), grown.ended());
+    let transactions = grown.totals.transactions;
+    let (transactions_ended, waiting) = (transactions + grown.on_their_way, grown.waiting);
     let grown = grown.totals;
     let mean = |sum: Millis, of: f64| (of > 0.0).then(|| sum.0 / of);
     let (wait_per, waits) = match (grown.assignments, mode.as_deref()) {
         (Some(assignments), _) => (Some("assignment"), assignments),
-        (None, Some("transaction")) => (Some("transaction"), grown.transactions),
-        (None, Some("statement")) => (Some("query"), grown.queries),
+        (None, Some("transaction")) => (Some("transaction"), transactions + waiting),
+        (None, Some("statement")) => (Some("query"), grown.queries + waiting),
         (None, _) => (None, 0.0),
     };
     PgBouncerDatabase {
         database: name.to_owned(),
         pool_mode: mode,
         pool_size: row.and_then(|row| row.pool_size),
-        queries: grown.queries,
-        transactions: grown.transactions,
-        assignments: grown.assignments,
+        queries: whole(grown.queries),
+        transactions: whole(grown.transactions),
+        assignments: grown.assignments.map(whole),
         wait_per: wait_per.map(str::to_owned),
         wait_mean_ms: mean(grown.wait_time, waits),
         query_mean_ms: mean(grown.query_time, ended),
         query_without_wait_mean_ms: mean(served, ended),
-        transaction_mean_ms: mean(grown.transaction_time, grown.transactions),
+        transaction_mean_ms: mean(grown.transaction_time, transactions_ended),
         wait_share_ratio: mean(grown.wait_time, grown.query_time.0).map(|share| share.min(1.0)),
     }
+}
+
+/// Between two readings counts are whole numbers.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a difference of counters that did not fall"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
 }
 
 /// The mode of a database: its pools' own, else the database's, else the pooler's.
@@ -255,7 +282,7 @@ fn compare(
     run: &Run,
     window: &PgBouncerWindow,
     databases: &[(PgBouncerDatabase, Grown)],
-    broken: bool,
+    stretch: &Stretch<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<PgBouncerReplay, String> {
     let replay = run.replay.as_ref();
@@ -267,9 +294,9 @@ fn compare(
                 .to_owned(),
         );
     }
-    if broken {
-        return Err("PgBouncer's counters are not continuous over the window".to_owned());
-    }
+    let Some((from, to)) = stretch.replay else {
+        return Err("the replay was too short for two readings of PgBouncer".to_owned());
+    };
     let named = run.server.as_ref().map(|s| s.database.as_str());
     let found = databases
         .iter()
@@ -280,7 +307,9 @@ fn compare(
         (None, _) => return Err("which of PgBouncer's databases it used is not known".to_owned()),
     };
     let client = ClientView::of(replay).ok_or("the driver recorded no statement")?;
-    let (statements, queries) = (client.statements as f64, grown.totals.queries);
+    let counted = window.growth(&database.database).between(from, to);
+    let queries = counted.map_or(0.0, |totals| totals.queries);
+    let statements = client.statements as f64;
     let latency = client.latency.0 / statements;
     // What was on its way at both ends of the replay is counted by one side only.
     let clients = f64::from(run.pool.as_ref().map_or(0, |p| p.clients));
@@ -294,10 +323,10 @@ fn compare(
     } else {
         queries / statements
     };
-    if grown.ended <= 0.0 {
+    if grown.ended() <= 0.0 {
         return Err("PgBouncer saw no query end".to_owned());
     }
-    let per_statement = |sum: Millis| sum.0 / grown.ended * each;
+    let per_statement = |sum: Millis| sum.0 / grown.ended() * each;
     let waiting = per_statement(grown.totals.wait_time);
     let server = per_statement(grown.served());
     let link = latency - waiting - server;

@@ -4,7 +4,7 @@ use crate::analyze::conclusions::{
     Conclusions, PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay,
 };
 use crate::report::doc::{Block, Cell, Column, Section, Table, Tone};
-use crate::report::format::{duration, number, percent};
+use crate::report::format::{count, duration, number, percent};
 
 /// Rows of a table; more are in the JSON.
 const SHOWN: usize = 8;
@@ -96,8 +96,8 @@ fn databases(databases: &[PgBouncerDatabase], section: &mut Section) {
             Cell::new(&d.database),
             Cell::known(d.pool_mode.as_deref(), str::to_owned),
             Cell::known(d.pool_size, |n| n.to_string()),
-            Cell::new(number(d.queries)),
-            Cell::new(number(d.transactions)),
+            Cell::new(count(d.queries)),
+            Cell::new(count(d.transactions)),
             Cell::known(d.wait_mean_ms, duration),
             Cell::known(d.query_mean_ms, duration),
             Cell::known(d.query_without_wait_mean_ms, duration),

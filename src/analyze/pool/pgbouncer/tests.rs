@@ -188,3 +188,15 @@ fn a_run_file_from_before_there_was_a_pooler_in_it_is_read() {
     assert_eq!(older.pgbouncer, None);
     assert!(conclude(&older).is_none());
 }
+
+#[test]
+fn a_replay_between_two_readings_is_not_split() {
+    let mut run = replayed(window(100, None));
+    if let Some(replay) = &mut run.replay {
+        let end = jiff::SignedDuration::from_millis(400);
+        replay.ended_at = run.meta.started_at.checked_add(end).ok();
+    }
+    let found = conclude(&run).unwrap();
+    assert!(found.no_replay.unwrap().contains("too short"));
+    assert_eq!(found.databases[0].queries, 100, "of the whole window");
+}
