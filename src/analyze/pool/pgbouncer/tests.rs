@@ -200,3 +200,14 @@ fn a_replay_between_two_readings_is_not_split() {
     assert!(found.no_replay.unwrap().contains("too short"));
     assert_eq!(found.databases[0].queries, 100, "of the whole window");
 }
+
+#[test]
+fn means_that_are_not_the_replays_alone_are_not_taken_for_them() {
+    let mut run = replayed(window(160, None));
+    if let (Some(window), Some(server)) = (&mut run.pgbouncer, &mut run.server) {
+        (window.lab, server.through_pooler) = (false, Some(true));
+    }
+    let found = conclude(&run).unwrap();
+    assert!(found.replay.is_none());
+    assert!(found.no_replay.unwrap().contains("something else"));
+}
