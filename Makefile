@@ -11,7 +11,7 @@ help:
 	@echo 'make test            install what is missing, and run every check'
 	@echo 'make setup           install a C compiler, libclang and PostgreSQL where they are missing'
 	@echo 'make setup-versions  fetch the other PostgreSQL versions that the tests run on'
-	@echo 'make setup-tools     install the load tools that the tests drive'
+	@echo 'make setup-tools     install PgBouncer and the load tools that the tests drive'
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'

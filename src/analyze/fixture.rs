@@ -48,6 +48,7 @@ pub(crate) fn run() -> Run {
         replication: None,
         replay: None,
         pool: None,
+        pgbouncer: None,
         api: Vec::new(),
     }
 }

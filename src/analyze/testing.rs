@@ -40,6 +40,7 @@ pub(super) fn run(window: Millis) -> Run {
         replication: None,
         replay: None,
         pool: None,
+        pgbouncer: None,
         api: Vec::new(),
     }
 }

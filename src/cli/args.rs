@@ -136,12 +136,24 @@ pub(super) struct TargetArgs {
     /// Add a streaming standby to the throwaway server.
     #[arg(long, requires = "lab", conflicts_with = "dsn")]
     pub(super) lab_standby: bool,
+    /// Send the replay through PgBouncer in front of the throwaway server, and watch it.
+    #[arg(long, requires = "lab", conflicts_with = "dsn")]
+    pub(super) lab_pgbouncer: bool,
+    /// Server connections of that PgBouncer; without it PgBouncer's own default of 20.
+    #[arg(long, value_name = "N", requires = "lab_pgbouncer", conflicts_with = "dsn",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) pgbouncer_pool_size: Option<u32>,
     /// Folder with the PostgreSQL programs for the throwaway server.
     #[arg(long, value_name = "DIR", requires = "lab", conflicts_with = "dsn")]
     pub(super) pg_bin: Option<PathBuf>,
     /// A standby to ask directly; may be repeated.
     #[arg(long, value_name = "DSN")]
     pub(super) replica: Vec<String>,
+    /// The PgBouncer that the load goes through: its console is asked during the window.
+    ///
+    /// The user must be in `stats_users` or `admin_users`; the database of the string does not matter.
+    #[arg(long, value_name = "DSN", conflicts_with = "lab")]
+    pub(super) pgbouncer: Option<String>,
 }
 
 /// How load is driven. All but the seed number, which also makes the sample data, say nothing where
@@ -289,7 +301,8 @@ pub(super) struct WatchArgs {
     pub(super) workload: Option<PathBuf>,
     /// Analyse a saved run; no server is touched.
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "dsn", "lab", "lab_standby", "pg_bin", "replica", "window", "workload", "command", "drive",
+        "dsn", "lab", "lab_standby", "lab_pgbouncer", "pgbouncer_pool_size", "pg_bin", "replica",
+        "pgbouncer", "window", "workload", "command", "drive",
         "seed", "save", "explain", "explain_analyze",
     ])]
     pub(super) from: Option<PathBuf>,
@@ -376,6 +389,9 @@ pub(super) enum LabAction {
         /// Add a streaming standby.
         #[arg(long)]
         standby: bool,
+        /// Put PgBouncer in front of it, in transaction mode.
+        #[arg(long)]
+        pgbouncer: bool,
         /// Folder with the PostgreSQL programs.
         #[arg(long, value_name = "DIR")]
         pg_bin: Option<PathBuf>,

@@ -9,6 +9,7 @@ pub mod database;
 mod fingerprint;
 pub mod indexes;
 pub mod load;
+pub mod pgbouncer;
 pub mod plan;
 pub mod pool;
 pub mod replication;

@@ -8,6 +8,7 @@ use super::coverage::Coverage;
 use super::database::DatabaseWindow;
 use super::indexes::IndexWindow;
 use super::load::LoadResult;
+use super::pgbouncer::PgBouncerWindow;
 use super::plan::PlanRecord;
 use super::pool::PoolRecord;
 use super::replication::ReplicationWindow;
@@ -67,6 +68,9 @@ pub struct Run {
     pub replay: Option<LoadResult>,
     /// The pool of the replay.
     pub pool: Option<PoolRecord>,
+    /// `PgBouncer`; `None` where it was not looked at or could not be read. Absent in older files.
+    #[serde(default)]
+    pub pgbouncer: Option<PgBouncerWindow>,
     /// Imported results of the API.
     pub api: Vec<LoadResult>,
 }

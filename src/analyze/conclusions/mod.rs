@@ -7,6 +7,7 @@ mod breakdown;
 mod database;
 mod findings;
 mod load;
+mod pgbouncer;
 mod pool;
 mod replication;
 
@@ -22,6 +23,7 @@ pub use findings::{
     Subject,
 };
 pub use load::{Load, LoadOperation, LoadStage};
+pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{Expected, ObservedPool, Pool, Recommendation, ReplayPool, Summary, SweepPoint};
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
 

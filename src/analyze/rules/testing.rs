@@ -183,6 +183,7 @@ pub(super) fn pool() -> Pool {
         replay: None,
         recommendation: None,
         no_recommendation: None,
+        pgbouncer: None,
         sweep: Vec::new(),
     }
 }

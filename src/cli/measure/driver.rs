@@ -88,7 +88,7 @@ impl Driver {
         interrupt: &Interrupt,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let config = servers.target.conninfo.tokio_config();
+        let config = servers.load.tokio_config();
         let config = config.map_err(|e| Failure::precondition(&e))?;
         let (warm, is_warm) = oneshot::channel();
         let (control, gate) = Control::gated(move || {

@@ -93,6 +93,7 @@ impl Window {
         let run_id = run_id();
         let options = ObserveOptions {
             replicas: servers.replicas.clone(),
+            pgbouncer: servers.pgbouncer.clone(),
             ..ObserveOptions::new(&run_id)
         };
         let started = interrupt.or(Observer::start(&servers.target, options));
@@ -150,6 +151,7 @@ impl Window {
             replication: observed.replication,
             replay: None,
             pool: None,
+            pgbouncer: observed.pgbouncer,
             api: Vec::new(),
         }
     }

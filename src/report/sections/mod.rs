@@ -9,6 +9,7 @@ mod database_time;
 mod findings;
 mod indexes;
 mod load;
+mod pgbouncer;
 mod plans;
 mod replication;
 mod statements;
