@@ -18,6 +18,8 @@ use crate::drive::{
     self, Arrivals, CapturedOptions, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind,
     Replayed, Stopper,
 };
+use crate::pg::{Conninfo, Session, SessionOptions};
+use crate::pool::Protocol;
 use crate::workload::Workload;
 
 /// What is replayed, and how.
@@ -62,6 +64,23 @@ impl Job {
         }
     }
 
+    /// The same, so that it works behind a pooler if there is one at this address: one that moves
+    /// connections between transactions keeps neither prepared statements nor settings of a session.
+    async fn behind(mut self, load: &Conninfo) -> Self {
+        // Whatever is wrong with the connection is said by the replay itself.
+        let Ok(session) = Session::connect(load, &SessionOptions::new("replay")).await else {
+            return self;
+        };
+        if let Self::Workload { workload, options } = &mut self
+            && session.through_pooler() == Some(true)
+        {
+            options.protocol = Protocol::Unnamed;
+            options.read_only_transactions = !workload.writes;
+        }
+        session.close().await;
+        self
+    }
+
     /// The workload whose statements can be explained with values of its own.
     pub(super) fn workload(&self) -> Option<&Workload> {
         match self {
@@ -97,7 +116,7 @@ impl Driver {
         });
         let (stopper, counts) = (control.stopper(), control.progress());
         let length = job.length();
-        let job = job.clone();
+        let job = interrupt.or(job.clone().behind(&servers.load)).await?;
         let progress = Progress::step(context, "Warming up");
         let thread = tokio::task::spawn_blocking(move || job.run(config, &control));
         let driver = Self {

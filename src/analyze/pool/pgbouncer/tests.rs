@@ -78,6 +78,7 @@ fn replayed(window: PgBouncerWindow) -> Run {
         stages: Vec::new(),
         driver_saturated: None,
         driver_cpu_ratio: None,
+        driver: None,
     });
     run.pgbouncer = Some(window);
     run
