@@ -22,7 +22,7 @@ pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
     Subject,
 };
-pub use load::{Load, LoadOperation, LoadStage};
+pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
 pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{Expected, ObservedPool, Pool, Recommendation, ReplayPool, Summary, SweepPoint};
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
