@@ -4,7 +4,7 @@ CARGO ?= cargo
 # A build server must not resolve dependencies anew.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup setup-versions setup-tools demo test fmt lint docs unit matrix
+.PHONY: help setup setup-versions setup-tools demo test fmt lint docs unit matrix bench
 
 help:
 	@echo 'make demo            install what is missing, build, and analyse a sample database'
@@ -14,6 +14,7 @@ help:
 	@echo 'make setup-tools     install the load tools that the tests drive'
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
+	@echo 'make bench           speed of reading logs, beside that of pgBadger'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'
 
 setup:
@@ -56,3 +57,7 @@ unit:
 
 matrix: setup-versions setup-tools
 	DBPERF_TEST_REQUIRE=all $(CARGO) test $(LOCKED) --test '*'
+
+bench:
+	$(CARGO) build --release $(LOCKED)
+	benches/log.sh

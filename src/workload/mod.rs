@@ -26,6 +26,7 @@ mod captured;
 mod check;
 mod error;
 mod generate;
+mod log;
 mod model;
 mod numeric;
 mod parse;
@@ -38,6 +39,7 @@ pub use captured::{
 };
 pub use error::WorkloadError;
 pub use generate::{Drawer, Generator};
+pub use log::{LogError, LogOptions, ReadLog};
 pub use model::{
     Defaults, Foreach, Param, StatementKind, Think, Workload, WorkloadOperation, WorkloadStatement,
 };
