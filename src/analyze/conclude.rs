@@ -266,7 +266,7 @@ pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
 /// The document of a captured workload.
 #[must_use]
 pub fn captured(summary: CaptureSummary, command: &str, dbperf_version: &str) -> Conclusions {
-    let span = SignedDuration::from_micros((summary.span_ms * 1000.0) as i64);
+    let span = SignedDuration::try_from_secs_f64(summary.span_ms / 1000.0).unwrap_or_default();
     let ended = summary.started_at.saturating_add(span).ok();
     Conclusions {
         schema_version: SCHEMA_VERSION,

@@ -39,7 +39,7 @@ fn log(args: &CaptureLogArgs, context: &Context) -> Result<Exit, Failure> {
     let progress = Progress::of(context, "Reading logs", size);
     let read = options
         .read(&mut |bytes| progress.at(bytes, "Reading logs"))
-        .map_err(failure)?;
+        .map_err(|e| failure(&e))?;
     drop(progress);
     let progress = Progress::step(context, "Writing the captured workload");
     let summary = match &context.output {
@@ -47,7 +47,7 @@ fn log(args: &CaptureLogArgs, context: &Context) -> Result<Exit, Failure> {
         None => to_stdout(read),
     };
     drop(progress);
-    let Some(summary) = summary.map_err(failure)? else {
+    let Some(summary) = summary.map_err(|e| failure(&e))? else {
         return Ok(Exit::Done);
     };
     let conclusions = analyze::captured(summary, "dbperf capture log", env!("CARGO_PKG_VERSION"));
@@ -97,8 +97,8 @@ fn to_stdout(read: ReadLog) -> Result<Option<CaptureSummary>, LogError> {
     }
 }
 
-fn failure(error: LogError) -> Failure {
-    let exit = match &error {
+fn failure(error: &LogError) -> Failure {
+    let exit = match error {
         LogError::Prefix { .. } | LogError::Time { .. } => Exit::Usage,
         LogError::Captured(_) => Exit::Precondition,
         _ => Exit::Input,

@@ -23,7 +23,10 @@ fn part(file: &str) -> Vec<u8> {
 fn calls(events: &[Event]) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
     for event in events {
-        if let EventKind::Statement { statement, text, .. } = &event.what {
+        if let EventKind::Statement {
+            statement, text, ..
+        } = &event.what
+        {
             let text = text.as_ref().unwrap_or(&statement.sql);
             *calls.entry(text.to_string()).or_default() += 1;
         }

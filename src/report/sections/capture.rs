@@ -1,5 +1,7 @@
 //! What was captured from logs.
 
+use std::fmt::Write as _;
+
 use crate::analyze::conclusions::Conclusions;
 use crate::record::CaptureSummary;
 use crate::report::doc::{Cell, Column, Section, Table};
@@ -37,7 +39,7 @@ pub(super) fn capture(c: &Conclusions) -> Section {
             None => "none".to_owned(),
         };
         if let Some(reason) = &source.cut_off {
-            damage.push_str(&format!("; ends early: {reason}"));
+            let _ = write!(damage, "; ends early: {reason}");
         }
         table.row([
             Cell::code(source.file.clone()),
@@ -69,7 +71,7 @@ fn totals(capture: &CaptureSummary) -> String {
         duration(capture.span_ms)
     );
     if capture.failed > 0 {
-        words.push_str(&format!(", {} of them failed", count(capture.failed)));
+        let _ = write!(words, ", {} of them failed", count(capture.failed));
     }
     if !capture.databases.is_empty() {
         let databases: Vec<&str> = capture
@@ -78,7 +80,7 @@ fn totals(capture: &CaptureSummary) -> String {
             .take(10)
             .map(String::as_str)
             .collect();
-        words.push_str(&format!("; databases {}", databases.join(", ")));
+        let _ = write!(words, "; databases {}", databases.join(", "));
     }
     words.push('.');
     words

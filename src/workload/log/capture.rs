@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::classify::Reason;
 use super::hash::KeyMap;
-use super::lexer::{Lexer, Part};
+use super::lexer::Lexer;
 use super::message::{self, Message};
 use super::record::{Record, Severity};
-use super::statements::{Found, Statements};
+use super::statements::Statements;
 use super::{LogError, params};
 use crate::workload::Protocol;
-use crate::workload::captured::{CapturedWriter, Entry, push_field};
+use crate::workload::captured::CapturedWriter;
 
 /// Which calls are wanted.
 #[derive(Debug, Clone, Default)]
@@ -47,8 +47,8 @@ pub(super) struct Capture {
     wanted: Wanted,
     pub(super) writer: CapturedWriter,
     pub(super) statements: Statements,
-    lexer: Lexer,
-    sessions: KeyMap<u64, Session>,
+    pub(super) lexer: Lexer,
+    pub(super) sessions: KeyMap<u64, Session>,
     numbered: u64,
     pub(super) databases: BTreeSet<String>,
     pub(super) passed: Passed,
@@ -58,25 +58,25 @@ pub(super) struct Capture {
 
 /// A session that is open.
 #[derive(Debug, Default)]
-struct Session {
+pub(super) struct Session {
     /// Its number in the file; `None` before its first event.
-    number: Option<u64>,
+    pub(super) number: Option<u64>,
     /// Its id in the log, or 0.
     id: u64,
     wanted: Option<bool>,
     /// When it was authorized, if the log tells.
-    authorized: Option<i64>,
-    names: Names,
+    pub(super) authorized: Option<i64>,
+    pub(super) names: Names,
     /// When its last event began.
-    cursor: i64,
+    pub(super) cursor: i64,
     /// When the last parse or bind was logged, if nothing came since.
-    ready: Option<i64>,
+    pub(super) ready: Option<i64>,
     pending: Option<Pending>,
 }
 
 #[derive(Debug, Default)]
-struct Names {
-    database: Option<Box<[u8]>>,
+pub(super) struct Names {
+    pub(super) database: Option<Box<[u8]>>,
     user: Option<Box<[u8]>>,
     application: Option<Box<[u8]>>,
 }
@@ -91,14 +91,14 @@ struct Pending {
 }
 
 /// A call that is over.
-struct Call<'a> {
-    at: i64,
-    took_us: Option<u64>,
-    text: &'a [u8],
+pub(super) struct Call<'a> {
+    pub(super) at: i64,
+    pub(super) took_us: Option<u64>,
+    pub(super) text: &'a [u8],
     /// Parameters as the log lists them.
-    list: &'a [u8],
-    protocol: Protocol,
-    failed: bool,
+    pub(super) list: &'a [u8],
+    pub(super) protocol: Protocol,
+    pub(super) failed: bool,
 }
 
 impl Capture {
@@ -126,13 +126,13 @@ impl Capture {
         }
         match record.severity {
             Severity::Log if message::matters(record.message.bytes) => {
-                let [mut text, mut list, spare] = std::mem::take(&mut self.scratch);
-                let decoded = record.message.decode(&mut text);
-                let done = match message::read(decoded) {
-                    Some(message) => self.message(record, message, &mut list),
+                let [mut text, mut detail, spare] = std::mem::take(&mut self.scratch);
+                let message = record.message.decode(&mut text);
+                let done = match message::read(message) {
+                    Some(found) => self.message(record, found, &mut detail),
                     None => Ok(()),
                 };
-                self.scratch = [text, list, spare];
+                self.scratch = [text, detail, spare];
                 done
             }
             Severity::Failed if !record.statement.bytes.is_empty() => self.failure(record),
@@ -157,7 +157,8 @@ impl Capture {
                 self.flush(key)?;
                 let list = params::of_detail(record.detail.decode(list));
                 let Some(took) = took_us else {
-                    return self.wait(key, record.at, text, list, protocol);
+                    self.wait(key, record.at, text, list, protocol);
+                    return Ok(());
                 };
                 let call = Call {
                     at: record.at - i64::try_from(took).unwrap_or(i64::MAX),
@@ -180,7 +181,10 @@ impl Capture {
                 Ok(())
             }
             Message::Received => self.end(key, None),
-            Message::Authorized(names) => self.authorized(key, record.at, names),
+            Message::Authorized(names) => {
+                self.authorized(key, record.at, names);
+                Ok(())
+            }
             Message::Disconnected => self.end(key, Some(record.at)),
         }
     }
@@ -219,14 +223,7 @@ impl Capture {
         }
     }
 
-    fn wait(
-        &mut self,
-        key: u64,
-        at: i64,
-        text: &[u8],
-        list: &[u8],
-        protocol: Protocol,
-    ) -> Result<(), LogError> {
+    fn wait(&mut self, key: u64, at: i64, text: &[u8], list: &[u8], protocol: Protocol) {
         if let Some(session) = self.sessions.get_mut(&key) {
             session.pending = Some(Pending {
                 at,
@@ -235,20 +232,17 @@ impl Capture {
                 protocol,
             });
         }
-        Ok(())
     }
 
     /// A duration by itself is that of the call that waits for it, or of a parse or bind.
     fn duration(&mut self, key: u64, at: i64, took: u64) -> Result<(), LogError> {
         let session = self.sessions.get_mut(&key);
-        match session.and_then(|session| session.pending.take()) {
-            Some(pending) => self.pending(key, &pending, Some(took), false),
-            None => {
-                self.passed.durations += 1;
-                self.ready(key, at);
-                Ok(())
-            }
+        if let Some(pending) = session.and_then(|session| session.pending.take()) {
+            return self.pending(key, &pending, Some(took), false);
         }
+        self.passed.durations += 1;
+        self.ready(key, at);
+        Ok(())
     }
 
     /// A call whose duration the log does not tell is over when the next thing happens.
@@ -333,7 +327,7 @@ impl Capture {
         self.end(key, Some(record.at))
     }
 
-    fn authorized(&mut self, key: u64, at: i64, names: &[u8]) -> Result<(), LogError> {
+    fn authorized(&mut self, key: u64, at: i64, names: &[u8]) {
         let [user, database, application] = message::names(names);
         if let Some(session) = self.sessions.get_mut(&key) {
             let name = |name: Option<&[u8]>| name.map(Into::into);
@@ -345,16 +339,15 @@ impl Capture {
             session.wanted = None;
             session.authorized = Some(at);
         }
-        Ok(())
     }
 
-    fn in_time(&self, at: i64) -> bool {
+    pub(super) fn in_time(&self, at: i64) -> bool {
         self.wanted.since.is_none_or(|since| at >= since)
             && self.wanted.until.is_none_or(|until| at < until)
     }
 
     /// Whether the session is of the database that is wanted.
-    fn is_wanted(&mut self, key: u64) -> bool {
+    pub(super) fn is_wanted(&mut self, key: u64) -> bool {
         let Some(session) = self.sessions.get_mut(&key) else {
             return false;
         };
@@ -365,7 +358,7 @@ impl Capture {
     }
 
     /// Notes that a session begins, unless it did.
-    fn begin(&mut self, key: u64, at: i64) -> Result<u64, LogError> {
+    pub(super) fn begin(&mut self, key: u64, at: i64) -> Result<u64, LogError> {
         let since = self.wanted.since.unwrap_or(i64::MIN);
         let Some(session) = self.sessions.get_mut(&key) else {
             return Ok(0);
@@ -376,7 +369,10 @@ impl Capture {
         let number = self.numbered;
         self.numbered += 1;
         session.number = Some(number);
-        let at = session.authorized.map_or(at, |then| then.max(since)).min(at);
+        let at = session
+            .authorized
+            .map_or(at, |then| then.max(since))
+            .min(at);
         let names = [
             session.names.database.as_deref(),
             session.names.user.as_deref(),
@@ -430,157 +426,6 @@ impl Capture {
         }
         Ok(())
     }
-
-    #[inline]
-    fn call(&mut self, key: u64, call: &Call<'_>) -> Result<(), LogError> {
-        if !self.is_wanted(key) {
-            let unknown = self
-                .sessions
-                .get(&key)
-                .is_none_or(|s| s.names.database.is_none());
-            self.passed.unknown_database += u64::from(unknown);
-            self.passed.unwanted += u64::from(!unknown);
-            return Ok(());
-        }
-        if !self.in_time(call.at) {
-            self.passed.unwanted += 1;
-            return Ok(());
-        }
-        let Ok(text) = std::str::from_utf8(call.text) else {
-            return self.leave_out(Reason::NotUtf8);
-        };
-        let Some(session) = self.sessions.get_mut(&key) else {
-            return Ok(());
-        };
-        session.ready = None;
-        // The clock of the log has milliseconds, a duration has microseconds: the order of a session
-        // is that of its lines.
-        let authorized = session.authorized.unwrap_or(i64::MIN);
-        let at = call.at.max(session.cursor).max(authorized);
-        session.cursor = at;
-        let number = match session.number {
-            Some(number) => number,
-            None => self.begin(key, at)?,
-        };
-        if call.protocol != Protocol::Simple
-            && let Some(index) = self.statements.by_text(call.text)
-        {
-            return self.known(number, at, call, index, None, call.took_us);
-        }
-        self.new_text(number, at, call, text)
-    }
-
-    /// A call of a text that has to be read.
-    fn new_text(
-        &mut self,
-        number: u64,
-        at: i64,
-        call: &Call<'_>,
-        text: &str,
-    ) -> Result<(), LogError> {
-        let mut lexer = std::mem::take(&mut self.lexer);
-        if !lexer.read(text.as_bytes()) {
-            // Sent as it is, it fails as it did.
-            lexer.whole(text.as_bytes());
-        }
-        if holds_code(text) {
-            lexer.without_gaps(text);
-        }
-        if lexer.parts.is_empty() {
-            self.passed.empty += 1;
-        }
-        let last = lexer.parts.len().saturating_sub(1);
-        let mut done = Ok(());
-        for (index, part) in lexer.parts.iter().enumerate() {
-            let took = call.took_us.filter(|_| index == last);
-            done = done.and_then(|()| self.part(number, at, call, text, (&lexer, part), took));
-        }
-        self.lexer = lexer;
-        done
-    }
-
-    fn part(
-        &mut self,
-        number: u64,
-        at: i64,
-        call: &Call<'_>,
-        text: &str,
-        (lexer, part): (&Lexer, &Part),
-        took_us: Option<u64>,
-    ) -> Result<(), LogError> {
-        let gaps = &lexer.gaps[part.gaps.0 as usize..part.gaps.1 as usize];
-        let found = self
-            .statements
-            .find(text, part, gaps, call.failed, &mut self.writer);
-        match found {
-            Found::Known(index, differs) => {
-                let whole = part.from == 0 && part.to as usize == text.len();
-                if call.protocol != Protocol::Simple && !differs && whole {
-                    self.statements.remember_text(index);
-                }
-                let gaps = differs.then_some((text.as_bytes(), gaps));
-                self.known(number, at, call, index, gaps, took_us)
-            }
-            Found::Unknown(class) => {
-                self.statements.unknown.add(call.failed, took_us);
-                if let Some(reason) = class.left_out {
-                    return self.leave_out(reason);
-                }
-                let entry = entry(number, call, took_us);
-                let sql = &text.as_bytes()[part.from as usize..part.to as usize];
-                let count = part.params as usize;
-                let (kind, role) = (class.kind, class.role);
-                let line = self
-                    .writer
-                    .inline_call_begins(&entry, kind, role, count, sql);
-                let pushed = push_params(line, call.list, count);
-                self.close(at, call.failed, pushed)
-            }
-        }
-    }
-
-    #[inline]
-    fn known(
-        &mut self,
-        number: u64,
-        at: i64,
-        call: &Call<'_>,
-        index: usize,
-        gaps: Option<(&[u8], &[super::lexer::Gap])>,
-        took_us: Option<u64>,
-    ) -> Result<(), LogError> {
-        let known = &mut self.statements.list[index];
-        known.tally.add(call.failed, took_us);
-        if let Some(reason) = known.left_out {
-            return self.leave_out(reason);
-        }
-        let entry = entry(number, call, took_us);
-        let id = known.id.unwrap_or_default();
-        let line = self.writer.call_begins(&entry, id, gaps.is_some());
-        if let Some((text, gaps)) = gaps {
-            for gap in gaps {
-                push_field(line, &text[gap.from as usize..gap.to as usize]);
-            }
-        }
-        let pushed = push_params(line, call.list, known.params);
-        self.close(at, call.failed, pushed)
-    }
-
-    #[inline]
-    fn close(&mut self, at: i64, failed: bool, pushed: Result<(), Reason>) -> Result<(), LogError> {
-        match pushed {
-            Ok(()) => Ok(self.writer.call_ends(at, failed)?),
-            Err(reason) => {
-                self.writer.abandon();
-                self.leave_out(reason)
-            }
-        }
-    }
-
-    fn leave_out(&mut self, reason: Reason) -> Result<(), LogError> {
-        self.passed.left_out[reason as usize] += 1;
-        Ok(())
-    }
 }
 
 impl Session {
@@ -596,38 +441,4 @@ impl Session {
         };
         same(&self.names.user, record.user) && same(&self.names.database, record.database)
     }
-}
-
-fn entry(session: u64, call: &Call<'_>, took_us: Option<u64>) -> Entry {
-    Entry {
-        session,
-        took_us,
-        protocol: call.protocol,
-        failed: call.failed,
-    }
-}
-
-#[inline]
-fn push_params(line: &mut Vec<u8>, list: &[u8], count: usize) -> Result<(), Reason> {
-    if count == 0 {
-        return Ok(());
-    }
-    if std::str::from_utf8(list).is_err() {
-        return Err(Reason::NotUtf8);
-    }
-    params::push(line, list, count)
-}
-
-/// DO and CREATE hold code: their constants make other statements of them, and semicolons in the
-/// body of a function end no statement.
-fn holds_code(text: &str) -> bool {
-    let word: &[u8] = text.trim_start().as_bytes();
-    let is = |name: &[u8]| {
-        word.get(..name.len())
-            .is_some_and(|w| w.eq_ignore_ascii_case(name))
-            && word
-                .get(name.len())
-                .is_some_and(|c| !c.is_ascii_alphanumeric() && *c != b'_')
-    };
-    is(b"do") || is(b"create")
 }

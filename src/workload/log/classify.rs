@@ -70,8 +70,8 @@ pub(super) fn classify(
     failed: bool,
     prepared: impl Fn(&str) -> Option<StatementKind>,
 ) -> Class {
-    let parsed = pg_query::parse(text, ParserOptions::default()).ok();
-    let node = parsed.as_ref().and_then(|p| {
+    let tree = pg_query::parse(text, ParserOptions::default()).ok();
+    let node = tree.as_ref().and_then(|p| {
         let statement = p.protobuf.stmts.first()?;
         statement.stmt.as_ref()?.node.as_ref()
     });
@@ -91,7 +91,7 @@ pub(super) fn classify(
         };
     };
     let (role, kind) = role_and_kind(node, &prepared);
-    let prepares = match node {
+    let names = match node {
         NodeEnum::PrepareStmt(prepare) => Some(prepare.name.clone()),
         _ => None,
     };
@@ -100,7 +100,7 @@ pub(super) fn classify(
         role,
         left_out: left_out(node, text),
         fingerprint: fingerprint(text),
-        prepares,
+        prepares: names,
     }
 }
 
@@ -142,19 +142,24 @@ fn role_and_kind(
         | NodeEnum::DeallocateStmt(_)
         | NodeEnum::ListenStmt(_)
         | NodeEnum::UnlistenStmt(_) => (Role::Session, Read),
-        NodeEnum::PrepareStmt(prepare) => (Role::Session, kind_within(&prepare.query, prepared)),
+        NodeEnum::PrepareStmt(prepare) => (
+            Role::Session,
+            kind_within(prepare.query.as_deref(), prepared),
+        ),
         NodeEnum::ExecuteStmt(execute) => (Role::Query, prepared(&execute.name).unwrap_or(Write)),
-        NodeEnum::DeclareCursorStmt(cursor) => (Role::Query, kind_within(&cursor.query, prepared)),
+        NodeEnum::DeclareCursorStmt(cursor) => {
+            (Role::Query, kind_within(cursor.query.as_deref(), prepared))
+        }
         NodeEnum::FetchStmt(_) | NodeEnum::ClosePortalStmt(_) => (Role::Query, Read),
         _ => (Role::Query, crate::workload::check::effect(node)),
     }
 }
 
 fn kind_within(
-    query: &Option<Box<Node>>,
+    query: Option<&Node>,
     prepared: &dyn Fn(&str) -> Option<StatementKind>,
 ) -> StatementKind {
-    match query.as_deref() {
+    match query {
         Some(Node { node: Some(node) }) => role_and_kind(node, prepared).1,
         _ => StatementKind::Write,
     }

@@ -36,12 +36,11 @@ struct Row {
     next: usize,
 }
 
-/// What stands at the start of a buffer.
-enum Cut {
-    Row(Row),
+/// Why there is no row at the start of a buffer.
+enum NoRow {
     /// Its end cannot be seen yet.
     More,
-    /// No row.
+    /// Something else is.
     Damaged,
 }
 
@@ -57,9 +56,9 @@ impl Csvlog {
             return self.damaged(buffer, last);
         };
         let row = match cut(buffer, last) {
-            Cut::Row(row) => row,
-            Cut::More => return Step::More,
-            Cut::Damaged => return self.damaged(buffer, last),
+            Ok(row) => row,
+            Err(NoRow::More) => return Step::More,
+            Err(NoRow::Damaged) => return self.damaged(buffer, last),
         };
         let field = |index: usize| {
             let (from, to, _) = row.fields[index];
@@ -120,42 +119,42 @@ impl Csvlog {
 
 /// Cuts the row at the start of `buffer` into its fields.
 #[inline]
-fn cut(buffer: &[u8], last: bool) -> Cut {
+fn cut(buffer: &[u8], last: bool) -> Result<Row, NoRow> {
     let mut fields = [(0u32, 0u32, false); MOST];
     let (mut count, mut at) = (0, 0);
     loop {
         let (from, to, doubled, end);
         if buffer.get(at) == Some(&b'"') {
             let Some((close, twice)) = closing(buffer, at + 1) else {
-                return if last { Cut::Damaged } else { Cut::More };
+                return Err(if last { NoRow::Damaged } else { NoRow::More });
             };
             (from, to, doubled, end) = (at + 1, close, twice, close + 1);
         } else {
             let rest = buffer.get(at..).unwrap_or_default();
             let Some(length) = rest.iter().position(|c| matches!(c, b',' | b'\n' | b'"')) else {
                 // The last line of a file is complete only with its end.
-                return if last { Cut::Damaged } else { Cut::More };
+                return Err(if last { NoRow::Damaged } else { NoRow::More });
             };
             (from, to, doubled, end) = (at, at + length, false, at + length);
         }
         if count == MOST {
-            return Cut::Damaged;
+            return Err(NoRow::Damaged);
         }
         let (Ok(start), Ok(stop)) = (u32::try_from(from), u32::try_from(to)) else {
-            return Cut::Damaged;
+            return Err(NoRow::Damaged);
         };
         fields[count] = (start, stop, doubled);
         count += 1;
         match buffer.get(end) {
             Some(b',') => at = end + 1,
             Some(b'\n') if COLUMNS.contains(&count) => {
-                return Cut::Row(Row {
+                return Ok(Row {
                     fields,
                     next: end + 1,
                 });
             }
-            None if !last => return Cut::More,
-            _ => return Cut::Damaged,
+            None if !last => return Err(NoRow::More),
+            _ => return Err(NoRow::Damaged),
         }
     }
 }

@@ -45,8 +45,12 @@ impl Hasher {
 #[inline]
 fn fold(value: u64) -> u64 {
     let product = u128::from(value) * u128::from(FACTOR);
-    // The upper half, and the lower one.
-    (product >> 64) as u64 ^ product as u64
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of the product"
+    )]
+    let (low, high) = (product as u64, (product >> 64) as u64);
+    low ^ high
 }
 
 /// For keys that are hashes or process numbers already.

@@ -3,6 +3,11 @@
 //! Texts that differ in nothing else are one statement: they have the same hash, and what differs
 //! stands in slots. The full parser then sees each distinct statement once.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "no text is read whose length does not fit 32 bits, and the tables have 256 places"
+)]
+
 use super::hash::Hasher;
 
 /// A part of the text that may differ between calls.

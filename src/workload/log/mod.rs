@@ -6,6 +6,7 @@
 //! (`stderr`, `csvlog`, `jsonlog`), keeps sessions apart (`capture`), and knows each distinct
 //! statement once (`lexer`, `statements`).
 
+mod calls;
 mod capture;
 mod classify;
 mod csvlog;
