@@ -159,7 +159,7 @@ fn rotated_files_are_one_log_in_whatever_order_they_are_given() {
     let whole = logs::bytes("17", "minduration.csv");
     // Rotation cuts between records; the last line of the first file begins with a time.
     let half = whole.len() / 2;
-    let cut = (half..)
+    let cut = (half..whole.len())
         .find(|at| whole[*at - 1] == b'\n' && whole[*at..].starts_with(b"2026-11-23 10:"))
         .unwrap();
     let first = write(folder.path(), "z", &whole[..cut]);
