@@ -38,8 +38,8 @@ pub(super) fn infer(lines: &[&[u8]]) -> Option<Prefix> {
     // The line with the longest prefix has a session, and shows everything.
     let prefix_of = |line: &&[u8]| severity_at(line).map(|at| line[..at].to_vec());
     let longest = lines.iter().filter_map(prefix_of).max_by_key(Vec::len)?;
-    [false, true].into_iter().find_map(|session_first| {
-        let text = describe(&longest, session_first)?;
+    [false, true].into_iter().find_map(|optional| {
+        let text = describe(&longest, optional)?;
         let prefix = Prefix::compile(&text).ok()?;
         fits(&prefix, lines).then_some(prefix)
     })
@@ -92,6 +92,7 @@ fn piece(rest: &str, before: &str, seen: &mut Seen) -> Option<(String, usize)> {
     let value = rest
         .find(|c: char| " ,;|])>".contains(c))
         .unwrap_or(rest.len());
+    let value = rest[..value].trim_end_matches(':').len();
     if let Some((_, length)) = Clock::default().read(rest.as_bytes()) {
         let escape = if std::mem::replace(&mut seen.time, true) {
             "%s"
