@@ -15,7 +15,7 @@ help:
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'
-	@echo 'make bench           the driver against pgbench, as ratios'
+	@echo 'make bench           the driver beside pgbench, and the reader of logs beside pgBadger'
 
 setup:
 	@.ci/setup
@@ -60,3 +60,4 @@ matrix: setup-versions setup-tools
 
 bench: setup
 	$(CARGO) bench $(LOCKED) --bench pgbench
+	benches/log.sh

@@ -101,6 +101,8 @@ pub(super) enum Command {
     Lag(AnalyzeArgs),
     /// Run a workload through an instrumented connection pool.
     Replay(ReplayArgs),
+    /// Make a workload of what a server has run.
+    Capture(CaptureArgs),
     /// Show what the result files of a load tool say.
     Import(ImportArgs),
     /// Look again at a saved run, without a server.
@@ -365,6 +367,45 @@ pub(super) struct ReportArgs {
     pub(super) run: PathBuf,
     #[command(flatten)]
     pub(super) evidence: EvidenceArgs,
+}
+
+/// Flags of `capture`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureArgs {
+    #[command(subcommand)]
+    pub(super) source: CaptureSource,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CaptureSource {
+    /// Make a captured workload of server logs.
+    ///
+    /// Reads stderr logs with any `log_line_prefix`, csvlog and jsonlog of PostgreSQL 13 and later,
+    /// plain or as .gz, and writes what every session did, with parameters and timing. The workload
+    /// goes to the file of `-o`, or to standard output; what was read is said beside it.
+    Log(CaptureLogArgs),
+}
+
+/// Flags of `capture log`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureLogArgs {
+    /// Log files of one server, in any order.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Only calls that began at this time or later, such as `2026-11-23 10:31:00`.
+    ///
+    /// A time without an offset is one in the time zone of the log.
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Only calls that began before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// Only calls in this database.
+    #[arg(long, value_name = "DB")]
+    pub(super) database: Option<String>,
+    /// `log_line_prefix` of a stderr log, where it cannot be worked out from the file.
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) prefix: Option<String>,
 }
 
 /// Flags of `import`.

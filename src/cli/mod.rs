@@ -4,6 +4,7 @@
 
 mod analyze;
 mod args;
+mod capture;
 mod captured;
 mod context;
 mod exit;
@@ -56,6 +57,7 @@ fn run(cli: Cli) -> Exit {
         Command::Completions { shell } => completions(shell),
         Command::Man { dir } => man(&dir),
         Command::Schema => output::schema(&context),
+        Command::Capture(args) => capture::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::Lab(args) => lab::run(&args, &context),
         Command::Analyze(args) => {

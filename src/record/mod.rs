@@ -4,6 +4,7 @@
 //! Row structs are named after the view they come from and keep PostgreSQL's own column names.
 
 pub mod activity;
+mod capture;
 pub mod coverage;
 pub mod database;
 mod fingerprint;
@@ -19,6 +20,7 @@ pub mod statements;
 pub mod tables;
 mod units;
 
+pub use capture::{CaptureSource, CaptureStatement, CaptureSummary};
 pub use coverage::{Coverage, Status};
 pub use fingerprint::fingerprint;
 pub use run::{Run, Span};

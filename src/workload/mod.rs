@@ -28,6 +28,7 @@ mod draw;
 mod drawers;
 mod error;
 mod generate;
+mod log;
 mod model;
 mod names;
 mod numeric;
@@ -44,6 +45,7 @@ pub use captured::{
 pub use drawers::{Drawers, slot_types};
 pub use error::{DrawError, DrawProblem, WorkloadError};
 pub use generate::{Generator, Pick};
+pub use log::{LogError, LogOptions, ReadLog};
 pub use model::{
     Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript, Workload,
     WorkloadOperation, WorkloadStatement,

@@ -58,6 +58,7 @@ fn prepare(folder: &Path, writes: bool) {
         );
     }
     fixture("load/locust-2.47.0/full.json", "load.json");
+    fixture("pglog/17/minduration.log.gz", "postgresql.log");
     fixture("maps/lords.toml", "map.toml");
     fixture("sla/default.toml", "sla.toml");
     if writes {
@@ -101,7 +102,7 @@ fn arguments(line: &str, nowhere: &str) -> Vec<String> {
 fn expected(arguments: &[String]) -> (i32, &'static str) {
     let has = |word: &str| arguments.iter().any(|a| a == word);
     match arguments[0].as_str() {
-        "import" | "schema" | "completions" | "man" => (0, ""),
+        "capture" | "import" | "schema" | "completions" | "man" => (0, ""),
         "lab" if has("status") || has("stop") => (0, ""),
         "report" => (4, "cannot open the run"),
         _ if has("--from") => (4, "cannot open the run"),

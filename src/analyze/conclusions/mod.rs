@@ -32,6 +32,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::CaptureSummary;
+
 /// Version of the JSON contract.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -78,6 +80,9 @@ pub struct Conclusions {
     /// Standbys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
+    /// A captured workload, and what was read to make it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureSummary>,
     /// Load as the driver or the load tool saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
@@ -124,6 +129,7 @@ impl Conclusions {
             missing_indexes: None,
             pool: None,
             replication: None,
+            capture: None,
             load: None,
             findings: None,
             not_evaluated: None,

@@ -151,6 +151,7 @@ fn empty(run: &Run) -> Conclusions {
         missing_indexes: None,
         pool: None,
         replication: None,
+        capture: None,
         load: None,
         findings: None,
         not_evaluated: None,
