@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use super::capture_statements::CaptureStatementsArgs;
 use crate::workload::Think;
 
 /// Where does the time of a request go, and what change would give it back?
@@ -100,6 +101,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Show what the result files of a load tool say.
     Import(ImportArgs),
+    /// Make a workload of what a server has run.
+    Capture(CaptureArgs),
     /// Look again at a saved run, without a server.
     Report(ReportArgs),
     /// Keep a throwaway server for several commands.
@@ -258,6 +261,19 @@ pub(super) struct ReplayArgs {
     /// Save the run.
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+}
+
+/// Flags of `capture`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureArgs {
+    #[command(subcommand)]
+    pub(super) from: CaptureFrom,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CaptureFrom {
+    /// From the statements that `pg_stat_statements` has counted.
+    Statements(CaptureStatementsArgs),
 }
 
 /// Flags of `report`.

@@ -4,6 +4,7 @@
 
 mod analyze;
 mod args;
+mod capture_statements;
 mod context;
 mod exit;
 mod import;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Cli, Command};
+use args::{CaptureFrom, Cli, Command};
 use context::Context;
 use exit::{Exit, Failure};
 
@@ -64,6 +65,9 @@ fn run(cli: Cli) -> Exit {
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
+        Command::Capture(args) => match args.from {
+            CaptureFrom::Statements(args) => on_runtime(capture_statements::run(&args, &context)),
+        },
         Command::Report(args) => analyze::report(&args, &context),
     };
     match result {

@@ -118,6 +118,16 @@ pub(super) fn executable(text: &str) -> Result<Vec<String>, Refusal> {
     }
 }
 
+/// The first function of a denied family that the statement calls: one that acts outside of its
+/// transaction, on other sessions or on files. `None` for none, and for a text that does not scan.
+#[must_use]
+pub fn acts_beyond(text: &str) -> Option<String> {
+    called_names(text)
+        .ok()?
+        .into_iter()
+        .find(|name| denied(name))
+}
+
 /// Every function that a plan calls, with those that views and inlined functions brought in and the
 /// text does not show; read off its expressions.
 ///
@@ -239,7 +249,8 @@ pub(super) fn parameter_count(text: &str) -> Result<usize, Refusal> {
 
 /// The text with `$n::interval` for `interval $n`: `pg_stat_statements` puts a parameter where a
 /// typed literal stood, which the server's own grammar does not allow. Likewise for dates and times.
-pub(super) fn with_casts(text: &str) -> String {
+#[must_use]
+pub fn with_casts(text: &str) -> String {
     const TYPES: [&str; 5] = ["date", "interval", "time", "timestamp", "timestamptz"];
     let Ok(scanned) = pg_query::scan(text) else {
         return text.to_owned();
@@ -319,6 +330,20 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn what_acts_beyond_its_transaction_is_found_in_any_statement() {
+        let call = |text| acts_beyond(text);
+        assert_eq!(
+            call("SELECT pg_reload_conf()").as_deref(),
+            Some("pg_reload_conf")
+        );
+        assert_eq!(
+            call("INSERT INTO t VALUES (nextval($1))").as_deref(),
+            Some("nextval")
+        );
+        assert_eq!(call("SELECT lower(a) FROM t"), None);
     }
 
     #[test]

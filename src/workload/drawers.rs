@@ -1,5 +1,7 @@
 //! The generators of an operation, made ready on a server.
 
+use std::collections::BTreeMap;
+
 use rand::Rng;
 use tokio_postgres::Client;
 use tokio_postgres::types::{Format, Type};
@@ -157,6 +159,17 @@ async fn make(
             let sample = TableSample::new(table, columns, *nulls);
             Kind::Known(known(&*samples.rows(&sample).await?, types)?)
         }
+        Generator::Prefix { column, length } => {
+            let columns = std::slice::from_ref(&column.column);
+            let sample = TableSample::new(&column.table, columns, false);
+            Kind::Known(prefixes(&*samples.rows(&sample).await?, *length, first)?)
+        }
+        Generator::Array { column, count } => {
+            let columns = std::slice::from_ref(&column.column);
+            let sample = TableSample::new(&column.table, columns, false);
+            // The elements stay texts: the array is written as one.
+            Kind::Array(known(&*samples.rows(&sample).await?, &[None])?, *count)
+        }
         Generator::Range { column, share } => {
             let values = samples.sorted(column).await?;
             let values: Vec<Value> = values.iter().map(|text| of_type(text, first)).collect();
@@ -193,6 +206,28 @@ fn known(rows: &Rows, types: &[Option<&Type>]) -> Result<Known, DrawProblem> {
         weights.push(*count as f64);
     }
     Known::new(values, types.len(), weights).ok_or(DrawProblem::NoValue)
+}
+
+/// The beginnings of values as patterns of LIKE.
+fn prefixes(rows: &Rows, length: u32, ty: Option<&Type>) -> Result<Known, DrawProblem> {
+    let mut patterns: BTreeMap<String, i64> = BTreeMap::new();
+    for (row, count) in rows {
+        let Some(Some(text)) = row.first() else {
+            continue;
+        };
+        let mut pattern = String::new();
+        for c in text.chars().take(length as usize) {
+            if matches!(c, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
+        *patterns.entry(pattern).or_default() += count;
+    }
+    let values = patterns.keys().map(|pattern| of_type(pattern, ty));
+    let weights = patterns.values().map(|count| *count as f64);
+    Known::new(values.collect(), 1, weights.collect()).ok_or(DrawProblem::NoValue)
 }
 
 /// How far apart two of `count` sorted values are that have this share of the rows between them.

@@ -33,7 +33,10 @@ mod numeric;
 mod parse;
 mod samples;
 mod scan;
+mod spell;
 mod value;
+
+pub mod statements;
 
 pub use drawers::{Drawers, slot_types};
 pub use error::{DrawError, DrawProblem, WorkloadError};

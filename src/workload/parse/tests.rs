@@ -299,6 +299,43 @@ fn generators_read_quotes_weights_and_decimals() {
     }
 }
 
+#[test]
+fn every_generator_is_written_as_it_is_read() {
+    for text in [
+        "uniform -3 4",
+        "uniform -0.50 9.99",
+        "zipf 1 200 1.2",
+        "exponential 1 9 2.5",
+        "gaussian 1 9 2.5",
+        "choice 'it''s: a':2 'b' '':3",
+        "sequence 7",
+        "sequence 7 -2",
+        "sequence after s.t.id",
+        "sequence after t.id 10",
+        "text 40",
+        "uuid",
+        "timestamp 2024-05-01T00:00:00Z 2024-06-01T12:30:00.5Z",
+        "column s.t.a",
+        "column t.a with nulls",
+        "statistics t.\"A b\"",
+        "statistics t.a with nulls",
+        "range t.a 0.01",
+        "prefix t.a 3",
+        "array t.a 5",
+        "row t(a, \"B\")",
+        "row s.t(a, b) with nulls",
+    ] {
+        let read = generator(text).unwrap();
+        assert_eq!(
+            (read.generator.to_string().as_str(), read.of_statement),
+            (text, None)
+        );
+    }
+    let read = generator("result list items.id random").unwrap();
+    assert_eq!(read.of_statement.as_deref(), Some("list items"));
+    assert_eq!(read.generator.to_string(), "result statement 1.id random");
+}
+
 proptest::proptest! {
     /// Whatever the bytes are, the parser answers.
     #[test]
