@@ -111,10 +111,11 @@ fn summary(captured: &StatementsCapture) -> Vec<String> {
         captured.left_out.len()
     ));
     for left in captured.left_out.iter().take(SHOWN) {
-        let calls = left.calls.map_or_else(
-            || "calls not known".to_owned(),
-            |calls| format!("{calls} calls"),
-        );
+        let calls = match left.calls {
+            Some(1) => "1 call".to_owned(),
+            Some(calls) => format!("{calls} calls"),
+            None => "calls not known".to_owned(),
+        };
         lines.push(format!("  {calls}: {}", left.reason));
     }
     if captured.left_out.len() > SHOWN {

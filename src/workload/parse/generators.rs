@@ -74,6 +74,7 @@ pub(super) fn generator(text: &str) -> Result<Written, String> {
                 share,
             }
         }
+        "sequence" if rest.starts_with("after ") => sequence_after(&rest["after ".len()..])?,
         "prefix" | "array" => {
             let (name, number) = rest.rsplit_once(char::is_whitespace).unwrap_or((rest, ""));
             let parsed = number
@@ -107,6 +108,19 @@ pub(super) fn generator(text: &str) -> Result<Written, String> {
         generator,
         of_statement,
     })
+}
+
+/// `TABLE.COLUMN [STEP]`.
+fn sequence_after(text: &str) -> Result<Generator, String> {
+    let (column, step) = names::leading_column(text.trim())?;
+    let step = match step.trim() {
+        "" => 1,
+        step => integer(step)?,
+    };
+    if step <= 0 {
+        return Err("the step of `sequence after` is above 0".to_owned());
+    }
+    Ok(Generator::SequenceAfter { column, step })
 }
 
 /// Takes `with nulls` off the end.
@@ -190,18 +204,6 @@ fn plain(text: &str) -> Result<Generator, String> {
             Ok(Generator::Gaussian { lo, hi, parameter })
         }
         ["choice", ..] if words.len() > 1 => choices(&words[1..]),
-        ["sequence", "after", column] => Ok(Generator::SequenceAfter {
-            column: names::column(column)?,
-            step: 1,
-        }),
-        ["sequence", "after", column, step] => {
-            let step = Some(integer(step)?).filter(|step| *step > 0);
-            let step = step.ok_or("the step of `sequence after` is above 0")?;
-            Ok(Generator::SequenceAfter {
-                column: names::column(column)?,
-                step,
-            })
-        }
         ["sequence", start] => Ok(Generator::Sequence {
             start: integer(start)?,
             step: 1,

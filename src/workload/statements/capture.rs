@@ -1,6 +1,8 @@
 //! The course of a capture: read, sort out, fill, check against the server, write.
 
-use tokio_postgres::types::Type;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::catalog::{Catalog, sql_name};
 use super::counted::{Entry, read};
@@ -9,7 +11,7 @@ use super::fill::{self, Counted, Filled};
 use super::{text, tree, uses, write};
 use crate::explain::with_casts;
 use crate::pg::{PgError, Session};
-use crate::workload::{Drawers, Samples, StatementKind, Workload, check, slot_types};
+use crate::workload::{Drawers, Samples, StatementKind, Value, Workload, check, slot_types};
 
 /// Longest piece of a text in a comment.
 pub(super) const COMMENT: usize = 160;
@@ -137,22 +139,14 @@ impl Course<'_> {
         }
         self.session.begin().await?;
         let answer = self.session.client().prepare(&text).await;
-        let types: Result<Vec<Type>, String> = match answer {
-            Ok(statement) => Ok(statement.params().to_vec()),
-            Err(error) => Err(match error.as_db_error() {
-                Some(db) => format!(
-                    "the server does not accept it as it is kept: {} (SQLSTATE {})",
-                    db.message(),
-                    db.code().code()
-                ),
-                None => "the server did not describe it".to_owned(),
-            }),
-        };
-        let types = match types {
-            Ok(types) => types,
-            Err(reason) => {
+        let types: Vec<Type> = match answer {
+            Ok(statement) => statement.params().to_vec(),
+            Err(error) => {
                 self.session.rollback().await?;
-                return Ok(Err(reason));
+                return Ok(Err(refused(
+                    "the server does not accept it as it is kept",
+                    &error,
+                )));
             }
         };
         let captured = self.fill(entry, &text, &tree, &types, first.as_deref());
@@ -198,29 +192,52 @@ impl Course<'_> {
         })
     }
 
-    /// The statement as the only one of a workload, read back and made ready on the server.
+    /// The statement as the only one of a workload: read back, made ready on the server, and planned
+    /// there with drawn values, which shows that they fit and that the role may run it.
     async fn check(&mut self, captured: Captured, types: &[Type]) -> Result<Captured, String> {
         let file = write::alone(&captured, self.writes);
         let workload = Workload::parse(&file, "captured.sql").map_err(|e| e.to_string())?;
-        for operation in &workload.operations {
-            // Names are in the order in which they appear, numbers are the server's.
-            let statements = operation.statements.iter();
-            let described: Vec<Vec<Type>> = statements
-                .map(|statement| {
-                    let number = |name| captured.filled.names.iter().position(|n| n == name);
-                    let types = statement
-                        .params
-                        .iter()
-                        .filter_map(|name| types.get(number(name)?));
-                    types.cloned().collect()
-                })
-                .collect();
-            let described: Vec<&[Type]> = described.iter().map(Vec::as_slice).collect();
-            let slots = slot_types(operation, &described);
-            let ready = Drawers::prepare_with(operation, &slots, &mut self.samples).await;
-            ready.map_err(|e| e.to_string())?;
-        }
+        let operation = workload.operations.first();
+        let one = operation.and_then(|operation| Some((operation, operation.statements.first()?)));
+        let (operation, statement) = one.ok_or("its text is not understood")?;
+        // Names are numbered in the order in which they appear, the server's numbers are its own.
+        let named = statement.params.iter().filter_map(|name| {
+            let number = captured.filled.names.iter().position(|n| n == name)?;
+            Some(types.get(number)?.clone())
+        });
+        let named: Vec<Type> = named.collect();
+        let slots = slot_types(operation, &[&named]);
+        let ready = Drawers::prepare_with(operation, &slots, &mut self.samples).await;
+        let ready = ready.map_err(|e| e.to_string())?;
+        let mut values = vec![Value::Null; ready.slots()];
+        ready.draw(&mut ChaCha8Rng::seed_from_u64(0), &mut values);
+        let value_of = |name: &String| {
+            let slot = operation.slots().position(|slot| slot == name);
+            slot.and_then(|slot| values.get(slot))
+                .unwrap_or(&Value::Null)
+        };
+        let params: Vec<(&(dyn ToSql + Sync), Type)> = statement
+            .params
+            .iter()
+            .zip(&named)
+            .map(|(name, ty)| (value_of(name) as _, ty.clone()))
+            .collect();
+        let sql = format!("EXPLAIN /* dbperf */ {}", statement.sql);
+        let planned = self.session.client().query_typed(&sql, &params).await;
+        planned.map_err(|error| refused("it cannot be planned with drawn values", &error))?;
         Ok(captured)
+    }
+}
+
+/// What the server said, without anything that may hold a value.
+fn refused(what: &str, error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        // Class 42 is about names, types and privileges.
+        Some(db) if db.code().code().starts_with("42") => {
+            format!("{what}: {} (SQLSTATE {})", db.message(), db.code().code())
+        }
+        Some(db) => format!("{what}: SQLSTATE {}", db.code().code()),
+        None => format!("{what}: the connection was lost"),
     }
 }
 

@@ -78,14 +78,13 @@ fn left_out(out: &mut String, capture: &StatementsCapture) -> std::fmt::Result {
     }
     writeln!(out, "\n-- Left out:")?;
     for left in &capture.left_out {
-        let calls = match left.calls {
-            Some(calls) => format!("{calls} calls"),
-            None => "calls not known".to_owned(),
-        };
+        let calls = left
+            .calls
+            .map_or_else(|| "not known".to_owned(), |calls| calls.to_string());
         let id = left
             .query_id
             .map_or_else(String::new, |id| format!(", id {id}"));
-        let line = format!("Calls: {calls}{id}: {}", left.reason);
+        let line = format!("Calls {calls}{id}: {}", left.reason);
         writeln!(out, "-- {}", one_line(&line, COMMENT))?;
         if !left.text.is_empty() {
             writeln!(out, "--   Text: {}", left.text)?;
