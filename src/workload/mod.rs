@@ -20,6 +20,8 @@
 //! SELECT count(*) FROM tasks WHERE initiative_id = :id;
 //! ```
 //!
+//! The whole format is described in `docs/workload.md`.
+//!
 //! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
 
 mod check;
