@@ -248,7 +248,8 @@ pub(super) fn parameter_count(text: &str) -> Result<usize, Refusal> {
 }
 
 /// The text with `$n::interval` for `interval $n`: `pg_stat_statements` puts a parameter where a
-/// typed literal stood, which the server's own grammar does not allow. Likewise for dates and times.
+/// typed literal stood, which the server's own grammar does not allow. Likewise for dates, times and
+/// every type that is no keyword.
 #[must_use]
 pub fn with_casts(text: &str) -> String {
     const TYPES: [&str; 5] = ["date", "interval", "time", "timestamp", "timestamptz"];
@@ -265,9 +266,12 @@ pub fn with_casts(text: &str) -> String {
             return text.to_owned();
         };
         let name = word.to_lowercase();
-        if pair[1].token == Token::Param as i32 && TYPES.contains(&name.as_str()) {
+        // A name in front of a parameter is that of a type, and of nothing else.
+        let of_type = TYPES.contains(&name.as_str()) || pair[0].token == Token::Ident as i32;
+        if pair[1].token == Token::Param as i32 && of_type {
+            let name = if word.starts_with('"') { word } else { &name };
             cast.push_str(text.get(kept..start).unwrap_or_default());
-            cast.extend([parameter, "::", name.as_str()]);
+            cast.extend([parameter, "::", name]);
             kept = to;
         }
     }
@@ -372,6 +376,10 @@ mod tests {
         assert_eq!(
             with_casts("SELECT now() - INTERVAL $1, date $2, 'interval $3', t.time FROM t"),
             "SELECT now() - $1::interval, $2::date, 'interval $3', t.time FROM t"
+        );
+        assert_eq!(
+            with_casts("SELECT uuid $1, \"My T\" $2, a AS b FROM t c WHERE d = $3"),
+            "SELECT $1::uuid, $2::\"My T\", a AS b FROM t c WHERE d = $3"
         );
         assert_eq!(with_casts("SELECT 'unterminated"), "SELECT 'unterminated");
     }

@@ -132,3 +132,35 @@ async fn new_rows_meet_none_that_is_there() {
     drop(client);
     replays(&lab, &workload, crate::newest());
 }
+
+#[tokio::test]
+async fn the_sample_application_is_captured_and_replayed() {
+    let major = crate::newest();
+    let lab = support::lab(major, dbperf::lab::LabOptions::default()).unwrap();
+    let mut client = support::connect(lab.primary()).await;
+    let options = dbperf::seed::SampleOptions::default();
+    dbperf::seed::load_sample(&mut client, &options, &|_, _, _| {})
+        .await
+        .unwrap();
+    crate::reset(&client).await;
+    let text = include_str!("../../fixtures/sample/workload.sql");
+    let sample = Workload::parse(text, "sample.sql").unwrap();
+    drop(client);
+    replays(&lab, &sample, major);
+    let capture = captured(&lab, ALL).await.unwrap();
+    let workload = Workload::parse(&capture.text, "c.sql").unwrap();
+    assert!(capture.statements > 10, "{}", capture.text);
+    // Two statements of the sample are compared with something that is no column.
+    for left in &capture.left_out {
+        let known = [
+            "row_number()",
+            "make_interval",
+            "pg_catalog",
+            "pg_stat_statements_reset",
+        ];
+        let expected =
+            left.reason.contains("utility") || known.iter().any(|k| left.text.contains(k));
+        assert!(expected, "{left:#?}");
+    }
+    replays(&lab, &workload, major);
+}

@@ -9,7 +9,6 @@ use super::counted::{Entry, read};
 use super::error::CaptureError;
 use super::fill::{self, Counted, Filled};
 use super::{text, tree, uses, write};
-use crate::explain::with_casts;
 use crate::pg::{PgError, Session};
 use crate::workload::{Drawers, Samples, StatementKind, Value, Workload, check, slot_types};
 
@@ -51,8 +50,8 @@ pub struct StatementsCapture {
     pub statements: usize,
     /// Their calls.
     pub calls: i64,
-    /// Calls of all top-level statements of this database, except dbperf's own, as far as they are
-    /// visible.
+    /// Calls of all top-level statements of this database, except dbperf's own and utility commands, as
+    /// far as they are visible.
     pub all_calls: i64,
     /// Share of the execution time of those statements that the captured ones have; `None` for none.
     pub time_ratio: Option<f64>,
@@ -113,19 +112,21 @@ struct Course<'s> {
 impl Course<'_> {
     /// One statement. The inner error says why it is left out, the outer one that the server is gone.
     async fn one(&mut self, entry: &Entry) -> Result<Result<Captured, String>, PgError> {
-        let text = with_casts(&entry.text);
+        let text = text::parsable(&entry.text);
         let tree = match tree::parse(&text) {
             Ok(tree) => tree,
             Err(reason) => return Ok(Err(reason)),
         };
         let mut named = Vec::new();
+        // The relation of a change has no node around it.
+        for kind in ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"] {
+            tree::each(&tree, kind, &mut |fields| {
+                named.extend(sql_name(&fields["relation"]));
+            });
+        }
         tree::each(&tree, "RangeVar", &mut |fields| {
             named.extend(sql_name(fields));
         });
-        // The relation of a change has no node around it.
-        if let Some((_, fields)) = tree::node(&tree) {
-            named.splice(0..0, sql_name(&fields["relation"]));
-        }
         for name in &named {
             self.tables.read(self.session, name).await?;
         }

@@ -101,7 +101,13 @@ impl Catalog {
 
     #[cfg(test)]
     pub(super) fn of(tables: Vec<(&str, Table)>) -> Self {
-        let entry = |(name, table): (&str, Table)| (quoted(name), Some(table));
-        Self(tables.into_iter().map(entry).collect())
+        let entry = |(name, table): (&str, Table)| {
+            let qualified = format!("\"public\".{}", quoted(name));
+            [
+                (quoted(name), Some(table.clone())),
+                (qualified, Some(table)),
+            ]
+        };
+        Self(tables.into_iter().flat_map(entry).collect())
     }
 }

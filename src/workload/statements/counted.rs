@@ -9,7 +9,7 @@ use super::error::CaptureError;
 use super::{text, tree, write};
 use crate::collect::normalised;
 use crate::collect::pg_stat_statements::Source;
-use crate::explain::{acts_beyond, with_casts};
+use crate::explain::acts_beyond;
 use crate::pg::catalog::{MARKER, SERVER};
 use crate::pg::column::get;
 use crate::pg::{Session, read_extensions};
@@ -23,6 +23,9 @@ const HIDDEN: &str = "<insufficient privilege>";
 /// Functions beyond the transaction that an application calls when it writes, by the beginning of
 /// their names.
 const WRITING_CALLS: [&str; 4] = ["nextval", "setval", "pg_advisory", "pg_notify"];
+
+/// Why BEGIN, SET, CREATE TABLE … are left out.
+const UTILITY: &str = "it is a utility command";
 
 /// Kinds of statements that have a plan.
 const CAPTURED: [&str; 5] = [
@@ -109,8 +112,8 @@ pub(super) async fn read(session: &Session) -> Result<Read, CaptureError> {
     let entries: Vec<Entry> = entries.filter(|e| !e.text.contains(MARKER)).collect();
     Ok(Read {
         database,
-        all_calls: entries.iter().map(|e| e.calls).sum(),
-        all_ms: entries.iter().map(|e| e.exec_ms).sum(),
+        all_calls: 0,
+        all_ms: 0.0,
         entries,
         left_out,
     })
@@ -156,14 +159,21 @@ impl Read {
         let (mut rare, mut beyond) = (Group::default(), Group::default());
         let mut candidates = Vec::new();
         for entry in entries {
-            if let Some(reason) = unfit(&entry.text, options.writes) {
+            let unfit = unfit(&entry.text, options.writes);
+            if unfit.as_deref() != Some(UTILITY) {
+                self.all_calls += entry.calls;
+                self.all_ms += entry.exec_ms;
+            }
+            if let Some(reason) = unfit {
                 self.leave_out(&entry, reason);
             } else if entry.calls < options.min_calls {
                 rare.add(entry.calls);
             } else if candidates.len() >= options.top {
                 beyond.add(entry.calls);
             } else {
-                candidates.push(entry);
+                // An entry that was evicted while its statement ran has its constants.
+                let text = normalised(&entry.text).query;
+                candidates.push(Entry { text, ..entry });
             }
         }
         let reason = format!("with fewer than {} calls", options.min_calls);
@@ -207,21 +217,21 @@ impl Read {
 }
 
 /// Why a statement cannot be captured, by its text alone.
-fn unfit(text: &str, writes: bool) -> Option<String> {
-    if text.is_empty() {
+fn unfit(kept: &str, writes: bool) -> Option<String> {
+    if kept.is_empty() {
         return Some("the server has not kept its text".to_owned());
     }
-    if text == HIDDEN {
+    if kept == HIDDEN {
         return Some("its text is hidden: GRANT pg_read_all_stats to this role".to_owned());
     }
-    let text = with_casts(text);
+    let text = text::parsable(kept);
     let tree = match tree::parse(&text) {
         Ok(tree) => tree,
         Err(reason) => return Some(reason),
     };
     let kind = tree::node(&tree).map(|(kind, _)| kind);
     if !kind.is_some_and(|kind| CAPTURED.contains(&kind)) {
-        return Some("it is a utility command".to_owned());
+        return Some(UTILITY.to_owned());
     }
     let kind = match check::kind(&text) {
         Ok(kind) => kind,

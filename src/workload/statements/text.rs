@@ -2,6 +2,8 @@
 
 use pg_query::protobuf::Token;
 
+use crate::explain::with_casts;
+
 /// How many parameters a text has: its highest `$n`. `None` if it does not consist of tokens.
 pub(super) fn parameter_count(text: &str) -> Option<usize> {
     let scanned = pg_query::scan(text).ok()?;
@@ -9,6 +11,38 @@ pub(super) fn parameter_count(text: &str) -> Option<usize> {
     let params = tokens.filter(|token| token.token == Token::Param as i32);
     let numbers = params.filter_map(|token| number(text, token.start, token.end));
     Some(numbers.max().unwrap_or(0))
+}
+
+/// A text that the server's grammar allows: `pg_stat_statements` puts a parameter also where only a
+/// literal may stand, as in `interval $1` and `extract($1 FROM …)`.
+pub(super) fn parsable(text: &str) -> String {
+    let text = with_casts(text);
+    with_date_part(&text).unwrap_or(text)
+}
+
+/// `date_part($1, …)` for `extract($1 FROM …)`; `None` if there is none.
+fn with_date_part(text: &str) -> Option<String> {
+    let scanned = pg_query::scan(text).ok()?;
+    let kinds: Vec<i32> = scanned.tokens.iter().map(|token| token.token).collect();
+    let wanted = [Token::Extract, Token::Ascii40, Token::Param, Token::From].map(|t| t as i32);
+    let mut out = String::with_capacity(text.len());
+    let mut kept = 0;
+    for (at, _) in kinds
+        .windows(4)
+        .enumerate()
+        .filter(|(_, kinds)| *kinds == wanted)
+    {
+        let [extract, _, parameter, from] = scanned.tokens.get(at..at + 4)? else {
+            return None;
+        };
+        out.push_str(text.get(kept..place(extract.start)?)?);
+        out.push_str("date_part");
+        out.push_str(text.get(place(extract.end)?..place(parameter.end)?)?);
+        out.push(',');
+        kept = place(from.end)?;
+    }
+    out.push_str(text.get(kept..)?);
+    (kept > 0).then_some(out)
 }
 
 /// The text with `:name` for `$n`, without line comments, whose lines would be read as directives.
@@ -106,6 +140,27 @@ mod tests {
         }
         assert_eq!(with_names("SELECT $4", &names), None);
         assert_eq!(with_names("SELECT 'x", &names), None);
+    }
+
+    #[test]
+    fn a_parameter_in_the_place_of_a_literal_is_made_parsable() {
+        for (text, expected) in [
+            (
+                "SELECT EXTRACT($1 FROM at), extract ($2 from b) FROM t",
+                "SELECT date_part($1, at), date_part ($2, b) FROM t",
+            ),
+            (
+                "SELECT now() - INTERVAL $1, uuid $2, 'extract($3 from x)'",
+                "SELECT now() - $1::interval, $2::uuid, 'extract($3 from x)'",
+            ),
+            (
+                "SELECT a FROM t WHERE b = $1",
+                "SELECT a FROM t WHERE b = $1",
+            ),
+        ] {
+            assert_eq!(parsable(text), expected);
+            assert!(pg_query::parse(expected, pg_query::ParserOptions::default()).is_ok());
+        }
     }
 
     #[test]

@@ -32,12 +32,16 @@ pub(super) enum Use<'c> {
     },
     /// Stored in a column of a row that is there.
     Assigned { table: &'c Table, column: String },
-    /// The number of LIMIT.
+    /// The number of LIMIT of the whole statement.
     Limit,
+    /// The number of LIMIT of a query inside of it.
+    InnerLimit,
     /// The number of OFFSET.
     Offset,
-    /// The unit of `date_trunc`.
-    Unit,
+    /// An argument that is one of a few words, with the most usual one.
+    Word(&'static str),
+    /// Compared with another constant, as in `1 = 1`.
+    Constant,
     /// A part of what is returned or stored, without a word in which rows.
     Output,
     /// It decides about rows, but by nothing that is known.
@@ -59,6 +63,8 @@ pub(super) enum By {
     AnyOf,
     /// `<>`.
     NotEqual,
+    /// `@>`.
+    Contains,
 }
 
 /// Which rows a statement returns, as far as its numbers of rows say something about its conditions.
@@ -204,7 +210,12 @@ impl<'c> Walk<'c> {
 
     fn select(&mut self, fields: &Json, outer: &Scope<'c>) {
         let scope = self.scope(outer, &[&fields["from_clause"]]);
-        for (name, use_) in [("limit_count", Use::Limit), ("limit_offset", Use::Offset)] {
+        let limit = if outer.0.is_empty() {
+            Use::Limit
+        } else {
+            Use::InnerLimit
+        };
+        for (name, use_) in [("limit_count", limit), ("limit_offset", Use::Offset)] {
             match parameter(&fields[name]) {
                 Some(number) => self.note(number, use_),
                 None => self.tree(&fields[name], &scope, &Use::Unknown),
@@ -233,10 +244,14 @@ impl<'c> Walk<'c> {
     fn call(&mut self, fields: &Json, scope: &Scope<'c>, otherwise: &Use<'c>) {
         let function = names(fields, "funcname");
         let arguments = list(fields, "args");
-        if function.last() == Some(&"date_trunc")
-            && let Some(number) = arguments.first().and_then(parameter)
-        {
-            self.note(number, Use::Unit);
+        let word = match function.last() {
+            Some(&"date_trunc") => Some("day"),
+            Some(&"date_part") => Some("epoch"),
+            Some(&"timezone") => Some("UTC"),
+            _ => None,
+        };
+        if let (Some(word), Some(number)) = (word, arguments.first().and_then(parameter)) {
+            self.note(number, Use::Word(word));
         }
         self.fields(fields, scope, otherwise);
     }
@@ -251,17 +266,23 @@ impl<'c> Walk<'c> {
             AExprKind::AexprNotDistinct,
             AExprKind::AexprDistinct,
         ]) {
-            let by = if is(&[AExprKind::AexprNotDistinct]) {
-                Some(By::Equal)
-            } else {
-                comparison(operator)
-            };
-            if let Some(by) = by {
+            let distinct = is(&[AExprKind::AexprDistinct]);
+            let by = comparison(operator).map(|by| if distinct { By::NotEqual } else { by });
+            if by == Some(By::Equal)
+                && let (Some(one), Some(other)) = (parameter(left), parameter(right))
+            {
+                self.note(one, Use::Constant);
+                self.note(other, Use::Constant);
+            } else if let Some(by) = by {
                 self.compared(left, right, by, scope);
                 self.compared(right, left, reversed(by), scope);
             }
         } else if is(&[AExprKind::AexprOpAny]) && operator == "=" {
             self.compared(left, right, By::AnyOf, scope);
+            let elements = of_kind(bare(right), "AArrayExpr");
+            for element in elements.map_or(&[][..], |array| list(array, "elements")) {
+                self.compared(left, element, By::Equal, scope);
+            }
         } else if is(&[AExprKind::AexprIn]) {
             let by = if operator == "=" {
                 By::Equal
@@ -396,6 +417,11 @@ fn column_of<'c>(tree: &Json, scope: &Scope<'c>) -> Option<Column<'c>> {
     }
 }
 
+/// A part without the casts around it.
+fn bare(tree: &Json) -> &Json {
+    of_kind(tree, "TypeCast").map_or(tree, |cast| bare(&cast["arg"]))
+}
+
 /// The argument of `lower(x)` and of the like.
 fn only_argument(tree: &Json) -> Option<&Json> {
     let fields = of_kind(tree, "FuncCall")?;
@@ -413,6 +439,8 @@ fn comparison(operator: &str) -> Option<By> {
         "<" | "<=" => By::Upper,
         "<>" | "!=" => By::NotEqual,
         "~~" | "~~*" => By::Like,
+        // Documents, arrays and ranges contain themselves.
+        "@>" => By::Contains,
         _ => return None,
     })
 }

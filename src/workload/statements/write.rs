@@ -10,6 +10,10 @@ use super::text::one_line;
 /// Longest line of a comment.
 const COMMENT: usize = 400;
 
+/// Entries of what was left out that are listed (ours): before PostgreSQL 16 every utility command with
+/// other constants is a statement of its own.
+const LISTED: usize = 1000;
+
 /// The most that all weights may add up to.
 const WEIGHTS: i64 = 1_000_000_000;
 
@@ -77,7 +81,7 @@ fn left_out(out: &mut String, capture: &StatementsCapture) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "\n-- Left out:")?;
-    for left in &capture.left_out {
+    for left in capture.left_out.iter().take(LISTED) {
         let calls = left
             .calls
             .map_or_else(|| "not known".to_owned(), |calls| calls.to_string());
@@ -89,6 +93,9 @@ fn left_out(out: &mut String, capture: &StatementsCapture) -> std::fmt::Result {
         if !left.text.is_empty() {
             writeln!(out, "--   Text: {}", left.text)?;
         }
+    }
+    if let Some(more) = capture.left_out.len().checked_sub(LISTED + 1) {
+        writeln!(out, "-- And {} more.", more + 1)?;
     }
     Ok(())
 }

@@ -153,7 +153,7 @@ fn what_only_shapes_the_output_is_told_from_what_decides_about_rows() {
         ("SELECT coalesce(status, $1) FROM orders", vec!["Output"]),
         (
             "SELECT date_trunc($1, placed), count(*) FROM orders GROUP BY 1",
-            vec!["Unit"],
+            vec!["Word(\"day\")"],
         ),
         (
             "SELECT * FROM orders WHERE placed > now() - $1",
