@@ -32,9 +32,9 @@ pub(super) enum Kind {
     Uuid,
     Timestamp(i64, i64),
     /// Tuples of known values, one beside the other, each with its chance.
-    Known(Known),
+    Known(Arc<Known>),
     /// An array of so many texts, made for each draw.
-    Array(Known, u32),
+    Array(Arc<Known>, u32),
     /// Two values of a sorted list, this far apart.
     Range(Vec<Value>, usize),
     /// Values of intervals between neighbours of a histogram, and most common values.
@@ -161,7 +161,7 @@ impl Drawer {
             Generator::Choice { values } => {
                 let texts = values.iter().map(|(v, _)| Value::Text(v.as_str().into()));
                 let weights = values.iter().map(|(_, weight)| f64::from(*weight));
-                Kind::Known(Known::new(texts.collect(), 1, weights.collect())?)
+                Kind::Known(Arc::new(Known::new(texts.collect(), 1, weights.collect())?))
             }
             &Generator::Sequence { start, step } => Kind::Sequence(Counter::new(start, step)),
             &Generator::Text { length } => Kind::Text(length),
@@ -445,7 +445,9 @@ mod tests {
     #[test]
     fn tuples_stay_together() {
         let values = ["1", "a", "2", "b"].map(shared).to_vec();
-        let drawer = Drawer(Kind::Known(Known::new(values, 2, vec![3.0, 1.0]).unwrap()));
+        let drawer = Drawer(Kind::Known(Arc::new(
+            Known::new(values, 2, vec![3.0, 1.0]).unwrap(),
+        )));
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let (mut slots, mut first) = (vec![Value::Null; 2], 0);
         for _ in 0..4000 {
@@ -461,7 +463,7 @@ mod tests {
     fn an_array_has_its_elements_quoted() {
         let known = Known::new(vec![shared(r#"a"\,b"#)], 1, vec![1.0]).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let drawn = Drawer(Kind::Array(known, 2)).draw(&mut rng);
+        let drawn = Drawer(Kind::Array(Arc::new(known), 2)).draw(&mut rng);
         assert_eq!(drawn.as_text().unwrap(), r#"{"a\"\\,b","a\"\\,b"}"#);
     }
 

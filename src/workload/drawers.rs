@@ -1,10 +1,11 @@
 //! The generators of an operation, made ready on a server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::Rng;
 use tokio_postgres::Client;
-use tokio_postgres::types::{Format, Type};
+use tokio_postgres::types::{self, Format, Type};
 
 use super::draw::{Counter, Drawer, Histogram, Kind, Known, shared};
 use super::error::{DrawError, DrawProblem};
@@ -149,7 +150,7 @@ async fn make(
         Generator::Column { column, nulls } => {
             let columns = std::slice::from_ref(&column.column);
             let sample = TableSample::new(&column.table, columns, *nulls);
-            Kind::Known(known(&*samples.rows(&sample).await?, types)?)
+            Kind::Known(of_table(&sample, types, samples).await?)
         }
         Generator::Row {
             table,
@@ -157,23 +158,25 @@ async fn make(
             nulls,
         } => {
             let sample = TableSample::new(table, columns, *nulls);
-            Kind::Known(known(&*samples.rows(&sample).await?, types)?)
+            Kind::Known(of_table(&sample, types, samples).await?)
         }
         Generator::Prefix { column, length } => {
             let columns = std::slice::from_ref(&column.column);
             let sample = TableSample::new(&column.table, columns, false);
-            Kind::Known(prefixes(&*samples.rows(&sample).await?, *length, first)?)
+            let rows = samples.rows(&sample).await?;
+            Kind::Known(Arc::new(prefixes(&rows, *length, first)?))
         }
         Generator::Array { column, count } => {
             let columns = std::slice::from_ref(&column.column);
             let sample = TableSample::new(&column.table, columns, false);
             // The elements stay texts: the array is written as one.
-            Kind::Array(known(&*samples.rows(&sample).await?, &[None])?, *count)
+            Kind::Array(of_table(&sample, &[None], samples).await?, *count)
         }
         Generator::Range { column, share } => {
             let values = samples.sorted(column).await?;
             let values: Vec<Value> = values.iter().map(|text| of_type(text, first)).collect();
-            Kind::Range(values.clone(), distance(values.len(), *share))
+            let distance = distance(values.len(), *share);
+            Kind::Range(values, distance)
         }
         Generator::Statistics { column, nulls } => {
             histogram(samples, column, *nulls, first).await?
@@ -182,7 +185,7 @@ async fn make(
             let known = values.iter().map(|(text, _)| of_type(text, first));
             let weights = values.iter().map(|(_, weight)| f64::from(*weight));
             let known = Known::new(known.collect(), 1, weights.collect());
-            Kind::Known(known.ok_or(DrawProblem::NoValue)?)
+            Kind::Known(Arc::new(known.ok_or(DrawProblem::NoValue)?))
         }
         plain => return Drawer::without_server(plain).ok_or(DrawProblem::NoValue),
     };
@@ -191,6 +194,23 @@ async fn make(
 
 fn of_type(text: &str, ty: Option<&Type>) -> Value {
     ty.map_or_else(|| shared(text), |ty| Value::of_type(text, ty))
+}
+
+/// The tuples of a sample as these types, shared by all operations that draw from it.
+async fn of_table(
+    sample: &TableSample,
+    types: &[Option<&Type>],
+    samples: &mut Samples<'_>,
+) -> Result<Arc<Known>, DrawProblem> {
+    let oids = types.iter().map(|ty| ty.map(Type::oid)).collect();
+    let key = (sample.clone(), oids);
+    if let Some(known) = samples.known(&key) {
+        return Ok(known);
+    }
+    let rows = samples.rows(sample).await?;
+    let known = Arc::new(known(&rows, types)?);
+    samples.keep(key, &known);
+    Ok(known)
 }
 
 fn known(rows: &Rows, types: &[Option<&Type>]) -> Result<Known, DrawProblem> {
@@ -284,6 +304,12 @@ async fn histogram(
     })))
 }
 
+/// Types of which not every value of their binary form is one: domains, enums and documents.
+fn is_judged_by_server(ty: &Type) -> bool {
+    matches!(ty.kind(), types::Kind::Domain(_) | types::Kind::Enum(_))
+        || matches!(*ty, Type::JSON | Type::JSONB)
+}
+
 /// Checks that what a drawer draws for one of its slots can be sent as the type: by dbperf's own
 /// knowledge of the type, or by the server's input function.
 async fn check(
@@ -295,8 +321,7 @@ async fn check(
     let mut asked = 0;
     for value in drawer.extremes(slot) {
         value.check(ty)?;
-        // What a domain allows is the server's to say.
-        let known = matches!(value.format(ty), Format::Binary) && base(ty) == ty;
+        let known = matches!(value.format(ty), Format::Binary) && !is_judged_by_server(ty);
         if known || asked == CHECKED && !drawer.is_choice() {
             continue;
         }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Row};
 
+use super::draw::Known;
 use super::error::DrawProblem;
 use super::names::{ColumnName, TableName, quoted};
 use crate::pg::catalog::{PG_STATS, TABLE_COLUMNS, View};
 
 /// Rows of a table that are read at most (ours): enough for frequencies of a thousandth to be within a
 /// few percent, and read in well under a second.
-pub(super) const SAMPLE_ROWS: u32 = 100_000;
+pub(super) const SAMPLE_ROWS: u32 = 50_000;
 
 /// Different tuples of text values, NULL as `None`, each with the number of rows that have it.
 pub(super) type Rows = Vec<(Vec<Option<String>>, i64)>;
@@ -24,6 +25,9 @@ pub(super) struct TableSample {
     columns: Vec<String>,
     nulls: bool,
 }
+
+/// A sample, with the oids of the types that its columns are drawn as.
+pub(super) type TypedSample = (TableSample, Vec<Option<u32>>);
 
 /// The planner's statistics of a column.
 #[derive(Debug)]
@@ -42,6 +46,7 @@ pub(super) struct Statistics {
 pub struct Samples<'a> {
     client: &'a Client,
     rows: HashMap<TableSample, Arc<Rows>>,
+    known: HashMap<TypedSample, Arc<Known>>,
     sorted: HashMap<ColumnName, Arc<Vec<String>>>,
     tables: HashMap<TableName, Found>,
 }
@@ -89,6 +94,7 @@ impl<'a> Samples<'a> {
         Self {
             client,
             rows: HashMap::new(),
+            known: HashMap::new(),
             sorted: HashMap::new(),
             tables: HashMap::new(),
         }
@@ -96,6 +102,16 @@ impl<'a> Samples<'a> {
 
     pub(super) fn client(&self) -> &'a Client {
         self.client
+    }
+
+    /// Tuples that were put into the form of their types before.
+    pub(super) fn known(&self, key: &TypedSample) -> Option<Arc<Known>> {
+        self.known.get(key).cloned()
+    }
+
+    /// Keeps tuples for other operations.
+    pub(super) fn keep(&mut self, key: TypedSample, known: &Arc<Known>) {
+        self.known.insert(key, Arc::clone(known));
     }
 
     /// Tuples of a sample of a table.

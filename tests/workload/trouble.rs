@@ -8,7 +8,8 @@ use crate::{drawers, lab, operation, support};
 async fn every_reason_names_the_line_the_parameter_and_the_cure() {
     let sql =
         "CREATE TABLE t (a int, b text, c int4range); INSERT INTO t (a, b) VALUES (1, 'canary');
-        CREATE TABLE empty (a int); CREATE DOMAIN small AS int CHECK (VALUE < 10)";
+        CREATE TABLE empty (a int); CREATE DOMAIN small AS int CHECK (VALUE < 10);
+        CREATE TYPE mood AS ENUM ('sad', 'happy')";
     let (_lab, client) = lab(sql).await;
     for (lines, parts) in [
         (
@@ -58,6 +59,14 @@ async fn every_reason_names_the_line_the_parameter_and_the_cure() {
         (
             "-- param x: choice 10.0.0.1 nowhere\nSELECT :x::inet;",
             vec!["not a valid inet"],
+        ),
+        (
+            "-- param x: choice sad glad\nSELECT :x::mood;",
+            vec!["not a valid mood"],
+        ),
+        (
+            "-- param x: choice {} {\nSELECT :x::jsonb;",
+            vec!["not a valid jsonb"],
         ),
         (
             "-- param x: text 3\nSELECT :x::uuid;",
