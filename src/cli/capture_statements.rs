@@ -1,5 +1,7 @@
 //! `capture statements`: a workload from what `pg_stat_statements` has counted.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::context::Context;
@@ -106,23 +108,33 @@ fn summary(captured: &StatementsCapture) -> Vec<String> {
     if captured.left_out.is_empty() {
         return lines;
     }
-    lines.push(format!(
-        "left out, each with its reason at the end of the file: {}",
-        captured.left_out.len()
-    ));
-    for left in captured.left_out.iter().take(SHOWN) {
-        let calls = match left.calls {
+    lines.push("left out; the end of the file lists each with its reason:".to_owned());
+    let mut reasons: BTreeMap<&str, (usize, Option<i64>)> = BTreeMap::new();
+    for left in &captured.left_out {
+        let (count, calls) = reasons.entry(&left.reason).or_insert((0, Some(0)));
+        *count += 1;
+        *calls = calls.zip(left.calls).map(|(sum, calls)| sum + calls);
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, (_, calls))| std::cmp::Reverse(*calls));
+    for (reason, (count, calls)) in reasons.iter().take(SHOWN) {
+        let times = if *count > 1 {
+            format!(" ({count} times)")
+        } else {
+            String::new()
+        };
+        let calls = match calls {
             Some(1) => "1 call".to_owned(),
             Some(calls) => format!("{calls} calls"),
             None => "calls not known".to_owned(),
         };
-        lines.push(format!("  {calls}: {}", left.reason));
+        lines.push(format!("  {calls}: {reason}{times}"));
     }
-    if captured.left_out.len() > SHOWN {
-        lines.push(format!("  and {} more", captured.left_out.len() - SHOWN));
+    if reasons.len() > SHOWN {
+        lines.push(format!("  and {} more reasons", reasons.len() - SHOWN));
     }
     lines
 }
 
-/// Entries of what was left out that are shown.
+/// Reasons that are shown.
 const SHOWN: usize = 10;

@@ -256,3 +256,51 @@ async fn few_statements_are_asked_for_by_time_or_by_calls() {
             .any(|l| l.reason.contains("fewer than 3 calls"))
     );
 }
+
+#[tokio::test]
+async fn tables_of_every_kind_and_name_are_found() {
+    let (lab, client) = prepared(newest()).await.unwrap();
+    let sql = "CREATE SCHEMA \"My App\"; CREATE TABLE \"My App\".\"Line Item\" (\"Product Id\" int, \"limit\" int, mood text[]);
+        INSERT INTO \"My App\".\"Line Item\" SELECT i, i % 3, ARRAY['a', 'b'] FROM generate_series(1, 50) AS i;
+        CREATE TABLE parts (at date, kind int) PARTITION BY RANGE (at);
+        CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+        INSERT INTO parts SELECT date '2024-01-01' + i, i % 2 FROM generate_series(0, 30) AS i;
+        CREATE VIEW recent AS SELECT id, area FROM orders WHERE area < 3;
+        ALTER ROLE postgres SET search_path = \"My App\", public";
+    client.batch_execute(sql).await.unwrap();
+    crate::reset(&client).await;
+    let dsn = lab.primary().dsn();
+    let (app, connection) = tokio_postgres::connect(&dsn, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    for sql in [
+        "SELECT \"limit\" FROM \"Line Item\" AS l WHERE l.\"Product Id\" = 3 AND l.\"limit\" = 1",
+        "SELECT 1 FROM \"Line Item\" WHERE mood @> '{a}' AND mood = '{a,b}'",
+        "SELECT kind FROM parts WHERE at = '2024-01-05'",
+        "SELECT id FROM recent WHERE area = 2",
+        "INSERT INTO parts VALUES ('2024-01-09', 5)",
+        "WITH moved AS (DELETE FROM parts_1 WHERE kind = 77 RETURNING at) INSERT INTO parts SELECT at, 3 FROM moved",
+        "UPDATE orders SET email = 'new', note = upper('x') WHERE id IN (SELECT \"Product Id\" FROM \"Line Item\" WHERE \"limit\" < 2 AND \"Product Id\" = 3)",
+        "INSERT INTO orders VALUES (1, 1, 'c', now(), 'e', 'n') ON CONFLICT (id) DO UPDATE SET note = 'again'",
+    ] {
+        app.simple_query(sql)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    }
+    let capture = captured(&lab, ALL).await.unwrap();
+    let text = &capture.text;
+    for line in [
+        "-- param product_id, limit: row \"My App\".\"Line Item\"(\"Product Id\", limit)",
+        "-- param at: column public.parts.at",
+        "-- param area: column public.recent.area",
+        "-- param at, kind: row public.parts(at, kind) with nulls",
+        "-- param kind: column public.parts_1.kind",
+        "-- param email: text 16",
+        "row \"My App\".\"Line Item\"(limit, \"Product Id\")",
+        "row public.orders(id, area, city, email, note) with nulls",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert_eq!(capture.statements, 8, "{text}");
+}

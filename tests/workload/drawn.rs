@@ -144,3 +144,28 @@ async fn a_value_used_as_two_types_is_sent_as_each() {
         }
     }
 }
+
+#[test]
+fn drawers_are_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<dbperf::workload::Drawers>();
+}
+
+#[tokio::test]
+async fn machines_of_one_run_share_a_sequence() {
+    let (_lab, client) = lab("CREATE TABLE t (a int); INSERT INTO t VALUES (7)").await;
+    let one = operation("-- param x: sequence after t.a\nSELECT :x::int8;");
+    let mut drawn = Vec::new();
+    for index in 0..3 {
+        let mut drawers = crate::drawers(&one, &client).await.unwrap();
+        drawers.shard(index, 3);
+        let mut rng =
+            <rand_chacha::ChaCha8Rng as rand_chacha::rand_core::SeedableRng>::seed_from_u64(1);
+        for _ in 0..2 {
+            let mut slots = [dbperf::workload::Value::Null];
+            drawers.draw(&mut rng, &mut slots);
+            drawn.push(slots[0].as_text().unwrap());
+        }
+    }
+    assert_eq!(drawn, ["8", "11", "9", "12", "10", "13"]);
+}
