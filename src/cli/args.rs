@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use jiff::Timestamp;
 
+use super::capture_statements::CaptureStatementsArgs;
 use crate::drive::{Shard, Stages};
 use crate::workload::{Think, pgbench};
 
@@ -358,7 +359,6 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
 }
-
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -384,6 +384,9 @@ pub(super) enum CaptureSource {
     /// plain or as .gz, and writes what every session did, with parameters and timing. The workload
     /// goes to the file of `-o`, or to standard output; what was read is said beside it.
     Log(CaptureLogArgs),
+    /// Make a workload file of the statements that `pg_stat_statements` has counted, with values drawn from
+    /// the tables.
+    Statements(CaptureStatementsArgs),
 }
 
 /// Flags of `capture log`.

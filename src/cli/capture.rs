@@ -1,11 +1,11 @@
-//! `capture`: a workload of what a server has run.
+//! `capture log`: a workload of what a server has logged.
 
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::args::{CaptureArgs, CaptureLogArgs, CaptureSource};
+use super::args::CaptureLogArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
@@ -14,15 +14,11 @@ use crate::analyze;
 use crate::record::CaptureSummary;
 use crate::workload::{CapturedError, LogError, LogOptions, ReadLog};
 
-/// `capture`.
-pub(super) fn run(args: &CaptureArgs, context: &Context) -> Result<Exit, Failure> {
-    match &args.source {
-        CaptureSource::Log(args) => log(args, context),
-    }
-}
-
 /// `capture log`.
-fn log(args: &CaptureLogArgs, context: &Context) -> Result<Exit, Failure> {
+///
+/// # Errors
+/// A log cannot be read or has no call, or the workload cannot be written.
+pub(super) fn log(args: &CaptureLogArgs, context: &Context) -> Result<Exit, Failure> {
     let options = LogOptions {
         files: args.files.clone(),
         prefix: args.prefix.clone(),

@@ -5,6 +5,7 @@
 mod analyze;
 mod args;
 mod capture;
+mod capture_statements;
 mod captured;
 mod context;
 mod exit;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Cli, Command};
+use args::{CaptureSource, Cli, Command};
 use context::Context;
 use exit::{Exit, Failure};
 
@@ -57,7 +58,6 @@ fn run(cli: Cli) -> Exit {
         Command::Completions { shell } => completions(shell),
         Command::Man { dir } => man(&dir),
         Command::Schema => output::schema(&context),
-        Command::Capture(args) => capture::run(&args, &context),
         Command::Import(args) => import::run(&args, &context),
         Command::Lab(args) => lab::run(&args, &context),
         Command::Analyze(args) => {
@@ -67,6 +67,10 @@ fn run(cli: Cli) -> Exit {
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
+        Command::Capture(args) => match args.source {
+            CaptureSource::Log(args) => capture::log(&args, &context),
+            CaptureSource::Statements(args) => on_runtime(capture_statements::run(&args, &context)),
+        },
         Command::Report(args) => analyze::report(&args, &context),
     };
     match result {

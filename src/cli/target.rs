@@ -83,7 +83,11 @@ pub(super) async fn prepare(
     })
 }
 
-fn resolve(dsn: Option<&str>) -> Result<Target, Failure> {
+/// The server that the user names.
+///
+/// # Errors
+/// The connection string cannot be read.
+pub(super) fn resolve(dsn: Option<&str>) -> Result<Target, Failure> {
     let target = pg::resolve(dsn, &|name| std::env::var(name).ok());
     let target = target.map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
     Ok(target)

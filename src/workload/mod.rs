@@ -20,6 +20,8 @@
 //! SELECT count(*) FROM tasks WHERE initiative_id = :id;
 //! ```
 //!
+//! The whole format is described in `docs/workload.md`.
+//!
 //! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
 
 mod captured;
@@ -36,6 +38,8 @@ mod parse;
 pub mod pgbench;
 mod samples;
 mod scan;
+mod spell;
+pub mod statements;
 mod value;
 
 pub use captured::{

@@ -115,7 +115,7 @@ pub struct WorkloadStatement {
     pub foreach: Option<Foreach>,
     /// Whether it may change something.
     pub kind: StatementKind,
-    /// Pause before it, while the connection is held.
+    /// Pause before it, with `foreach` before each of its runs, while the connection is held.
     pub think: Option<Think>,
     /// It is sent without waiting for the answer of the statement before it.
     pub pipelined: bool,
