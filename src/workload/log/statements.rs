@@ -2,7 +2,7 @@
 
 use super::classify::{Class, Reason, classify};
 use super::hash::{Hasher, KeyMap};
-use super::lexer::{Gap, Part};
+use super::lexer::{Gap, Part, without_constants};
 use crate::workload::StatementKind;
 use crate::workload::captured::{CapturedWriter, Definition};
 
@@ -169,6 +169,13 @@ impl Known {
 
     /// Its text with `$n` for constants, as a report shows it.
     pub(super) fn normalized(&self) -> String {
+        if !self
+            .template
+            .iter()
+            .any(|b| [CONSTANT, COMMENT].contains(b))
+        {
+            return without_constants(&String::from_utf8_lossy(&self.text));
+        }
         let mut text = Vec::with_capacity(self.template.len() + 16);
         let mut placeholder = self.params;
         for byte in &self.template {
