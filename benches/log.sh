@@ -5,8 +5,8 @@
 # The log is that of a real server (fixtures/pglog/17/minduration), repeated day after day until it has
 # the size that is asked for. dbperf writes the captured workload, pgBadger its report; the runs of both
 # are interleaved, and the medians are compared. pgBadger is given a part of the log, because it would take
-# minutes; it is no slower per MB there, because it keeps all that it saw. Processor time is what a core
-# spends; the elapsed time beside it also counts what others did on the machine.
+# minutes; with more its speed rises by less than a tenth, the share of its start. Processor time is what a
+# core spends; the elapsed time beside it also counts what others did on the machine.
 #
 #   benches/log.sh [MEGABYTES [MEGABYTES_FOR_PGBADGER [RUNS]]]
 set -euo pipefail
