@@ -68,7 +68,7 @@ pub(super) struct Session {
     pub(super) authorized: Option<i64>,
     pub(super) names: Names,
     /// User and database as its records have them.
-    shown: (Option<Box<[u8]>>, Option<Box<[u8]>>),
+    shown: Names,
     /// When its last event began.
     pub(super) cursor: i64,
     /// When the last parse or bind was logged, if nothing came since.
@@ -208,7 +208,11 @@ impl Capture {
         let session = Session {
             id: record.session,
             cursor: i64::MIN,
-            shown: (name(record.user), name(record.database)),
+            shown: Names {
+                database: name(record.database),
+                user: name(record.user),
+                application: None,
+            },
             names: Names {
                 database: name(record.database),
                 user: name(record.user),
@@ -442,6 +446,6 @@ impl Session {
             (Some(known), Some(now)) => **known == *now,
             _ => true,
         };
-        same(&self.shown.0, record.user) && same(&self.shown.1, record.database)
+        same(&self.shown.user, record.user) && same(&self.shown.database, record.database)
     }
 }
