@@ -19,6 +19,7 @@ mod captured_session;
 mod client;
 mod column;
 mod control;
+mod deadline;
 mod doubt;
 mod error;
 mod options;
