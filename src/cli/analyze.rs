@@ -280,10 +280,10 @@ fn job_writes(job: &Job) -> Result<bool, Failure> {
 
 fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Load {
     let options = drive.options(&workload, allow_writes);
-    Load::Replay(Job::Workload {
+    Load::Replay(Box::new(Job::Workload {
         workload: Arc::new(workload),
         options,
-    })
+    }))
 }
 
 /// A workload that writes goes only to the database that was named.

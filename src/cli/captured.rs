@@ -53,7 +53,7 @@ pub(super) fn load(path: &Path, drive: &DriveArgs, lab: bool) -> Result<Load, Fa
     }
     let speed = drive.speed.unwrap_or(Speed(Some(1.0))).0;
     let span = Duration::from_micros(header.span_us);
-    Ok(Load::Replay(Job::Captured {
+    Ok(Load::Replay(Box::new(Job::Captured {
         path: path.to_path_buf(),
         options: CapturedOptions {
             speed,
@@ -65,7 +65,7 @@ pub(super) fn load(path: &Path, drive: &DriveArgs, lab: bool) -> Result<Load, Fa
             allow_writes: lab || drive.writes,
         },
         length: speed.map_or(Duration::ZERO, |speed| span.div_f64(speed)),
-    }))
+    })))
 }
 
 /// When its calls are sent, over which connections, and with which values is in the file.

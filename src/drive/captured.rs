@@ -431,12 +431,11 @@ impl<'a> Sessions<'a> {
             () = tokio::time::sleep(DRAIN_LIMIT) => (None, false),
             () = control.stopped() => (None, true),
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                run.switch.enter(Phase::Cancel);
-                all.await
-            }
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            run.switch.enter(Phase::Cancel);
+            all.await
         };
         for task in ended {
             if let Err(panicked) = task

@@ -1,5 +1,7 @@
 //! A column of a result as the variable of a pgbench script: the text that pgbench would have got.
 
+use std::fmt::Write as _;
+
 use tokio_postgres::types::{FromSql as _, Kind, Type};
 
 use crate::workload::Value;
@@ -65,7 +67,7 @@ pub(super) fn variable(value: &Value, ty: &Type) -> Option<Var> {
 }
 
 /// PostgreSQL's binary numeric as text: groups of four digits, the weight of the first group, the sign,
-/// and the number of digits behind the point (numeric_send in PostgreSQL's numeric.c).
+/// and the number of digits behind the point (`numeric_send` in PostgreSQL's numeric.c).
 fn numeric(raw: &[u8]) -> Option<String> {
     let mut words = raw
         .chunks_exact(2)
@@ -92,13 +94,13 @@ fn numeric(raw: &[u8]) -> Option<String> {
         if whole.is_empty() {
             whole = group(place).to_string();
         } else {
-            whole.push_str(&format!("{:04}", group(place)));
+            let _ = write!(whole, "{:04}", group(place));
         }
     }
     let mut part = String::new();
     let mut place = -1;
     while part.len() < scale {
-        part.push_str(&format!("{:04}", group(place)));
+        let _ = write!(part, "{:04}", group(place));
         place -= 1;
     }
     part.truncate(scale);

@@ -96,7 +96,7 @@ impl Segment {
     }
 
     fn area(&self) -> f64 {
-        (self.from + self.to) / 2.0 * self.length
+        f64::midpoint(self.from, self.to) * self.length
     }
 }
 

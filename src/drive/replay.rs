@@ -210,7 +210,7 @@ async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<
 
 /// A thread of the driver, from outside. It leaves when this is dropped.
 struct Driver {
-    started: oneshot::Receiver<Result<Option<i32>, DriveError>>,
+    started: oneshot::Receiver<Result<i32, DriveError>>,
     report: oneshot::Receiver<Report>,
     pings: mpsc::UnboundedSender<Instant>,
     leave: oneshot::Sender<()>,
@@ -272,10 +272,10 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub(super) fn read(ids: &[Option<i32>]) -> Self {
+    pub(super) fn read(ids: &[i32]) -> Self {
         Self {
             at: Instant::now(),
-            threads: ids.iter().map(|id| doubt::thread_times((*id)?)).collect(),
+            threads: ids.iter().map(|id| doubt::thread_times(*id)).collect(),
             idle: doubt::idle_time(),
         }
     }
@@ -384,13 +384,11 @@ async fn drain<S: Source>(
         () = tokio::time::sleep(DRAIN_LIMIT) => (None, false),
         () = control.stopped() => (None, true),
     };
-    match drained {
-        Some(reports) => (reports, stopped),
-        None => {
-            shared.switch.enter(Phase::Cancel);
-            (reports.await, stopped)
-        }
+    if let Some(reports) = drained {
+        return (reports, stopped);
     }
+    shared.switch.enter(Phase::Cancel);
+    (reports.await, stopped)
 }
 
 /// Load that is not recorded, then the gate of an observer, then the agreed moment. False if it was

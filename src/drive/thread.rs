@@ -41,7 +41,7 @@ pub(super) struct Report {
 /// The ends of a thread's channels.
 pub(super) struct Ends {
     /// The identity of the thread, for its times.
-    pub(super) started: oneshot::Sender<Result<Option<i32>, DriveError>>,
+    pub(super) started: oneshot::Sender<Result<i32, DriveError>>,
     pub(super) report: oneshot::Sender<Report>,
     /// Moments at which this thread should wake up.
     pub(super) pings: mpsc::UnboundedReceiver<Instant>,
@@ -215,10 +215,10 @@ where
         let Shared {
             options, switch, ..
         } = &**shared;
-        let shard = options.shard;
+        let machine = options.shard;
         let all = Part {
-            index: (shard.index - 1) * self.part.count + self.part.index,
-            count: shard.count * self.part.count,
+            index: (machine.index - 1) * self.part.count + self.part.index,
+            count: machine.count * self.part.count,
         };
         let rng = self.thread.rng(1 << 39 | u64::from(self.part.index));
         let mut schedule = Schedule::new(profile, options.arrivals, all, rng);

@@ -109,7 +109,7 @@ fn a_captured_log_gives_the_same_calls_on_a_copy() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("captured");
         let options = CaptureLog {
-            files: vec![log.to_path_buf()],
+            files: vec![log.clone()],
             prefix: None,
             since: Some(since.to_string()),
             until: None,
@@ -167,7 +167,7 @@ fn a_session_keeps_the_pace_of_the_log_or_the_speed_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("captured");
     let options = CaptureLog {
-        files: vec![source.primary().log_file().to_path_buf()],
+        files: vec![source.primary().log_file()],
         prefix: None,
         since: Some(since.to_string()),
         until: None,

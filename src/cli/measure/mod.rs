@@ -28,7 +28,7 @@ pub(super) enum Load {
     /// Nothing of ours: the server is watched for this long.
     Watch(Duration),
     /// A workload of our own driver.
-    Replay(Job),
+    Replay(Box<Job>),
     /// The user's own load command.
     Command(Vec<String>),
 }
