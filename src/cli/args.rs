@@ -175,7 +175,7 @@ pub(super) struct DriveArgs {
     /// Distances of requests with a rate. [default: poisson]
     #[arg(long, value_enum, group = "drive")]
     pub(super) arrival: Option<ArrivalArg>,
-    /// How long to measure. [default: 30s; a captured workload runs to its end]
+    /// How long to measure; without it a captured workload runs to its end. [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
     pub(super) duration: Option<Duration>,
     /// Run before measuring, and record nothing. [default: 5s]
@@ -384,8 +384,7 @@ pub(super) enum CaptureSource {
     /// plain or as .gz, and writes what every session did, with parameters and timing. The workload
     /// goes to the file of `-o`, or to standard output; what was read is said beside it.
     Log(CaptureLogArgs),
-    /// Make a workload file of the statements that `pg_stat_statements` has counted, with values drawn from
-    /// the tables.
+    /// Make a workload file of what `pg_stat_statements` has counted.
     Statements(CaptureStatementsArgs),
 }
 
