@@ -336,5 +336,6 @@ pub(crate) fn load_result() -> crate::record::load::LoadResult {
         stages: Vec::new(),
         driver_saturated: None,
         driver_cpu_ratio: None,
+        driver: None,
     }
 }

@@ -90,6 +90,7 @@ impl Loop {
             let gauge = PoolGauge {
                 at: Millis(at),
                 size: pool.pool_size,
+                idle: None,
                 in_use: within(|s| (s.1, s.2)),
                 waiting: within(|s| (s.0, s.1)),
             };

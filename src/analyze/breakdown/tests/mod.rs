@@ -89,6 +89,7 @@ fn result(tool: &str, operations: Vec<Operation>) -> LoadResult {
         stages: Vec::new(),
         driver_saturated: None,
         driver_cpu_ratio: None,
+        driver: None,
     }
 }
 

@@ -22,6 +22,7 @@ fn replay_run() -> Run {
     ]));
     let mut fetch = operation("fetch", 100, 20.0);
     fetch.parts = Some(OperationParts {
+        schedule_lag: Millis(0.0),
         pool_wait: Millis(500.0),
         statement_latency: Millis(1100.0),
         held_idle: Millis(200.0),
@@ -177,6 +178,7 @@ proptest! {
         let each = requests as f64;
         let mut staged = operation("o", requests, wait + idle + latency + driver);
         staged.parts = Some(OperationParts {
+            schedule_lag: Millis(0.0),
             pool_wait: Millis(wait * each),
             statement_latency: Millis(latency * each),
             held_idle: Millis(idle * each),
