@@ -4,11 +4,14 @@
 //! Row structs are named after the view they come from and keep PostgreSQL's own column names.
 
 pub mod activity;
+mod add;
+pub mod comparison;
 pub mod coverage;
 pub mod database;
 mod fingerprint;
 pub mod indexes;
 pub mod load;
+pub mod merge;
 pub mod plan;
 pub mod pool;
 pub mod replication;

@@ -166,6 +166,8 @@ impl Window {
             replication: observed.replication,
             replay: None,
             pool: None,
+            comparison: None,
+            merged: Vec::new(),
             api: Vec::new(),
         }
     }
