@@ -83,7 +83,9 @@ pub fn replay_captured(
     let mut remarks = Vec::new();
     for left_out in &header.left_out {
         let (calls, reason) = (left_out.calls, &left_out.reason);
-        remarks.push(format!("{calls} calls of the log are not in the file: {reason}"));
+        remarks.push(format!(
+            "{calls} calls of the log are not in the file: {reason}"
+        ));
     }
     if header.databases.len() > 1 {
         remarks.push(format!(
@@ -165,7 +167,13 @@ impl CapturedRun {
     }
 
     /// A call ended.
-    pub(super) fn record(&self, call: &Call, moments: Moments, trace: &Trace, failure: Option<&Failure>) {
+    pub(super) fn record(
+        &self,
+        call: &Call,
+        moments: Moments,
+        trace: &Trace,
+        failure: Option<&Failure>,
+    ) {
         // What failed on the captured server too is what was to happen.
         let expected = call.failed && matches!(failure, Some(Failure::Sql(_)));
         if expected {
@@ -188,7 +196,11 @@ impl CapturedRun {
     /// A session connected (`true`) or left.
     pub(super) fn session(&self, begins: bool) {
         let open = self.sessions_open.get();
-        let open = if begins { open + 1 } else { open.saturating_sub(1) };
+        let open = if begins {
+            open + 1
+        } else {
+            open.saturating_sub(1)
+        };
         self.sessions_open.set(open);
         self.sessions_most.set(self.sessions_most.get().max(open));
     }
@@ -258,7 +270,9 @@ fn conclude(
     interrupted: bool,
     remarks: Vec<String>,
 ) -> Result<Replayed, DriveError> {
-    let recorder = run.recorder.replace(Recorder::empty(&stage(&run.options, 0)));
+    let recorder = run
+        .recorder
+        .replace(Recorder::empty(&stage(&run.options, 0)));
     let most = recorder.failures.iter().max_by_key(|(_, count)| **count);
     let most = most.map_or_else(String::new, |(key, count)| format!("{key} ({count} times)"));
     let doubt = Doubt {
@@ -274,7 +288,11 @@ fn conclude(
     let paced = run.options.speed.is_some();
     let frame = Frame {
         file: run.name.clone(),
-        arrival: if paced { Arrival::Open } else { Arrival::Closed },
+        arrival: if paced {
+            Arrival::Open
+        } else {
+            Arrival::Closed
+        },
         opened,
         ended,
         ended_at: Timestamp::now(),
@@ -286,6 +304,7 @@ fn conclude(
     let replayed = Replayed {
         load: recorder.finish(frame),
         pool: None,
+        comparison: None,
         interrupted,
         window_started,
         window_ended: ended,
@@ -403,7 +422,9 @@ impl<'a> Sessions<'a> {
 
     /// Lets the sessions do what they were given, for a while. True if it was stopped.
     async fn end(self, control: &Control) -> bool {
-        let Self { run, open, tasks, .. } = self;
+        let Self {
+            run, open, tasks, ..
+        } = self;
         drop(open);
         let mut all = pin!(futures_util::future::join_all(tasks));
         let (ended, stopped) = tokio::select! {

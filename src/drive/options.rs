@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::pool::Protocol;
+use crate::record::comparison::PoolComparison;
 use crate::record::load::{Arrival, LoadResult};
 use crate::record::pool::PoolRecord;
 use crate::workload::{Think, Workload};
@@ -108,6 +109,8 @@ pub struct DriveOptions {
     pub think: Think,
     /// Which pool.
     pub pool: PoolKind,
+    /// Pools that are compared with it, in turns; the duration is that of each.
+    pub compare_with: Vec<PoolKind>,
     /// Connections of the pool, at least 1; without a pool as many as clients.
     pub pool_size: u32,
     /// A client gives up after waiting this long for a connection.
@@ -146,6 +149,7 @@ impl Default for DriveOptions {
             warmup: Duration::from_secs(5),
             think: Think::default(),
             pool: PoolKind::default(),
+            compare_with: Vec::new(),
             pool_size: 8,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: None,
@@ -234,6 +238,13 @@ impl DriveOptions {
         }
     }
 
+    /// Time in which requests are recorded, of all pools.
+    #[must_use]
+    pub fn measured_time(&self) -> Duration {
+        let pools = u32::try_from(self.compare_with.len()).unwrap_or(u32::MAX);
+        self.length() * pools.saturating_add(1)
+    }
+
     /// The level over time, of all machines.
     pub(super) fn profile(&self) -> Arc<Profile> {
         Arc::new(match &self.load {
@@ -315,7 +326,12 @@ impl DriveOptions {
                         } else {
                             format!("{}. {from} to {to}{unit}", index + 1)
                         };
-                        frames.push(frame(what, to, end));
+                        let mine = if open {
+                            to / f64::from(self.shard.count)
+                        } else {
+                            f64::from(self.share(whole(to)))
+                        };
+                        frames.push(frame(what, mine, end));
                     }
                     before = stage.target;
                 }
@@ -343,6 +359,8 @@ pub struct Replayed {
     pub load: LoadResult,
     /// The pool in the window; `None` for a captured workload, whose sessions keep their connections.
     pub pool: Option<PoolRecord>,
+    /// Pools in turns; `load` and `pool` are then those of the first one that worked.
+    pub comparison: Option<PoolComparison>,
     /// The replay was stopped before its time.
     pub interrupted: bool,
     /// Begin of the window, to align it with an observer's.
@@ -359,12 +377,19 @@ mod tests {
     fn machines_share_all_clients_and_no_more() {
         assert_eq!("2/4".parse(), Ok(Shard { index: 2, count: 4 }));
         for wrong in ["0/4", "5/4", "2", "a/b", "1/0"] {
-            assert!(wrong.parse::<Shard>().unwrap_err().contains("I/N"), "{wrong}");
+            assert!(
+                wrong.parse::<Shard>().unwrap_err().contains("I/N"),
+                "{wrong}"
+            );
         }
         for clients in [1, 7, 8, 13] {
             let shares = (1..=4).map(|index| {
                 let shard = Shard { index, count: 4 };
-                DriveOptions { shard, ..DriveOptions::default() }.share(clients)
+                DriveOptions {
+                    shard,
+                    ..DriveOptions::default()
+                }
+                .share(clients)
             });
             assert_eq!(shares.sum::<u32>(), clients);
         }
@@ -373,9 +398,15 @@ mod tests {
     #[test]
     fn stages_are_named_by_what_they_do() {
         let load = LoadShape::Stages("10:30s,10:1m,50:0s,50:5s".parse().unwrap());
-        let options = DriveOptions { load, ..DriveOptions::default() };
+        let options = DriveOptions {
+            load,
+            ..DriveOptions::default()
+        };
         let names: Vec<String> = options.stage_frames().into_iter().map(|f| f.name).collect();
-        assert_eq!(names, ["1. 0 to 10 clients", "2. 10 clients", "4. 50 clients"]);
+        assert_eq!(
+            names,
+            ["1. 0 to 10 clients", "2. 10 clients", "4. 50 clients"]
+        );
         assert_eq!(options.length(), Duration::from_secs(95));
         assert_eq!(options.clients(), 50);
     }

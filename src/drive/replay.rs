@@ -17,6 +17,7 @@ use crate::workload::Workload;
 
 use super::arrivals::Part;
 use super::client::{Active, Shared};
+use super::compare::compare;
 use super::doubt::{self, Doubt};
 use super::options::{PoolKind, whole};
 use super::plan::{Plan, Terms};
@@ -44,12 +45,26 @@ const OBSERVER_LEAD: Duration = Duration::from_secs(1);
 /// SQLSTATE `read_only_sql_transaction`: a workload without `-- writes` tried to write.
 const READ_ONLY: &str = "25006";
 
-/// Replays a workload through a pool, and blocks until it is over and all its connections are closed.
+/// Replays a workload through a pool, or through several in turns, and blocks until it is over and all its connections are closed.
 ///
 /// # Errors
 /// The options make no sense, the workload does not fit the server, the server cannot be reached, or
 /// there were more failures than allowed; the last error carries what was recorded.
 pub fn replay(
+    workload: &Workload,
+    config: Config,
+    options: &DriveOptions,
+    control: &Control,
+) -> Result<Replayed, DriveError> {
+    if options.compare_with.is_empty() {
+        replay_one(workload, config, options, control)
+    } else {
+        compare(workload, &config, options, control)
+    }
+}
+
+/// Replays through one pool.
+pub(super) fn replay_one(
     workload: &Workload,
     config: Config,
     options: &DriveOptions,
@@ -73,9 +88,13 @@ pub fn replay(
             run.through(|| DeadpoolSource::new(config.clone(), connections, meter.clone()))
         }
         PoolKind::Sqlx => run.through(|| SqlxSource::new(&config, connections, meter.clone())),
-        PoolKind::None => {
-            run.through(|| Ok(DirectSource::new(config.clone(), connections, meter.clone())))
-        }
+        PoolKind::None => run.through(|| {
+            Ok(DirectSource::new(
+                config.clone(),
+                connections,
+                meter.clone(),
+            ))
+        }),
     }
 }
 
@@ -104,7 +123,8 @@ impl Run<'_> {
     {
         let coordinator = runtime()?;
         let drivers = (0..self.options.threads).map(|_| runtime());
-        let drivers = drivers.collect::<Result<Vec<_>, _>>()?;
+        // Only borrowed below: a runtime that was not used must not be dropped inside of another one.
+        let mut drivers = drivers.collect::<Result<Vec<_>, _>>()?;
         let local = LocalSet::new();
         std::thread::scope(|scope| {
             local.block_on(&coordinator, async {
@@ -117,7 +137,7 @@ impl Run<'_> {
                 let source = Arc::clone(pool.source());
                 let shared = Arc::new(shared(self, plan, pool));
                 let threads: Vec<Driver> = drivers
-                    .into_iter()
+                    .drain(..)
                     .zip(0..)
                     .map(|(runtime, index)| Driver::start(scope, &shared, runtime, index, self))
                     .collect();
@@ -483,6 +503,7 @@ fn conclude<S: Source>(
         Replayed {
             pool: Some(run.meter.record(name, options.connections(), clients)),
             load: recorder.finish(frame),
+            comparison: None,
             interrupted: measured.interrupted,
             window_started: window.0,
             window_ended: measured.ended,

@@ -126,10 +126,11 @@ impl PoolRecord {
         }
         self.in_use_max = self.in_use_max.max(later.in_use_max);
         self.clients = self.clients.max(later.clients);
-        self.gauges.extend(later.gauges.iter().map(|gauge| PoolGauge {
-            at: gauge.at + before,
-            ..*gauge
-        }));
+        self.gauges
+            .extend(later.gauges.iter().map(|gauge| PoolGauge {
+                at: gauge.at + before,
+                ..*gauge
+            }));
     }
 }
 
@@ -149,7 +150,10 @@ impl DriverRecord {
 impl LoadResult {
     /// Adds a later result of the same load; the time between the two is left out of the length.
     pub fn follow(&mut self, later: &Self) {
-        let (mine, theirs) = (self.length.unwrap_or_default(), later.length.unwrap_or_default());
+        let (mine, theirs) = (
+            self.length.unwrap_or_default(),
+            later.length.unwrap_or_default(),
+        );
         self.total.add(&later.total);
         self.add_operations(later);
         for (stage, other) in self.stages.iter_mut().zip(&later.stages) {
@@ -174,7 +178,11 @@ impl LoadResult {
     /// Adds operations by name.
     pub(super) fn add_operations(&mut self, other: &Self) {
         for theirs in &other.operations {
-            match self.operations.iter_mut().find(|mine| mine.name == theirs.name) {
+            match self
+                .operations
+                .iter_mut()
+                .find(|mine| mine.name == theirs.name)
+            {
                 Some(mine) => mine.add(theirs),
                 None => self.operations.push(theirs.clone()),
             }
@@ -199,9 +207,13 @@ impl Stage {
         let rate = both(self.rate_per_sec, other.rate_per_sec, |a, b| a + b);
         // A load of one stage is named by its level, which is that of one machine.
         for (mine, all) in [
-            (format!("{} clients", self.users), format!("{users} clients")),
             (
-                self.rate_per_sec.map_or_else(String::new, |rate| format!("{rate}/s")),
+                format!("{} clients", self.users),
+                format!("{users} clients"),
+            ),
+            (
+                self.rate_per_sec
+                    .map_or_else(String::new, |rate| format!("{rate}/s")),
                 rate.map_or_else(String::new, |rate| format!("{rate}/s")),
             ),
         ] {

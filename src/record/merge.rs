@@ -20,6 +20,9 @@ const COLLECTOR: &str = "merge";
 /// Part of the time that machines may be without each other before it is worth a word (ours).
 const ALONE: f64 = 0.02;
 
+/// So many names of runs still make a name (ours).
+const SHORT: usize = 4;
+
 /// A run with the name that messages call it by.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedRun<'a> {
@@ -36,7 +39,9 @@ pub enum MergeError {
     #[error("merging needs at least two runs")]
     TooFew,
     /// A run without a load of its own.
-    #[error("{name} holds no replay: only runs in which dbperf drove the load itself can be merged")]
+    #[error(
+        "{name} holds no replay: only runs in which dbperf drove the load itself can be merged"
+    )]
     NoReplay {
         /// The run.
         name: String,
@@ -48,7 +53,9 @@ pub enum MergeError {
         name: String,
     },
     /// The same measurement twice.
-    #[error("{name} holds {run_id}, which {earlier} holds too: its requests would be counted twice")]
+    #[error(
+        "{name} holds {run_id}, which {earlier} holds too: its requests would be counted twice"
+    )]
     Twice {
         /// The run.
         name: String,
@@ -118,20 +125,33 @@ pub fn merge(runs: &[NamedRun<'_>]) -> Result<Run, MergeError> {
     let base = runs.iter().find(|named| named.run.server.is_some());
     let base = base.unwrap_or(first);
     for interval in &mut load.intervals {
-        interval.from = interval.started_at.map(|at| since(base.run.meta.started_at, at));
+        interval.from = interval
+            .started_at
+            .map(|at| since(base.run.meta.started_at, at));
     }
     let mut merged = base.run.clone();
     merged.coverage.retain(|row| row.collector != COLLECTOR);
     merged.coverage.push(account(&parts, common, base.name));
-    let ids: Vec<&str> = parts.iter().map(|part| part.run_id.as_str()).collect();
-    merged.meta.run_id = ids.join("+");
+    merged.meta.run_id = run_id(&parts);
     merged.meta.interrupted = runs.iter().any(|named| named.run.meta.interrupted);
     merged.meta.lab = runs.iter().any(|named| named.run.meta.lab);
-    merged.api = runs.iter().flat_map(|named| named.run.api.clone()).collect();
+    merged.api = runs
+        .iter()
+        .flat_map(|named| named.run.api.clone())
+        .collect();
     merged.replay = Some(load);
     merged.pool = pool;
     merged.merged = parts;
     Ok(merged)
+}
+
+/// The names of the parts, as long as they are few.
+fn run_id(parts: &[MergedRun]) -> String {
+    let ids: Vec<&str> = parts.iter().map(|part| part.run_id.as_str()).collect();
+    match ids.as_slice() {
+        [first, .., last] if ids.len() > SHORT => format!("{first}+{}+{last}", ids.len() - 2),
+        _ => ids.join("+"),
+    }
 }
 
 fn load(named: NamedRun<'_>) -> Result<&LoadResult, MergeError> {
@@ -139,19 +159,26 @@ fn load(named: NamedRun<'_>) -> Result<&LoadResult, MergeError> {
     if named.run.comparison.is_some() {
         return Err(MergeError::Compares { name: name() });
     }
-    named.run.replay.as_ref().ok_or_else(|| MergeError::NoReplay { name: name() })
+    named
+        .run
+        .replay
+        .as_ref()
+        .ok_or_else(|| MergeError::NoReplay { name: name() })
 }
 
 /// Begin and end of a load, by its machine's clock.
 fn window(named: NamedRun<'_>) -> Result<(Timestamp, Timestamp), MergeError> {
     let load = load(named)?;
     let window = load.started_at.zip(load.ended_at);
-    window.ok_or_else(|| MergeError::NoReplay { name: named.name.to_owned() })
+    window.ok_or_else(|| MergeError::NoReplay {
+        name: named.name.to_owned(),
+    })
 }
 
 /// Every measurement that the runs are made of, by name.
 fn parts(runs: &[NamedRun<'_>]) -> Result<Vec<MergedRun>, MergeError> {
-    let mut found: BTreeMap<String, (MergedRun, &str)> = BTreeMap::new();
+    // Machines of one start may have drawn the same name, but not the same moment.
+    let mut found: BTreeMap<(String, Timestamp), (MergedRun, &str)> = BTreeMap::new();
     for named in runs {
         let (started_at, ended_at) = window(*named)?;
         let parts = if named.run.merged.is_empty() {
@@ -165,14 +192,15 @@ fn parts(runs: &[NamedRun<'_>]) -> Result<Vec<MergedRun>, MergeError> {
             named.run.merged.clone()
         };
         for part in parts {
-            if let Some((_, earlier)) = found.get(&part.run_id) {
+            let key = (part.run_id.clone(), part.started_at);
+            if let Some((_, earlier)) = found.get(&key) {
                 return Err(MergeError::Twice {
                     name: named.name.to_owned(),
                     run_id: part.run_id,
                     earlier: (*earlier).to_owned(),
                 });
             }
-            found.insert(part.run_id.clone(), (part, named.name));
+            found.insert(key, (part, named.name));
         }
     }
     Ok(found.into_values().map(|(part, _)| part).collect())
@@ -243,11 +271,21 @@ fn fits(first: NamedRun<'_>, other: NamedRun<'_>) -> Result<(), MergeError> {
     let (a, b) = (load(first)?, load(other)?);
     let server = |named: NamedRun<'_>| {
         let server = named.run.server.as_ref();
-        server.and_then(|s| Some(format!("{} of {}", s.database, s.system_identifier.as_ref()?)))
+        server.and_then(|s| {
+            Some(format!(
+                "{} of {}",
+                s.database,
+                s.system_identifier.as_ref()?
+            ))
+        })
     };
     let servers = server(first).zip(server(other));
     let pool = |named: NamedRun<'_>| {
-        named.run.pool.as_ref().map_or_else(|| "none was measured".to_owned(), |p| p.pool.clone())
+        named
+            .run
+            .pool
+            .as_ref()
+            .map_or_else(|| "none was measured".to_owned(), |p| p.pool.clone())
     };
     let arrival = |load: &LoadResult| format!("{:?}", load.source.arrival).to_lowercase();
     let facts = [
@@ -302,7 +340,11 @@ fn statements(a: &LoadResult, b: &LoadResult) -> Option<(&'static str, String, S
     let ((operation, name), _) =
         theirs.find(|(key, sql)| ours.get(key).is_some_and(|ours| ours != sql))?;
     let which = format!("`{name}` of `{operation}`");
-    Some(("statements", format!("{which} has one text"), format!("{which} has another")))
+    Some((
+        "statements",
+        format!("{which} has one text"),
+        format!("{which} has another"),
+    ))
 }
 
 fn add_load(mine: &mut LoadResult, theirs: &LoadResult) {
@@ -310,8 +352,14 @@ fn add_load(mine: &mut LoadResult, theirs: &LoadResult) {
     mine.add_operations(theirs);
     mine.started_at = both(mine.started_at, theirs.started_at, Ord::min);
     mine.ended_at = both(mine.ended_at, theirs.ended_at, Ord::max);
-    mine.length = mine.started_at.zip(mine.ended_at).map(|(from, to)| since(from, to));
-    let intervals = mine.intervals.drain(..).chain(theirs.intervals.iter().cloned());
+    mine.length = mine
+        .started_at
+        .zip(mine.ended_at)
+        .map(|(from, to)| since(from, to));
+    let intervals = mine
+        .intervals
+        .drain(..)
+        .chain(theirs.intervals.iter().cloned());
     mine.intervals = by_second(intervals);
     if mine.stages.len() == 1 && theirs.stages.len() == 1 {
         mine.stages[0].add_alongside(&theirs.stages[0]);
@@ -325,7 +373,9 @@ fn add_load(mine: &mut LoadResult, theirs: &LoadResult) {
     }
     mine.driver_saturated = any(mine.driver_saturated, theirs.driver_saturated);
     mine.driver_cpu_ratio = both(mine.driver_cpu_ratio, theirs.driver_cpu_ratio, f64::max);
-    mine.driver = both(mine.driver.take(), theirs.driver.clone(), |a, b| worst(&a, &b));
+    mine.driver = both(mine.driver.take(), theirs.driver.clone(), |a, b| {
+        worst(&a, &b)
+    });
     for file in &theirs.source.files {
         if !mine.source.files.contains(file) {
             mine.source.files.push(file.clone());
@@ -360,8 +410,7 @@ fn by_second(intervals: impl Iterator<Item = LoadInterval>) -> Vec<LoadInterval>
                 add_counts(&mut mine.failures, &interval.failures);
                 mine.users = both(mine.users, interval.users, |a, b| a + b);
                 mine.length = Millis(mine.length.0.max(interval.length.0));
-                mine.latency_total =
-                    both(mine.latency_total, interval.latency_total, |a, b| a + b);
+                mine.latency_total = both(mine.latency_total, interval.latency_total, |a, b| a + b);
             }
         }
     }
@@ -384,7 +433,9 @@ fn add_pool(
     let (my_start, their_start) = (start(my_load), start(their_load));
     let begin = my_start.min(their_start);
     let (my_offset, their_offset) = (since(begin, my_start), since(begin, their_start));
-    let end = (my_offset + mine.length).0.max((their_offset + theirs.length).0);
+    let end = (my_offset + mine.length)
+        .0
+        .max((their_offset + theirs.length).0);
     let in_use = mine.in_use_ms() + theirs.in_use_ms();
     let mut all = mine.clone();
     all.add_counts(theirs);
@@ -393,7 +444,10 @@ fn add_pool(
     all.length = Millis(end);
     all.in_use_mean = if end > 0.0 { in_use / end } else { 0.0 };
     all.in_use_max += theirs.in_use_max;
-    all.gauges = add_gauges(&at_zero_after(mine, my_offset), &at_zero_after(theirs, their_offset));
+    all.gauges = add_gauges(
+        &at_zero_after(mine, my_offset),
+        &at_zero_after(theirs, their_offset),
+    );
     all
 }
 
@@ -402,14 +456,25 @@ fn at_zero_after(pool: &PoolRecord, offset: Millis) -> Vec<PoolGauge> {
     let mut gauges: Vec<PoolGauge> = pool
         .gauges
         .iter()
-        .map(|gauge| PoolGauge { at: gauge.at + offset, ..*gauge })
+        .map(|gauge| PoolGauge {
+            at: gauge.at + offset,
+            ..*gauge
+        })
         .collect();
     let end = pool.length + offset;
     // A merged pool has ended already.
-    if let Some(last) = gauges.last().copied().filter(|last| last.size > 0 || last.at < end) {
+    if let Some(last) = gauges
+        .last()
+        .copied()
+        .filter(|last| last.size > 0 || last.at < end)
+    {
         let end = Millis(last.at.0.max(end.0));
         let idle = last.idle.map(|_| 0);
-        gauges.push(PoolGauge { at: end, idle, ..PoolGauge::default() });
+        gauges.push(PoolGauge {
+            at: end,
+            idle,
+            ..PoolGauge::default()
+        });
     }
     gauges
 }
@@ -420,12 +485,17 @@ fn add_gauges(a: &[PoolGauge], b: &[PoolGauge]) -> Vec<PoolGauge> {
     let (mut i, mut j) = (0, 0);
     while i < a.len() || j < b.len() {
         let next = |gauges: &[PoolGauge], index: usize| gauges.get(index).map(|g| g.at.0);
-        let at = next(a, i).unwrap_or(f64::INFINITY).min(next(b, j).unwrap_or(f64::INFINITY));
+        let at = next(a, i)
+            .unwrap_or(f64::INFINITY)
+            .min(next(b, j).unwrap_or(f64::INFINITY));
         i += usize::from(next(a, i).is_some_and(|mine| mine <= at));
         j += usize::from(next(b, j).is_some_and(|theirs| theirs <= at));
         let latest = |gauges: &[PoolGauge], index: usize| {
             let before = index.checked_sub(1).and_then(|index| gauges.get(index));
-            before.copied().unwrap_or(PoolGauge { idle: Some(0), ..PoolGauge::default() })
+            before.copied().unwrap_or(PoolGauge {
+                idle: Some(0),
+                ..PoolGauge::default()
+            })
         };
         let (mine, theirs) = (latest(a, i), latest(b, j));
         sum.push(PoolGauge {

@@ -131,13 +131,21 @@ fn chance(ratios: &[f64], effect: f64) -> f64 {
     let mut random = SplitMix64::new(2);
     let count = ratios.len() as f64;
     // The residuals lie around their own median, which makes them a little too small.
-    let widened = if count > 1.0 { (count / (count - 1.0)).sqrt() } else { 1.0 };
+    let widened = if count > 1.0 {
+        (count / (count - 1.0)).sqrt()
+    } else {
+        1.0
+    };
     let residuals: Vec<f64> = ratios.iter().map(|r| (r - effect) * widened).collect();
     let mut signed = residuals.clone();
     let medians: Vec<f64> = (0..DRAWS)
         .map(|_| {
             for (value, residual) in signed.iter_mut().zip(&residuals) {
-                *value = if random.next_u64() & 1 == 0 { *residual } else { -residual };
+                *value = if random.next_u64() & 1 == 0 {
+                    *residual
+                } else {
+                    -residual
+                };
             }
             median(&mut signed).abs()
         })
@@ -148,7 +156,10 @@ fn chance(ratios: &[f64], effect: f64) -> f64 {
 /// The median; reorders the values. 0 of nothing.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    match (values.get(values.len().saturating_sub(1) / 2), values.get(values.len() / 2)) {
+    match (
+        values.get(values.len().saturating_sub(1) / 2),
+        values.get(values.len() / 2),
+    ) {
         (Some(low), Some(high)) => f64::midpoint(*low, *high),
         _ => 0.0,
     }
@@ -220,7 +231,9 @@ mod tests {
     #[test]
     fn the_interval_holds_the_truth_in_nineteen_of_twenty_cases() {
         let held = (0..150).filter(|seed| {
-            let interval = compare_pairs(&pairs(*seed, 20, 1.2, 0.05)).unwrap().interval;
+            let interval = compare_pairs(&pairs(*seed, 20, 1.2, 0.05))
+                .unwrap()
+                .interval;
             interval.low <= 1.2 && 1.2 <= interval.high
         });
         let share = held.count() as f64 / 150.0;

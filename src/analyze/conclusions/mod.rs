@@ -22,7 +22,10 @@ pub use findings::{
     Subject,
 };
 pub use load::{Load, LoadOperation, LoadStage};
-pub use pool::{Expected, ObservedPool, Pool, Recommendation, ReplayPool, Summary, SweepPoint};
+pub use pool::{
+    ComparedPool, Expected, ObservedPool, Pool, PoolChange, PoolComparison, Recommendation,
+    ReplayPool, Summary, SweepPoint,
+};
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
 
 use std::collections::BTreeMap;

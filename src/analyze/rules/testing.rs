@@ -184,6 +184,7 @@ pub(super) fn pool() -> Pool {
         recommendation: None,
         no_recommendation: None,
         sweep: Vec::new(),
+        comparison: None,
     }
 }
 

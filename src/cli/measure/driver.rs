@@ -44,7 +44,7 @@ impl Driver {
         });
         let (stopper, counts) = (control.stopper(), control.progress());
         let (workload, options) = (Arc::clone(workload), options.clone());
-        let length = options.length();
+        let length = options.measured_time();
         let progress = Progress::step(context, "Warming up");
         let thread = tokio::task::spawn_blocking(move || {
             drive::replay(&workload, config, &options, &control)
@@ -149,7 +149,11 @@ impl DriveArgs {
             duration: self.duration,
             warmup: self.warmup,
             think: self.think.unwrap_or(proposed.think),
-            pool: self.pool.first().map_or(PoolKind::default(), |pool| pool.kind()),
+            pool: self
+                .pool
+                .first()
+                .map_or(PoolKind::default(), |pool| pool.kind()),
+            compare_with: self.pool.iter().skip(1).map(|pool| pool.kind()).collect(),
             pool_size: self.pool_size.unwrap_or(proposed.pool_size),
             acquire_timeout: self.acquire_timeout,
             statement_timeout: Some(self.statement_timeout),

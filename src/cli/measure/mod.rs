@@ -81,6 +81,7 @@ pub(super) async fn run(
     if let Some(replayed) = outcome.replayed {
         run.replay = Some(replayed.load);
         run.pool = replayed.pool;
+        run.comparison = replayed.comparison;
     }
     if !interrupt.asked() {
         plans::get_plans(

@@ -22,7 +22,9 @@ fn at(ms: i64) -> Timestamp {
 
 fn histogram(millis: &[u64]) -> LatencyHistogram {
     let mut histogram = LatencyHistogram::new();
-    millis.iter().for_each(|ms| histogram.record(Duration::from_millis(*ms)));
+    millis
+        .iter()
+        .for_each(|ms| histogram.record(Duration::from_millis(*ms)));
     histogram
 }
 
@@ -88,7 +90,10 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         }],
         driver_saturated: Some(false),
         driver_cpu_ratio: Some(0.1),
-        driver: Some(DriverRecord { threads: 1, ..DriverRecord::default() }),
+        driver: Some(DriverRecord {
+            threads: 1,
+            ..DriverRecord::default()
+        }),
     };
     let gauge = |i: u32| PoolGauge {
         at: Millis(f64::from(i) * 50.0),
@@ -149,21 +154,42 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
 }
 
 fn merged(runs: &[&Run]) -> Result<Run, MergeError> {
-    let named: Vec<NamedRun<'_>> =
-        runs.iter().map(|run| NamedRun { name: &run.meta.run_id, run }).collect();
+    let named: Vec<NamedRun<'_>> = runs
+        .iter()
+        .map(|run| NamedRun {
+            name: &run.meta.run_id,
+            run,
+        })
+        .collect();
     merge(&named)
 }
 
 /// Everything that adds, without what has the order of its parts.
-fn sums(run: &Run) -> (Operation, Operation, Vec<LoadInterval>, PoolRecord, Vec<MergedRun>) {
+fn sums(
+    run: &Run,
+) -> (
+    Operation,
+    Operation,
+    Vec<LoadInterval>,
+    PoolRecord,
+    Vec<MergedRun>,
+) {
     let load = run.replay.clone().unwrap();
     let mut intervals = load.intervals;
-    intervals.iter_mut().for_each(|interval| interval.from = None);
+    intervals
+        .iter_mut()
+        .for_each(|interval| interval.from = None);
     let mut pool = run.pool.clone().unwrap();
     // Sums of fractions depend on their order in the last bit.
     pool.in_use_mean = (pool.in_use_mean * 1e9).round();
     pool.length = Millis(pool.length.0.round());
-    (load.total, load.operations[0].clone(), intervals, pool, run.merged.clone())
+    (
+        load.total,
+        load.operations[0].clone(),
+        intervals,
+        pool,
+        run.merged.clone(),
+    )
 }
 
 proptest! {
@@ -203,7 +229,10 @@ fn times_are_those_of_the_wall_clock() {
     let (early, late) = (machine("a", 0, &[1, 2]), machine("b", 700, &[3]));
     let both = merged(&[&early, &late]).unwrap();
     let load = both.replay.as_ref().unwrap();
-    assert_eq!((load.started_at, load.ended_at), (Some(at(0)), Some(at(5_700))));
+    assert_eq!(
+        (load.started_at, load.ended_at),
+        (Some(at(0)), Some(at(5_700)))
+    );
     assert_eq!(load.length, Some(Millis(5_700.0)));
     // The second machine's seconds are nearer to the next full second.
     let requests: Vec<u64> = load.intervals.iter().map(|i| i.requests["o"]).collect();
@@ -211,16 +240,45 @@ fn times_are_those_of_the_wall_clock() {
     let users: Vec<Option<u32>> = load.intervals.iter().map(|i| i.users).collect();
     assert_eq!(users, [2, 4, 4, 4, 4, 2].map(Some));
     assert_eq!(load.intervals[1].from, Some(Millis(1_000.0)));
-    assert_eq!((load.stages[0].name.as_str(), load.stages[0].users), ("4 clients", 4));
+    assert_eq!(
+        (load.stages[0].name.as_str(), load.stages[0].users),
+        ("4 clients", 4)
+    );
     let pool = both.pool.as_ref().unwrap();
     // Both have one connection in use for five of 5.7 seconds.
-    assert!((pool.in_use_mean - 10.0 / 5.7).abs() < 1e-9, "{}", pool.in_use_mean);
-    let in_use = |ms: f64| pool.gauges.iter().rev().find(|g| g.at.0 <= ms).unwrap().in_use;
-    assert_eq!((in_use(100.0), in_use(2_000.0), in_use(5_500.0), in_use(5_700.0)), (1, 2, 1, 0));
-    let row = both.coverage.iter().find(|row| row.collector == "merge").unwrap();
+    assert!(
+        (pool.in_use_mean - 10.0 / 5.7).abs() < 1e-9,
+        "{}",
+        pool.in_use_mean
+    );
+    let in_use = |ms: f64| {
+        pool.gauges
+            .iter()
+            .rev()
+            .find(|g| g.at.0 <= ms)
+            .unwrap()
+            .in_use
+    };
+    assert_eq!(
+        (
+            in_use(100.0),
+            in_use(2_000.0),
+            in_use(5_500.0),
+            in_use(5_700.0)
+        ),
+        (1, 2, 1, 0)
+    );
+    let row = both
+        .coverage
+        .iter()
+        .find(|row| row.collector == "merge")
+        .unwrap();
     assert_eq!(row.status, Status::Partial);
     let said = row.reason.as_ref().unwrap();
-    assert!(said.contains("overlap for 4.3 s of 5.7 s") && said.contains("upper bound"), "{said}");
+    assert!(
+        said.contains("overlap for 4.3 s of 5.7 s") && said.contains("upper bound"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -232,7 +290,8 @@ fn runs_that_do_not_fit_are_refused_with_what_differs() {
         merged(&[&first, &run]).unwrap_err().to_string()
     };
     type Change = Box<dyn Fn(&mut Run)>;
-    let load = |run: &mut Run, change: &dyn Fn(&mut LoadResult)| change(run.replay.as_mut().unwrap());
+    let load =
+        |run: &mut Run, change: &dyn Fn(&mut LoadResult)| change(run.replay.as_mut().unwrap());
     let cases: [(Change, &str); 7] = [
         (Box::new(|run| run.replay = None), "b holds no replay"),
         (
@@ -256,10 +315,15 @@ fn runs_that_do_not_fit_are_refused_with_what_differs() {
             Box::new(|run| run.pool.as_mut().unwrap().pool = "sqlx".to_owned()),
             "pools differ: sqlx, but deadpool",
         ),
-        (Box::new(|run| run.meta.run_id = "a".to_owned()), "would be counted twice"),
+        (
+            Box::new(|run| run.meta.run_id = "a".to_owned()),
+            "would be counted twice",
+        ),
         (
             Box::new(move |run| {
-                load(run, &|l| (l.started_at, l.ended_at) = (Some(at(9_000)), Some(at(9_500))));
+                load(run, &|l| {
+                    (l.started_at, l.ended_at) = (Some(at(9_000)), Some(at(9_500)))
+                });
             }),
             "did not run at the same time",
         ),
@@ -293,9 +357,15 @@ fn a_later_window_of_one_pool_follows() {
     let (load, pool) = (first.replay.as_mut().unwrap(), first.pool.as_mut().unwrap());
     load.follow(later.replay.as_ref().unwrap());
     pool.follow(later.pool.as_ref().unwrap());
-    assert_eq!((load.length, load.total.requests), (Some(Millis(10_000.0)), 3));
+    assert_eq!(
+        (load.length, load.total.requests),
+        (Some(Millis(10_000.0)), 3)
+    );
     assert_eq!(load.total.latency.histogram, Some(histogram(&[1, 2, 3])));
-    assert_eq!((load.intervals.len(), load.stages[0].length), (10, Millis(10_000.0)));
+    assert_eq!(
+        (load.intervals.len(), load.stages[0].length),
+        (10, Millis(10_000.0))
+    );
     assert_eq!((pool.length, pool.in_use_max), (Millis(10_000.0), 2));
     assert!((pool.in_use_mean - 1.0).abs() < 1e-9);
     assert!(pool.gauges.is_sorted_by(|a, b| a.at.0 < b.at.0));
