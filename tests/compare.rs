@@ -90,7 +90,7 @@ fn comparison(document: &Value) -> &Value {
 fn a_pool_is_as_fast_as_itself() {
     let _machine = alone();
     let case = Case::new("SELECT pg_sleep(0.004)");
-    let flags = ["--duration", "4s", "--warmup", "600ms"];
+    let flags = ["--duration", "3s", "--warmup", "200ms"];
     let output = case
         .start("deadpool,deadpool", "", &flags)
         .wait_with_output()
@@ -144,7 +144,7 @@ fn a_pool_whose_every_acquire_costs_more_is_slower() {
     let _machine = alone();
     // sqlx asks the server before it lends a connection, and when it takes it back.
     let case = Case::new("SELECT 1");
-    let flags = ["--duration", "4s", "--warmup", "600ms"];
+    let flags = ["--duration", "3s", "--warmup", "200ms"];
     let output = case
         .start("none,sqlx", "", &flags)
         .wait_with_output()
@@ -197,10 +197,10 @@ fn ctrl_c_keeps_the_blocks_that_were_measured() {
     let child = case.start(
         "deadpool,none",
         "",
-        &["--duration", "60s", "--warmup", "0s"],
+        &["--duration", "12s", "--warmup", "0s"],
     );
     // Two blocks of the first pool, and the first round.
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(Duration::from_secs(6));
     kill(
         Pid::from_raw(child.id().try_into().unwrap()),
         Signal::SIGINT,

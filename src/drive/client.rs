@@ -69,8 +69,7 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn set(&self, count: u32) {
         self.now.store(count, Ordering::Release);
-        self.changed
-            .send_if_modified(|before| std::mem::replace(before, count) != count);
+        self.changed.send_if_modified(|before| std::mem::replace(before, count) != count);
     }
 
     fn count(&self) -> usize {

@@ -212,11 +212,7 @@ where
             && failure.leaves_a_session()
         {
             let rollback = self.operation.names.commit() + 1;
-            if self
-                .control(&lease, rollback, Control::Rollback, state)
-                .await
-                .is_err()
-            {
+            if self.control(&lease, rollback, Control::Rollback, state).await.is_err() {
                 // Recycling does not look for an open transaction.
                 lease.spoil();
             }
@@ -273,8 +269,7 @@ where
                 Step::End { rollback_ratio } => {
                     let commit = self.operation.names.commit();
                     if *rollback_ratio > 0.0 && state.rng.random_bool(*rollback_ratio) {
-                        self.control(lease, commit + 1, Control::Rollback, state)
-                            .await?;
+                        self.control(lease, commit + 1, Control::Rollback, state).await?;
                     } else {
                         self.control(lease, commit, Control::Commit, state).await?;
                     }
@@ -320,25 +315,20 @@ where
             _ => Vec::new(),
         };
         let result = match statement.foreach {
-            None => {
-                self.execute(lease, index, &Value::Null, state, &mut mine)
-                    .await
-            }
-            Some(rows) => {
-                Box::pin(async {
-                    let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
-                    let mut result = Ok(0);
-                    for row in &over {
-                        result = self.execute(lease, index, row, state, &mut mine).await;
-                        if result.is_err() {
-                            break;
-                        }
+            None => self.execute(lease, index, &Value::Null, state, &mut mine).await,
+            Some(rows) => Box::pin(async {
+                let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
+                let mut result = Ok(0);
+                for row in &over {
+                    result = self.execute(lease, index, row, state, &mut mine).await;
+                    if result.is_err() {
+                        break;
                     }
-                    state.kept[rows.statement][rows.kept] = over;
-                    result
-                })
-                .await
-            }
+                }
+                state.kept[rows.statement][rows.kept] = over;
+                result
+            })
+            .await,
         };
         let rows = result?;
         if !statement.keep.is_empty() {
@@ -466,12 +456,7 @@ where
     ) {
         let statement = &self.operation.statements[index];
         self.make_bound(statement, state);
-        let params = params(
-            &statement.bindings,
-            &state.slots,
-            &state.bound,
-            &Value::Null,
-        );
+        let params = params(&statement.bindings, &state.slots, &state.bound, &Value::Null);
         let values: Vec<Value> = params.cloned().collect();
         let connection = lease.connection();
         pipeline.in_flight.push(Box::pin(async move {
@@ -483,12 +468,9 @@ where
             };
             let params = values.iter();
             let result = if self.read_only && !self.operation.transactions {
-                self.read_only_once(connection, &statement.query, params, &mut kept)
-                    .await
+                self.read_only_once(connection, &statement.query, params, &mut kept).await
             } else {
-                connection
-                    .execute(&statement.query, params, &mut kept)
-                    .await
+                connection.execute(&statement.query, params, &mut kept).await
             };
             Answer {
                 index,

@@ -146,9 +146,7 @@ where
     }
     if let Some((start, _)) = shared.window.get() {
         let profile = options.profile();
-        clients
-            .follow(profile, *start, std::future::pending())
-            .await;
+        clients.follow(profile, *start, std::future::pending()).await;
     }
     shared.switch.reached(Phase::Finish).await;
     queue.close();
@@ -201,9 +199,7 @@ where
     /// Makes requests due by a schedule from `start`, until `end` or the phase says stop.
     async fn follow(&self, profile: Arc<Profile>, start: Instant, end: impl Future<Output = ()>) {
         let shared = &self.thread.shared;
-        let Shared {
-            options, switch, ..
-        } = &**shared;
+        let Shared { options, switch, .. } = &**shared;
         let shard = options.shard;
         let all = Part {
             index: (shard.index - 1) * self.part.count + self.part.index,

@@ -45,8 +45,8 @@ pub use drawers::{Drawers, slot_types};
 pub use error::{DrawError, DrawProblem, WorkloadError};
 pub use generate::{Generator, Pick};
 pub use model::{
-    Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript, Workload,
-    WorkloadOperation, WorkloadStatement,
+    Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript,
+    Workload, WorkloadOperation, WorkloadStatement,
 };
 pub use names::{ColumnName, TableName};
 pub use samples::Samples;

@@ -14,7 +14,9 @@ mod trouble;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use dbperf::drive::{Control, DriveError, DriveOptions, LoadShape, PoolKind, Replayed, replay};
+use dbperf::drive::{
+    Control, DriveError, DriveOptions, LoadShape, PoolKind, Replayed, replay,
+};
 use dbperf::lab::{Lab, LabOptions, StopMode};
 use dbperf::record::load::Operation;
 use dbperf::workload::{Think, Workload};
