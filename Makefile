@@ -4,17 +4,18 @@ CARGO ?= cargo
 # A build server must not resolve dependencies anew.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup setup-versions setup-tools demo test fmt lint docs unit matrix
+.PHONY: help setup setup-versions setup-tools demo test fmt lint docs unit matrix bench
 
 help:
 	@echo 'make demo            install what is missing, build, and analyse a sample database'
 	@echo 'make test            install what is missing, and run every check'
 	@echo 'make setup           install a C compiler, libclang and PostgreSQL where they are missing'
 	@echo 'make setup-versions  fetch the other PostgreSQL versions that the tests run on'
-	@echo 'make setup-tools     install the load tools that the tests drive'
+	@echo 'make setup-tools     install PgBouncer and the load tools that the tests drive'
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'
+	@echo 'make bench           the driver beside pgbench, and the reader of logs beside pgBadger'
 
 setup:
 	@.ci/setup
@@ -56,3 +57,7 @@ unit:
 
 matrix: setup-versions setup-tools
 	DBPERF_TEST_REQUIRE=all $(CARGO) test $(LOCKED) --test '*'
+
+bench: setup
+	$(CARGO) bench $(LOCKED) --bench pgbench
+	benches/log.sh

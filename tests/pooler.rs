@@ -1,99 +1,23 @@
 //! Through PgBouncer in transaction mode: it is noticed, reading works, and nothing leaks to its
 //! other clients. Without PgBouncer on the machine the test is skipped with a line on stderr.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes a test's helpers for ordinary code"
-)]
-
 mod support;
 
-use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dbperf::collect::{LoadState, ObserveOptions, Observer};
-use dbperf::lab::{Account, Lab, LabOptions};
 use dbperf::pg::{Conninfo, Session, SessionOptions, resolve};
-use support::{lab, open_parent, servers};
-
-struct Bouncer {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Bouncer {
-    fn drop(&mut self) {
-        let _killed = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
-impl Bouncer {
-    fn start(lab: &Lab) -> Option<Self> {
-        let places = [
-            "/usr/sbin/pgbouncer",
-            "/usr/bin/pgbouncer",
-            "/usr/local/bin/pgbouncer",
-        ];
-        let Some(program) = places.iter().find(|p| Path::new(p).is_file()) else {
-            let _ = writeln!(std::io::stderr(), "SKIPPED: no PgBouncer");
-            return None;
-        };
-        let account = Account::current().unwrap();
-        let folder = open_parent();
-        let home = folder.path().display().to_string();
-        let socket = lab.primary().socket_dir().display();
-        let port = lab.primary().port();
-        let config = format!(
-            "[databases]\npostgres = user=postgres host={socket} port={port} pool_size=2\n\
-             [pgbouncer]\nlisten_port = 6432\nunix_socket_dir = {home}\nauth_type = any\n\
-             pool_mode = transaction\nlogfile = {home}/log\n"
-        );
-        let path = folder.path().join("pgbouncer.ini");
-        std::fs::write(&path, config).unwrap();
-        let mut command = Command::new(program);
-        command
-            .arg(&path)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if account.drops_privileges() {
-            chown(folder.path(), Some(account.uid), Some(account.gid)).unwrap();
-            command.uid(account.uid).gid(account.gid);
-        }
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        let child = command.spawn().unwrap();
-        let bouncer = Self { child, folder };
-        let start = Instant::now();
-        while !bouncer.folder.path().join(".s.PGSQL.6432").exists() {
-            let log = std::fs::read_to_string(bouncer.folder.path().join("log"));
-            assert!(
-                start.elapsed() < Duration::from_secs(5),
-                "PgBouncer: {log:?}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(bouncer)
-    }
-
-    fn dsn(&self) -> String {
-        let folder = self.folder.path().display();
-        format!("host={folder} port=6432 user=postgres dbname=postgres")
-    }
-}
+use support::{pooled, servers};
 
 #[tokio::test]
 async fn a_pooler_is_noticed_and_its_clients_are_left_alone() {
     let Some((major, _)) = servers().pop() else {
         return;
     };
-    let lab = lab(major, LabOptions::default()).unwrap();
-    let Some(bouncer) = Bouncer::start(&lab) else {
+    let Some(lab) = pooled(major, 2) else {
         return;
     };
+    let bouncer = lab.pgbouncer().unwrap();
     let conninfo = Conninfo::parse(&bouncer.dsn(), &|_| None).unwrap();
     let session = Session::connect(&conninfo, &SessionOptions::new("pooled"))
         .await

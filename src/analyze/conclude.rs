@@ -1,6 +1,6 @@
 //! The whole analysis: every section in its order, then the rules, then the targets.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::conclusions::{
     Conclusions, CoverageRow, LoadCommandInfo, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo,
@@ -13,7 +13,7 @@ use super::{
 use crate::import::EndpointMap;
 use crate::record::load::LoadResult;
 use crate::record::server::{Disturbance, Server};
-use crate::record::{Coverage, Millis, Run, Status};
+use crate::record::{CaptureSummary, Coverage, Millis, Run, Status};
 
 /// What the user knows beside the run.
 #[derive(Debug, Default)]
@@ -74,6 +74,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         missing_indexes,
         pool: pool::conclude(run, &pool_options),
         replication: replication::conclude(run),
+        capture: None,
         load: load::conclude(run),
         findings: None,
         not_evaluated: None,
@@ -258,6 +259,29 @@ pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
             load_command: None,
         },
         load: load::of_results(results),
+        ..Conclusions::empty()
+    }
+}
+
+/// The document of a captured workload.
+#[must_use]
+pub fn captured(summary: CaptureSummary, command: &str, dbperf_version: &str) -> Conclusions {
+    let span = SignedDuration::try_from_secs_f64(summary.span_ms / 1000.0).unwrap_or_default();
+    let ended = summary.started_at.saturating_add(span).ok();
+    Conclusions {
+        schema_version: SCHEMA_VERSION,
+        run: RunInfo {
+            run_id: "capture".to_owned(),
+            started_at: summary.started_at.to_string(),
+            ended_at: ended.map_or_else(String::new, |at| at.to_string()),
+            window_ms: summary.span_ms,
+            dbperf_version: dbperf_version.to_owned(),
+            command: command.to_owned(),
+            interrupted: false,
+            lab: false,
+            load_command: None,
+        },
+        capture: Some(summary),
         ..Conclusions::empty()
     }
 }

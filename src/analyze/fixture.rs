@@ -50,6 +50,7 @@ pub(crate) fn run() -> Run {
         pool: None,
         comparison: None,
         merged: Vec::new(),
+        pgbouncer: None,
         api: Vec::new(),
     }
 }

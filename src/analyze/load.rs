@@ -3,7 +3,7 @@
 use crate::record::load::{Arrival, LoadResult, Operation, PercentileMethod, Stage};
 use crate::record::{Millis, Run};
 
-use super::conclusions::{Load, LoadOperation, LoadStage};
+use super::conclusions::{Load, LoadDriver, LoadOperation, LoadStage};
 
 /// The load of a run; `None` without any. The result of an API is preferred, because it is what a
 /// user of the application sees; of several the one with most requests.
@@ -34,6 +34,13 @@ fn section(result: &LoadResult, others: usize) -> Load {
         percentile_note: percentile_note(result),
         total: operation(&result.total, result.length),
         driver_saturated: result.driver_saturated,
+        driver: result.driver.as_ref().map(|driver| LoadDriver {
+            threads: driver.threads,
+            cpu_ratio: driver.cpu_ratio,
+            run_delay_ratio: driver.run_delay_ratio,
+            late_p95_ms: driver.late_p95.map(|m| m.0),
+            free_cores: driver.free_cores,
+        }),
         operations: result
             .operations
             .iter()
@@ -97,7 +104,11 @@ fn operation(operation: &Operation, length: Option<Millis>) -> LoadOperation {
         p99_ms: percentile("99"),
         p999_ms: percentile("99.9"),
         max_ms: latency.max.map(|m| m.0),
-        schedule_lag_p99_ms: None,
+        schedule_lag_p99_ms: operation
+            .schedule_lag
+            .as_ref()
+            .and_then(|lag| lag.quantile_ms(0.99)),
+        skipped: operation.skipped,
     }
 }
 
@@ -105,6 +116,7 @@ fn stage(stage: &Stage) -> LoadStage {
     LoadStage {
         name: stage.name.clone(),
         users: stage.users,
+        rate_per_sec: stage.rate_per_sec,
         length_ms: stage.length.0,
         total: operation(&stage.total, Some(stage.length)),
     }

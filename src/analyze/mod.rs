@@ -23,5 +23,5 @@ pub mod summary;
 #[cfg(test)]
 mod testing;
 
-pub use conclude::{Options, conclude, imported};
+pub use conclude::{Options, captured, conclude, imported};
 pub use sla::Sla;

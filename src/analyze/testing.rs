@@ -42,6 +42,7 @@ pub(super) fn run(window: Millis) -> Run {
         pool: None,
         comparison: None,
         merged: Vec::new(),
+        pgbouncer: None,
         api: Vec::new(),
     }
 }

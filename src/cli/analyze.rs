@@ -8,9 +8,9 @@ use super::args::{AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, 
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
-use super::measure::{self, Load, Plans};
+use super::measure::{self, Job, Load, Plans};
 use super::target::{self, Servers, read_input};
-use super::{import, output, run_file};
+use super::{captured, import, output, run_file};
 use crate::analyze::conclusions::Conclusions;
 use crate::analyze::{self, Options, Sla};
 use crate::import::EndpointMap;
@@ -63,7 +63,7 @@ pub(super) async fn run(
     }
     let before = import::last_written(&args.evidence.api);
     let load = load(args)?;
-    if args.watch.explain_analyze && !matches!(load, Load::Replay { .. }) {
+    if args.watch.explain_analyze && !matches!(load, Load::Replay(_)) {
         return Err(Failure::usage(
             "--explain-analyze executes the statements of a workload: it needs --workload or --lab",
         ));
@@ -182,8 +182,10 @@ async fn measured(
     context: &Context,
 ) -> Result<Run, Failure> {
     let servers = target::prepare(target_args, drive.seed, interrupt, context).await?;
-    if let Load::Replay { workload, .. } = &load {
-        confirm_writes(workload, drive, &servers)?;
+    if let Load::Replay(job) = &load
+        && job_writes(job)?
+    {
+        confirm_writes(drive, &servers)?;
     }
     // The walk's state is large: on the heap it costs callers nothing.
     Box::pin(measure::run(&servers, load, plans, interrupt, context)).await
@@ -247,6 +249,17 @@ fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
 }
 
 fn workload_load(files: &[(PathBuf, u32)], drive: &DriveArgs, lab: bool) -> Result<Load, Failure> {
+    if let [(path, _)] = files
+        && captured::recognises(path)?
+    {
+        return captured::load(path, drive, lab);
+    }
+    if drive.speed.is_some() {
+        return Err(Failure::usage(
+            "--speed is for captured workloads: how fast another workload runs is said by --rate, \
+             --clients, --think or --stages",
+        ));
+    }
     let mut parsed = Vec::new();
     for (path, weight) in files {
         let name = path.display().to_string();
@@ -266,30 +279,38 @@ fn workload_load(files: &[(PathBuf, u32)], drive: &DriveArgs, lab: bool) -> Resu
     }
     workload.defines.clone_from(&drive.define);
     if workload.writes && !lab && !drive.writes {
-        return Err(Failure::usage(format!(
-            "{} writes to the database: add --writes --target-db NAME if that is meant, or \
-             run it with --lab",
-            workload.file
-        )));
+        return Err(refused_writes(&workload.file));
     }
     Ok(replay_load(workload, drive, lab || drive.writes))
 }
 
-fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Load {
-    let options = drive.options(&workload, allow_writes);
-    Load::Replay {
-        workload: Arc::new(workload),
-        options,
+/// A workload that writes needs two flags.
+pub(super) fn refused_writes(file: &str) -> Failure {
+    Failure::usage(format!(
+        "{file} writes to the database: add --writes --target-db NAME if that is meant, or run it with \
+         --lab"
+    ))
+}
+
+/// Whether what is replayed may write.
+fn job_writes(job: &Job) -> Result<bool, Failure> {
+    match job {
+        Job::Workload { workload, .. } => Ok(workload.writes),
+        Job::Captured { path, .. } => captured::writes(path),
     }
 }
 
+fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Load {
+    let options = drive.options(&workload, allow_writes);
+    Load::Replay(Job::Workload {
+        workload: Arc::new(workload),
+        options,
+    })
+}
+
 /// A workload that writes goes only to the database that was named.
-fn confirm_writes(
-    workload: &Workload,
-    drive: &DriveArgs,
-    servers: &Servers,
-) -> Result<(), Failure> {
-    if !workload.writes || servers.lab {
+fn confirm_writes(drive: &DriveArgs, servers: &Servers) -> Result<(), Failure> {
+    if servers.lab {
         return Ok(());
     }
     let database = servers.target.conninfo.dbname();

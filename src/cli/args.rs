@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use jiff::Timestamp;
 
+use super::capture_statements::CaptureStatementsArgs;
 use crate::drive::{Shard, Stages};
 use crate::workload::{Think, pgbench};
 
@@ -101,6 +102,8 @@ pub(super) enum Command {
     Lag(AnalyzeArgs),
     /// Run a workload through an instrumented connection pool.
     Replay(ReplayArgs),
+    /// Make a workload of what a server has run.
+    Capture(CaptureArgs),
     /// Show what the result files of a load tool say.
     Import(ImportArgs),
     /// Look again at a saved run, without a server.
@@ -138,12 +141,24 @@ pub(super) struct TargetArgs {
     /// Add a streaming standby to the throwaway server.
     #[arg(long, requires = "lab", conflicts_with = "dsn")]
     pub(super) lab_standby: bool,
+    /// Send the replay through PgBouncer in front of the throwaway server, and watch it.
+    #[arg(long, requires = "lab", conflicts_with = "dsn")]
+    pub(super) lab_pgbouncer: bool,
+    /// Server connections of that PgBouncer; without it PgBouncer's own default of 20.
+    #[arg(long, value_name = "N", requires = "lab_pgbouncer", conflicts_with = "dsn",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) pgbouncer_pool_size: Option<u32>,
     /// Folder with the PostgreSQL programs for the throwaway server.
     #[arg(long, value_name = "DIR", requires = "lab", conflicts_with = "dsn")]
     pub(super) pg_bin: Option<PathBuf>,
     /// A standby to ask directly; may be repeated.
     #[arg(long, value_name = "DSN")]
     pub(super) replica: Vec<String>,
+    /// The PgBouncer that the load goes through: its console is asked during the window.
+    ///
+    /// The user must be in `stats_users` or `admin_users`; the database of the string does not matter.
+    #[arg(long, value_name = "DSN", conflicts_with = "lab")]
+    pub(super) pgbouncer: Option<String>,
 }
 
 /// How load is driven. All but the seed number, which also makes the sample data, say nothing where
@@ -159,15 +174,15 @@ pub(super) struct DriveArgs {
     /// Requests per second that are due whatever the answers do; latency counts from when they were due.
     #[arg(long, value_name = "N/s", value_parser = rate, conflicts_with_all = ["stages", "think"], group = "drive")]
     pub(super) rate: Option<f64>,
-    /// Distances of requests with a rate.
-    #[arg(long, value_enum, default_value_t = ArrivalArg::Poisson, group = "drive")]
-    pub(super) arrival: ArrivalArg,
-    /// How long to measure.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
-    pub(super) duration: Duration,
-    /// Run before measuring, and record nothing.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero, group = "drive")]
-    pub(super) warmup: Duration,
+    /// Distances of requests with a rate. [default: poisson]
+    #[arg(long, value_enum, group = "drive")]
+    pub(super) arrival: Option<ArrivalArg>,
+    /// How long to measure. [default: 30s; a captured workload runs to its end]
+    #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
+    pub(super) duration: Option<Duration>,
+    /// Run before measuring, and record nothing. [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = duration_or_zero, group = "drive")]
+    pub(super) warmup: Option<Duration>,
     /// Load that rises and falls in straight lines: `10:30s,10:2m,50:0s,50:30s,0:10s` clients, or rates as in
     /// `100/s:30s`; a stage of 0s is a jump.
     #[arg(long, value_name = "TARGET:TIME,…", value_parser = clap::value_parser!(Stages), conflicts_with_all = ["clients", "duration"], group = "drive")]
@@ -179,25 +194,24 @@ pub(super) struct DriveArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
     pub(super) max_schedule_lag: Option<Duration>,
     /// Where connections come from: a pool, or one for each client. `replay` compares several in turns, such as
-    /// `deadpool,sqlx,none`, each for the duration.
+    /// `deadpool,sqlx,none`, each for the duration. [default: deadpool]
     #[arg(
         long,
         value_enum,
         value_name = "POOL",
         value_delimiter = ',',
-        default_value = "deadpool",
         group = "drive"
     )]
     pub(super) pool: Vec<PoolArg>,
     /// Largest number of connections of the pool.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), group = "drive")]
     pub(super) pool_size: Option<u32>,
-    /// Threads that drive the load, each with its part of the clients.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256), group = "drive")]
-    pub(super) driver_threads: u32,
-    /// Give up waiting for a connection after this time.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, group = "drive")]
-    pub(super) acquire_timeout: Duration,
+    /// Threads that drive the load, each with its part of the clients. [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), group = "drive")]
+    pub(super) driver_threads: Option<u32>,
+    /// Give up waiting for a connection after this time. [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
+    pub(super) acquire_timeout: Option<Duration>,
     /// Cancel a statement after this time.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, group = "drive")]
     pub(super) statement_timeout: Duration,
@@ -207,6 +221,10 @@ pub(super) struct DriveArgs {
     /// Stop after this many failed operations.
     #[arg(long, value_name = "N", default_value_t = 1000, group = "drive")]
     pub(super) max_errors: u64,
+    /// Speed of a captured workload: so many times the original, or `max` for as fast as possible.
+    /// [default: 1]
+    #[arg(long, value_name = "X", value_parser = clap::value_parser!(Speed), group = "drive")]
+    pub(super) speed: Option<Speed>,
     /// Begin to measure at this moment, such as 2026-11-24T12:00:00Z; the warm-up runs before it.
     #[arg(long, value_name = "TIME", value_parser = clap::value_parser!(Timestamp), group = "drive")]
     pub(super) start_at: Option<Timestamp>,
@@ -222,6 +240,25 @@ pub(super) struct DriveArgs {
     /// Name of the database that may be written to; must be the connected one.
     #[arg(long, value_name = "NAME", requires = "writes", group = "drive")]
     pub(super) target_db: Option<String>,
+}
+
+/// Speed of a captured workload; `None` for as fast as possible.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Speed(pub(super) Option<f64>);
+
+impl std::str::FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self(None));
+        }
+        let factor = text.parse().ok();
+        factor
+            .filter(|factor: &f64| factor.is_finite() && *factor > 0.0)
+            .map(|factor| Self(Some(factor)))
+            .ok_or_else(|| "expected a factor above 0 such as 2 or 0.5, or `max`".to_owned())
+    }
 }
 
 /// Distances of requests.
@@ -270,7 +307,8 @@ pub(super) struct WatchArgs {
     pub(super) workload: Option<PathBuf>,
     /// Analyse a saved run; no server is touched.
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "dsn", "lab", "lab_standby", "pg_bin", "replica", "window", "workload", "command", "drive",
+        "dsn", "lab", "lab_standby", "lab_pgbouncer", "pgbouncer_pool_size", "pg_bin", "replica",
+        "pgbouncer", "window", "workload", "command", "drive",
         "seed", "save", "explain", "explain_analyze",
     ])]
     pub(super) from: Option<PathBuf>,
@@ -324,7 +362,6 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
 }
-
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -344,6 +381,48 @@ pub(super) struct MergeArgs {
     /// Save the merged run.
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+}
+
+/// Flags of `capture`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureArgs {
+    #[command(subcommand)]
+    pub(super) source: CaptureSource,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CaptureSource {
+    /// Make a captured workload of server logs.
+    ///
+    /// Reads stderr logs with any `log_line_prefix`, csvlog and jsonlog of PostgreSQL 13 and later,
+    /// plain or as .gz, and writes what every session did, with parameters and timing. The workload
+    /// goes to the file of `-o`, or to standard output; what was read is said beside it.
+    Log(CaptureLogArgs),
+    /// Make a workload file of the statements that `pg_stat_statements` has counted, with values drawn from
+    /// the tables.
+    Statements(CaptureStatementsArgs),
+}
+
+/// Flags of `capture log`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureLogArgs {
+    /// Log files of one server, in any order.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Only calls that began at this time or later, such as `2026-11-23 10:31:00`.
+    ///
+    /// A time without an offset is one in the time zone of the log.
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Only calls that began before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// Only calls in this database.
+    #[arg(long, value_name = "DB")]
+    pub(super) database: Option<String>,
+    /// `log_line_prefix` of a stderr log, where it cannot be worked out from the file.
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) prefix: Option<String>,
 }
 
 /// Flags of `import`.
@@ -368,6 +447,9 @@ pub(super) enum LabAction {
         /// Add a streaming standby.
         #[arg(long)]
         standby: bool,
+        /// Put PgBouncer in front of it, in transaction mode.
+        #[arg(long)]
+        pgbouncer: bool,
         /// Folder with the PostgreSQL programs.
         #[arg(long, value_name = "DIR")]
         pg_bin: Option<PathBuf>,

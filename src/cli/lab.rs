@@ -12,11 +12,16 @@ use crate::lab::{self, KeptLab, LabOptions};
 /// `lab`.
 pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Exit, Failure> {
     match &args.action {
-        LabAction::Start { standby, pg_bin } => {
+        LabAction::Start {
+            standby,
+            pgbouncer,
+            pg_bin,
+        } => {
             let progress = Progress::step(context, "Starting a throwaway PostgreSQL server");
             let options = LabOptions {
                 pg_bin: pg_bin.clone(),
                 standby: *standby,
+                pgbouncer: *pgbouncer,
                 ..LabOptions::default()
             };
             let kept = lab::start_kept(&options).map_err(|e| Failure::precondition(&e))?;
@@ -68,13 +73,14 @@ fn say(kept: Option<&KeptLab>, otherwise: &str, context: &Context) -> Result<Exi
     output::emit(text.as_bytes(), context)
 }
 
-/// `{ running, version, primary, standby }`; the last three are null without a lab.
+/// `{ running, version, primary, standby, pgbouncer }`; the last four are null without a lab.
 fn document(kept: Option<&KeptLab>) -> serde_json::Value {
     serde_json::json!({
         "running": kept.is_some_and(KeptLab::running),
         "version": kept.map(|k| k.version.clone()),
         "primary": kept.map(|k| k.primary.dsn.clone()),
         "standby": kept.and_then(|k| k.standby.as_ref()).map(|s| s.dsn.clone()),
+        "pgbouncer": kept.and_then(|k| k.pgbouncer.as_ref()).map(|s| s.dsn.clone()),
     })
 }
 
@@ -91,6 +97,11 @@ fn describe(kept: &KeptLab) -> String {
     if let Some(standby) = &kept.standby {
         text.push_str("standby  ");
         text.push_str(&standby.dsn);
+        text.push('\n');
+    }
+    if let Some(pooler) = &kept.pgbouncer {
+        text.push_str("pgbouncer  ");
+        text.push_str(&pooler.dsn);
         text.push('\n');
     }
     text

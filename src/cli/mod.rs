@@ -4,6 +4,9 @@
 
 mod analyze;
 mod args;
+mod capture;
+mod capture_statements;
+mod captured;
 mod context;
 mod exit;
 mod import;
@@ -22,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Cli, Command};
+use args::{CaptureSource, Cli, Command};
 use context::Context;
 use exit::{Exit, Failure};
 
@@ -66,6 +69,10 @@ fn run(cli: Cli) -> Exit {
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
+        Command::Capture(args) => match args.source {
+            CaptureSource::Log(args) => capture::log(&args, &context),
+            CaptureSource::Statements(args) => on_runtime(capture_statements::run(&args, &context)),
+        },
         Command::Report(args) => analyze::report(&args, &context),
     };
     match result {

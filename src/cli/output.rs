@@ -15,6 +15,31 @@ use crate::report::{self, Format, Style};
 /// # Errors
 /// The file cannot be written. A closed pipe is no error.
 pub(super) fn write(conclusions: &Conclusions, context: &Context) -> Result<Exit, Failure> {
+    emit(&rendered(conclusions, context)?, context)
+}
+
+/// Renders the report of a command whose result went to the file of `-o`, on standard output.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub(super) fn write_to_terminal(
+    conclusions: &Conclusions,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    to_stdout(&rendered(conclusions, context)?)
+}
+
+/// Renders the report of a command whose result went to standard output, on standard error.
+///
+/// # Errors
+/// The report cannot be rendered.
+pub(super) fn write_beside(conclusions: &Conclusions, context: &Context) -> Result<Exit, Failure> {
+    let bytes = rendered(conclusions, context)?;
+    context.say(String::from_utf8_lossy(&bytes).trim_end());
+    Ok(Exit::Done)
+}
+
+fn rendered(conclusions: &Conclusions, context: &Context) -> Result<Vec<u8>, Failure> {
     let format = match context.format {
         OutputFormat::Text => Format::Text,
         OutputFormat::Json => Format::Json,
@@ -25,9 +50,8 @@ pub(super) fn write(conclusions: &Conclusions, context: &Context) -> Result<Exit
         color: context.color,
         unicode: context.unicode,
     };
-    let bytes = report::render(conclusions, format, &style)
-        .map_err(|e| Failure::new(Exit::Bug, format!("cannot render the report: {e}")))?;
-    emit(&bytes, context)
+    report::render(conclusions, format, &style)
+        .map_err(|e| Failure::new(Exit::Bug, format!("cannot render the report: {e}")))
 }
 
 /// Prints the JSON Schema of the JSON format.

@@ -9,7 +9,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use crate::lab::{Cluster, Lab, LabOptions};
+use crate::collect::PgBouncerTarget;
+use crate::lab::{Cluster, Lab, LabOptions, PgBouncer};
 use crate::pg::{self, Conninfo, Target};
 use crate::seed::{self, SampleOptions};
 
@@ -18,6 +19,10 @@ use crate::seed::{self, SampleOptions};
 pub(super) struct Servers {
     /// The primary target.
     pub(super) target: Target,
+    /// Where a replay connects: the target, or the lab's PgBouncer in front of it.
+    pub(super) load: Conninfo,
+    /// PgBouncer to watch.
+    pub(super) pgbouncer: Option<PgBouncerTarget>,
     /// Standbys to ask directly.
     pub(super) replicas: Vec<Target>,
     /// The target is a throwaway server.
@@ -39,47 +44,78 @@ pub(super) async fn prepare(
     for dsn in &args.replica {
         replicas.push(resolve(Some(dsn))?);
     }
+    let pgbouncer = match args.pgbouncer.as_deref() {
+        Some(dsn) => Some(PgBouncerTarget::named(resolve(Some(dsn))?)),
+        None => None,
+    };
     if !args.lab {
         let target = resolve(args.dsn.as_deref())?;
         return Ok(Servers {
+            load: target.conninfo.clone(),
             target,
+            pgbouncer,
             replicas,
             lab: false,
         });
     }
-    let (primary, standby) = start_lab(args, interrupt, context).await?;
-    if let Some(standby) = standby {
+    let started = start_lab(args, interrupt, context).await?;
+    if let Some(standby) = started.standby {
         replicas.push(resolve(Some(&standby))?);
     }
     let target = Target {
         source: "--lab".to_owned(),
-        ..resolve(Some(&primary))?
+        ..resolve(Some(&started.primary))?
     };
+    let (mut load, mut pgbouncer) = (target.conninfo.clone(), None);
+    if let Some((dsn, console)) = started.pgbouncer {
+        load = resolve(Some(&dsn))?.conninfo;
+        pgbouncer = Some(PgBouncerTarget::of_lab(resolve(Some(&console))?));
+    }
     interrupt
         .or(fill(&target.conninfo, seed, context))
         .await??;
     Ok(Servers {
+        load,
         target,
+        pgbouncer,
         replicas,
         lab: true,
     })
 }
 
-fn resolve(dsn: Option<&str>) -> Result<Target, Failure> {
+/// The server that the user names.
+///
+/// # Errors
+/// The connection string cannot be read.
+pub(super) fn resolve(dsn: Option<&str>) -> Result<Target, Failure> {
     let target = pg::resolve(dsn, &|name| std::env::var(name).ok());
     let target = target.map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
     Ok(target)
+}
+
+/// How to connect to the servers of a lab.
+struct Started {
+    primary: String,
+    standby: Option<String>,
+    /// Through PgBouncer, and to its console.
+    pgbouncer: Option<(String, String)>,
 }
 
 async fn start_lab(
     args: &TargetArgs,
     interrupt: &Interrupt,
     context: &Context,
-) -> Result<(String, Option<String>), Failure> {
+) -> Result<Started, Failure> {
     let progress = Progress::step(context, "Starting a throwaway PostgreSQL server");
     let options = LabOptions {
         pg_bin: args.pg_bin.clone(),
         standby: args.lab_standby,
+        pgbouncer: args.lab_pgbouncer,
+        pgbouncer_settings: args
+            .pgbouncer_pool_size
+            .map(|size| ("default_pool_size".to_owned(), size.to_string()))
+            .into_iter()
+            .collect(),
         ..LabOptions::default()
     };
     interrupt.lab_work(true);
@@ -89,13 +125,16 @@ async fn start_lab(
         .map_err(|e| Failure::precondition(&e))?;
     let primary = lab.primary().dsn();
     let standby = lab.standby().map(Cluster::dsn);
+    let pooled = |pooler: &PgBouncer| (pooler.dsn(), pooler.console_dsn());
+    let pgbouncer = lab.pgbouncer().map(pooled);
     let sentence = format!(
         "Started PostgreSQL {}{}",
         lab.primary().version(),
-        if standby.is_some() {
-            " with a streaming standby"
-        } else {
-            ""
+        match (&standby, &pgbouncer) {
+            (Some(_), Some(_)) => " with a streaming standby and PgBouncer",
+            (Some(_), None) => " with a streaming standby",
+            (None, Some(_)) => " with PgBouncer",
+            (None, None) => "",
         }
     );
     interrupt.hold_lab(lab);
@@ -104,7 +143,11 @@ async fn start_lab(
     if interrupt.asked() {
         return Err(Failure::interrupted());
     }
-    Ok((primary, standby))
+    Ok(Started {
+        primary,
+        standby,
+        pgbouncer,
+    })
 }
 
 async fn fill(conninfo: &Conninfo, seed: u64, context: &Context) -> Result<(), Failure> {

@@ -146,6 +146,7 @@ impl Closing {
             tables,
             indexes,
             replication: looked.then_some(replication),
+            pgbouncer: None,
             window: self.window,
             own_exec,
         }

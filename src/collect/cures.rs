@@ -120,7 +120,7 @@ pub(super) fn privileges(server: &Server, unreadable_tables: u64, ledger: &mut L
             "connection",
             Status::Partial,
             "the connection goes through a pooler; name the server itself, so that every sample \
-             comes from the same one",
+             comes from the same one (and PgBouncer with --pgbouncer DSN)",
         );
     }
     if !statistics_in_shared_memory(server) {

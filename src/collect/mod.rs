@@ -10,6 +10,7 @@ mod host;
 mod ledger;
 mod link;
 mod observer;
+mod pgbouncer;
 mod replication;
 mod rows;
 mod statements;
@@ -37,4 +38,5 @@ pub mod standby;
 
 pub use host::HostMeter;
 pub use observer::{LoadState, ObserveOptions, Observed, Observer};
+pub use pgbouncer::PgBouncerTarget;
 pub use texts::{application_text, normalised};

@@ -1,7 +1,7 @@
 //! The observer of a window: opening sample, background samplers, closing sample.
 //!
 //! It holds at most three connections to the server (statements and both ends; activity;
-//! replication) and one to every standby, all guarded and read-only, and leaves nothing behind:
+//! replication), one to every standby and one to the console of PgBouncer, all guarded and read-only, and leaves nothing behind:
 //! they end with [`Observer::finish`], or when the observer is dropped.
 
 use std::collections::BTreeSet;
@@ -17,6 +17,7 @@ use super::ends::End;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::pg_stat_statements::Source;
+use super::pgbouncer::{self, PgBouncerTarget, PgBouncerWatch};
 use super::replication::{Primary, StandbyWatch};
 use super::statements::Chain;
 use crate::pg::{
@@ -25,6 +26,7 @@ use crate::pg::{
 use crate::record::activity::ActivitySeries;
 use crate::record::database::DatabaseWindow;
 use crate::record::indexes::IndexWindow;
+use crate::record::pgbouncer::PgBouncerWindow;
 use crate::record::replication::ReplicationWindow;
 use crate::record::server::{Disturbance, Server, ServerLife};
 use crate::record::statements::StatementWindow;
@@ -43,12 +45,15 @@ pub struct ObserveOptions {
     pub lsn_interval: Duration,
     /// Standbys to ask.
     pub replicas: Vec<Target>,
+    /// `PgBouncer` to ask.
+    pub pgbouncer: Option<PgBouncerTarget>,
     /// Name of the run, part of `application_name`.
     pub run_id: String,
 }
 
 impl ObserveOptions {
-    /// 10 activity samples and 20 positions per second, statements adaptive, no standby.
+    /// 10 activity samples and 20 positions per second, statements adaptive, no standby, no
+    /// `PgBouncer`.
     #[must_use]
     pub fn new(run_id: &str) -> Self {
         Self {
@@ -56,6 +61,7 @@ impl ObserveOptions {
             statements_interval: None,
             lsn_interval: Duration::from_millis(50),
             replicas: Vec::new(),
+            pgbouncer: None,
             run_id: run_id.to_owned(),
         }
     }
@@ -94,6 +100,8 @@ pub struct Observed {
     pub indexes: IndexWindow,
     /// Replication; `None` where nothing of it could be read.
     pub replication: Option<ReplicationWindow>,
+    /// `PgBouncer`; `None` where it was not asked or did not answer.
+    pub pgbouncer: Option<PgBouncerWindow>,
     /// Length of the window: from [`Observer::started`] to the call of [`Observer::finish`].
     pub window: Millis,
     /// Execution time of dbperf's own statements in the window as the server counted it, or, where
@@ -131,6 +139,7 @@ pub struct Observer {
     activity: Task<Activity>,
     primary: Option<Task<Primary>>,
     standbys: Vec<Task<StandbyWatch>>,
+    pgbouncer: Option<Task<PgBouncerWatch>>,
 }
 
 impl Observer {
@@ -167,6 +176,13 @@ impl Observer {
         }
         let (stop, stopped) = watch::channel(false);
         let mut replication = Replication::open(&here, &server, &options, &open, &mut ledger).await;
+        let pooler = match options.pgbouncer.clone() {
+            Some(target) => {
+                let name = &session_options.application_name;
+                Some(PgBouncerWatch::open(target, name).await)
+            }
+            None => None,
+        };
 
         let origin = Instant::now();
         let own = session_options.application_name.clone();
@@ -184,6 +200,8 @@ impl Observer {
             .map(|standby| Task::spawn(standby.run(interval, origin, stopped.clone())))
             .collect();
 
+        let pgbouncer = pooler.map(|pooler| Task::spawn(pooler.run(origin, stopped.clone())));
+
         let opening = End::read(&session, origin, &mut ledger).await;
         let mut link = Link::over(session, target.clone(), session_options);
         chain.tick(&mut link, origin).await;
@@ -198,6 +216,7 @@ impl Observer {
             activity,
             primary,
             standbys,
+            pgbouncer,
         };
         Ok((observer, server))
     }
@@ -227,6 +246,14 @@ impl Observer {
             standbys.extend(join(task, "standby", &mut ledger).await);
         }
         let main = join(self.main, "pg_stat_statements", &mut ledger).await;
+        let pooler = match self.pgbouncer {
+            Some(task) => join(task, pgbouncer::COLLECTOR, &mut ledger).await,
+            None => None,
+        };
+        let pooler = match pooler {
+            Some(pooler) => pooler.finish(self.origin, &mut ledger).await,
+            None => None,
+        };
 
         let mut own_ids = BTreeSet::new();
         let activity = match activity {
@@ -246,7 +273,11 @@ impl Observer {
             load,
         };
         // Boxed, because every reader's future is part of it.
-        Box::pin(closing.finish(main, activity.flatten(), primary, standbys)).await
+        let observed = Box::pin(closing.finish(main, activity.flatten(), primary, standbys)).await;
+        Observed {
+            pgbouncer: pooler,
+            ..observed
+        }
     }
 }
 

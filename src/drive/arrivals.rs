@@ -108,6 +108,10 @@ mod tests {
         let var = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         // Half of 200 per second; an exponential's deviation is its mean.
         assert!((mean * 100.0 - 1.0).abs() < 0.02, "{mean}");
-        assert!((var.sqrt() / mean - 1.0).abs() < 0.03, "{}", var.sqrt() / mean);
+        assert!(
+            (var.sqrt() / mean - 1.0).abs() < 0.03,
+            "{}",
+            var.sqrt() / mean
+        );
     }
 }

@@ -98,7 +98,10 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<&mut Connection, Failure> {
-        let usable = self.connection.as_ref().is_some_and(|c| !c.client.is_closed());
+        let usable = self
+            .connection
+            .as_ref()
+            .is_some_and(|c| !c.client.is_closed());
         if !usable {
             let connected = session::connect(&self.run.config).await;
             let (client, task) =
@@ -123,8 +126,10 @@ impl Session {
         };
         let ended = Instant::now();
         self.trace.close(ended);
-        if matches!(failure, Some(Failure::Cancelled | Failure::StatementTimeout))
-            && let Some(connection) = self.connection.take()
+        if matches!(
+            failure,
+            Some(Failure::Cancelled | Failure::StatementTimeout)
+        ) && let Some(connection) = self.connection.take()
         {
             connection.cancel().await;
         }

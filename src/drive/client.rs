@@ -69,7 +69,8 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn set(&self, count: u32) {
         self.now.store(count, Ordering::Release);
-        self.changed.send_if_modified(|before| std::mem::replace(before, count) != count);
+        self.changed
+            .send_if_modified(|before| std::mem::replace(before, count) != count);
     }
 
     fn count(&self) -> usize {
@@ -140,7 +141,7 @@ where
             let run = pin!(request.run(state, started));
             shared.switch.unless_cancelled(run).await
         };
-        let ended = Instant::now();
+        let ended = state.now();
         state.trace.close(ended);
         let failure = match result {
             Ok(result) => result.err(),

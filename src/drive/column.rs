@@ -37,7 +37,12 @@ pub(super) fn variable(value: &Value, ty: &Type) -> Option<Var> {
         other => return other.as_text().map(|text| Var::from_text(&text)),
     };
     let text = match *ty {
-        Type::BOOL => if bool::from_sql(ty, raw).ok()? { "t" } else { "f" }.to_owned(),
+        Type::BOOL => if bool::from_sql(ty, raw).ok()? {
+            "t"
+        } else {
+            "f"
+        }
+        .to_owned(),
         Type::FLOAT4 => f32::from_sql(ty, raw).ok()?.to_string(),
         Type::FLOAT8 => f64::from_sql(ty, raw).ok()?.to_string(),
         Type::OID => u32::from_sql(ty, raw).ok()?.to_string(),
@@ -45,7 +50,13 @@ pub(super) fn variable(value: &Value, ty: &Type) -> Option<Var> {
         Type::UUID => {
             let number = u128::from_be_bytes(raw.as_ref().try_into().ok()?);
             let hex = format!("{number:032x}");
-            let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+            let parts = [
+                &hex[..8],
+                &hex[8..12],
+                &hex[12..16],
+                &hex[16..20],
+                &hex[20..],
+            ];
             parts.join("-")
         }
         _ => std::str::from_utf8(raw).ok()?.to_owned(),
@@ -56,9 +67,14 @@ pub(super) fn variable(value: &Value, ty: &Type) -> Option<Var> {
 /// PostgreSQL's binary numeric as text: groups of four digits, the weight of the first group, the sign,
 /// and the number of digits behind the point (numeric_send in PostgreSQL's numeric.c).
 fn numeric(raw: &[u8]) -> Option<String> {
-    let mut words = raw.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]]));
+    let mut words = raw
+        .chunks_exact(2)
+        .map(|pair| i16::from_be_bytes([pair[0], pair[1]]));
     let (count, weight) = (words.next()?, words.next()?);
-    #[expect(clippy::cast_sign_loss, reason = "the sign's word is a pattern of bits")]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "the sign's word is a pattern of bits"
+    )]
     let (sign, scale) = (words.next()? as u16, usize::try_from(words.next()?).ok()?);
     match sign {
         0xC000 => return Some("NaN".to_owned()),
@@ -104,14 +120,34 @@ mod tests {
 
     #[test]
     fn values_become_what_pgbench_would_have_read() {
-        for text in ["0", "7", "-12.50", "0.001", "10000", "123456789.0123", "-0.5", "100000000"] {
+        for text in [
+            "0",
+            "7",
+            "-12.50",
+            "0.001",
+            "10000",
+            "123456789.0123",
+            "-0.5",
+            "100000000",
+        ] {
             let var = variable(&bytes(text, &Type::NUMERIC), &Type::NUMERIC);
             assert_eq!(var.unwrap().to_string(), text);
         }
         let id = "01234567-89ab-cdef-0123-456789abcdef";
-        assert_eq!(variable(&bytes(id, &Type::UUID), &Type::UUID).unwrap().to_string(), id);
-        assert_eq!(variable(&bytes("true", &Type::BOOL), &Type::BOOL), Some(Var::Text("t".into())));
-        assert_eq!(variable(&Value::Null, &Type::TEXT), Some(Var::Text("".into())));
+        assert_eq!(
+            variable(&bytes(id, &Type::UUID), &Type::UUID)
+                .unwrap()
+                .to_string(),
+            id
+        );
+        assert_eq!(
+            variable(&bytes("true", &Type::BOOL), &Type::BOOL),
+            Some(Var::Text("t".into()))
+        );
+        assert_eq!(
+            variable(&Value::Null, &Type::TEXT),
+            Some(Var::Text("".into()))
+        );
         let text = Value::Binary(Bytes::from_static(b"12"));
         assert_eq!(variable(&text, &Type::TEXT), Some(Var::Int(12)));
         let not_text = Value::Binary(Bytes::from_static(&[0xff]));

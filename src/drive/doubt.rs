@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::record::load::DriverRecord;
 use crate::record::Millis;
+use crate::record::load::DriverRecord;
 use crate::stats::LatencyHistogram;
 
 /// Share of a thread's time spent on the CPU, or ready for it, above which the driver is taken to have been
@@ -35,7 +35,10 @@ pub(super) struct Doubt {
 
 impl Doubt {
     fn lag_p99(&self) -> Option<Millis> {
-        let lag = self.schedule_lag.as_ref().filter(|_| !self.clients_were_busy)?;
+        let lag = self
+            .schedule_lag
+            .as_ref()
+            .filter(|_| !self.clients_were_busy)?;
         lag.quantile_ms(0.99).map(Millis)
     }
 
@@ -49,7 +52,9 @@ impl Doubt {
     pub(super) fn saturated(&self) -> Option<bool> {
         let facts = [
             self.demand().map(|ratio| ratio > SATURATED_RATIO),
-            self.record.run_delay_ratio.map(|ratio| ratio > DELAYED_RATIO),
+            self.record
+                .run_delay_ratio
+                .map(|ratio| ratio > DELAYED_RATIO),
             self.record.late_p95.map(|late| late > LATE),
             self.lag_p99().map(|lag| lag > SCHEDULE_LAG),
         ];
@@ -104,7 +109,10 @@ impl Doubt {
 /// The 95th percentile; `None` of nothing.
 pub(super) fn p95(mut lateness: Vec<Duration>) -> Option<Millis> {
     lateness.sort_unstable();
-    lateness.get(lateness.len() * 95 / 100).copied().map(Millis::from)
+    lateness
+        .get(lateness.len() * 95 / 100)
+        .copied()
+        .map(Millis::from)
 }
 
 /// The identity of the calling thread, for [`thread_times`]; `None` where the system has none.
@@ -166,7 +174,10 @@ mod tests {
         assert_eq!(quiet.warnings(), Vec::<String>::new());
         for (doubt, words) in [
             (doubt(Some(0.9), None, None), "ran for 90 %"),
-            (doubt(Some(0.7), Some(0.18), None), "waited for a core for 18 %"),
+            (
+                doubt(Some(0.7), Some(0.18), None),
+                "waited for a core for 18 %",
+            ),
             (doubt(Some(0.3), Some(0.3), None), "no core for 30 %"),
             (doubt(Some(0.1), Some(0.0), Some(40.0)), "40 ms late"),
         ] {

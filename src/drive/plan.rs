@@ -15,8 +15,8 @@ use crate::workload::{
 };
 
 use super::arrivals::Part;
-pub(super) use super::program::{OperationNames, PlannedOperation};
 use super::program::{Binding, Fill, PlannedStatement, Rows, Step};
+pub(super) use super::program::{OperationNames, PlannedOperation};
 use super::{DriveError, StatementPlace, plan_script, session};
 
 /// A workload ready to run.

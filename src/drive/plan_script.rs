@@ -31,7 +31,9 @@ pub(super) async fn plan(
             Command::Sql(sql) if sql.sql.is_empty() => Step::Jump(steps.len() + 1),
             Command::Sql(sql) => {
                 let name = format!("line {}", sql.line);
-                let number = names.iter().filter(|(n, _): &&(String, _)| n.starts_with(&name));
+                let number = names
+                    .iter()
+                    .filter(|(n, _): &&(String, _)| n.starts_with(&name));
                 let name = match number.count() {
                     0 => name,
                     others => format!("{name} ({})", others + 1),
@@ -66,7 +68,9 @@ pub(super) async fn plan(
         drawers: None,
         slots: 0,
         script: Some(PlannedScript {
-            client_id: script.variable("client_id").filter(|id| vars[id.index()] == Var::Unset),
+            client_id: script
+                .variable("client_id")
+                .filter(|id| vars[id.index()] == Var::Unset),
             vars,
             script: script.clone(),
         }),
@@ -80,15 +84,22 @@ async fn variables(planner: &Planner<'_>, script: &Script) -> Result<Vec<Var>, D
     for (name, value) in &planner.workload.defines {
         script.define(&mut vars, name, Var::from_text(value))?;
     }
-    #[expect(clippy::cast_possible_wrap, reason = "pgbench prints the seed's bits as a bigint")]
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "pgbench prints the seed's bits as a bigint"
+    )]
     let seed = planner.terms.seed as i64;
     for (name, value) in [("random_seed", seed), ("default_seed", seed)] {
-        let unset = script.variable(name).filter(|id| vars[id.index()] == Var::Unset);
+        let unset = script
+            .variable(name)
+            .filter(|id| vars[id.index()] == Var::Unset);
         if unset.is_some() {
             script.define(&mut vars, name, Var::Int(value))?;
         }
     }
-    let scale = script.variable("scale").filter(|id| vars[id.index()] == Var::Unset);
+    let scale = script
+        .variable("scale")
+        .filter(|id| vars[id.index()] == Var::Unset);
     if let Some(scale) = scale {
         vars[scale.index()] = Var::Int(branches(planner.client).await.unwrap_or(1));
     }
@@ -122,7 +133,12 @@ fn statement(
     };
     let mut keep = Vec::new();
     let mut columns = Vec::new();
-    for (index, column) in described.columns().iter().enumerate().filter(|_| sql.store.is_some()) {
+    for (index, column) in described
+        .columns()
+        .iter()
+        .enumerate()
+        .filter(|_| sql.store.is_some())
+    {
         let target = script.store_target(sql, column.name());
         let Some(var) = target.map_err(|e| error(e.to_string()))? else {
             continue;
@@ -138,7 +154,9 @@ fn statement(
         keep.push(index);
     }
     if sql.store.is_some() && described.columns().is_empty() {
-        return Err(error("it returns no columns that could become variables".to_owned()));
+        return Err(error(
+            "it returns no columns that could become variables".to_owned(),
+        ));
     }
     Ok(PlannedStatement {
         query: planner.query(&sql.sql, described),

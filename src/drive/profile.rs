@@ -63,7 +63,8 @@ impl std::str::FromStr for Stages {
         let unit = *units.first().ok_or("expected at least one stage")?;
         if units.iter().any(|other| *other != unit) {
             return Err(
-                "some targets are clients and others are rates (`/s`): one run has one kind".to_owned(),
+                "some targets are clients and others are rates (`/s`): one run has one kind"
+                    .to_owned(),
             );
         }
         if stages.iter().all(|stage| stage.length.is_zero()) {
@@ -176,11 +177,14 @@ impl Profile {
             } else {
                 2.0 * rest / (from + root)
             };
-            return Some(Duration::from_secs_f64(segment.start + time.min(segment.length)));
+            return Some(Duration::from_secs_f64(
+                segment.start + time.min(segment.length),
+            ));
         }
-        let (start, before) = self.segments.last().map_or((0.0, 0.0), |s| {
-            (s.start + s.length, s.before + s.area())
-        });
+        let (start, before) = self
+            .segments
+            .last()
+            .map_or((0.0, 0.0), |s| (s.start + s.length, s.before + s.area()));
         if self.last <= 0.0 {
             return None;
         }
@@ -223,7 +227,14 @@ mod tests {
     fn a_level_ramps_holds_and_jumps() {
         let stages: Stages = "10:10s,10:10s,50:0s,50:5s,0:5s".parse().unwrap();
         let profile = Profile::stages(&stages.stages);
-        for (at, level) in [(0.0, 0.0), (5.0, 5.0), (15.0, 10.0), (20.0, 50.0), (27.5, 25.0), (40.0, 0.0)] {
+        for (at, level) in [
+            (0.0, 0.0),
+            (5.0, 5.0),
+            (15.0, 10.0),
+            (20.0, 50.0),
+            (27.5, 25.0),
+            (40.0, 0.0),
+        ] {
             assert!((profile.level(seconds(at)) - level).abs() < 1e-9, "{at}");
         }
         assert!((profile.peak() - 50.0).abs() < 1e-9);

@@ -150,11 +150,14 @@ impl Totals {
 
 impl Recorded {
     fn new(names: &OperationNames) -> Self {
-        let statements = names.statements.iter().map(|(name, sql)| ReplayedStatement {
-            name: name.clone(),
-            sql: sql.clone(),
-            ..ReplayedStatement::default()
-        });
+        let statements = names
+            .statements
+            .iter()
+            .map(|(name, sql)| ReplayedStatement {
+                name: name.clone(),
+                sql: sql.clone(),
+                ..ReplayedStatement::default()
+            });
         Self {
             names: names.clone(),
             total: Totals::default(),
@@ -363,7 +366,9 @@ impl Recorder {
             .into_iter()
             .map(|mut recorded| {
                 let parts = recorded.parts();
-                recorded.total.into_operation(recorded.names.name, Some(parts))
+                recorded
+                    .total
+                    .into_operation(recorded.names.name, Some(parts))
             })
             .collect();
         let total = total(&operations);
@@ -412,7 +417,10 @@ impl Recorder {
                 }),
                 from: Some(from.into()),
                 length: INTERVAL.min(length.saturating_sub(from)).into(),
-                users: frame.clients.as_ref().map(|clients| clients(from + INTERVAL / 2)),
+                users: frame
+                    .clients
+                    .as_ref()
+                    .map(|clients| clients(from + INTERVAL / 2)),
                 requests: by_name(interval.map(|i| &i.requests)),
                 failures: by_name(interval.map(|i| &i.failures)),
                 latency_total: Some(interval.map_or(Duration::ZERO, |i| i.latency_total).into()),
@@ -447,7 +455,11 @@ fn load_stages(stages: Vec<RecordedStage>, window: Duration, total: &Operation) 
             rate_per_sec,
             end,
         } = stage.frame;
-        let end = if index == last { window } else { end.min(window) };
+        let end = if index == last {
+            window
+        } else {
+            end.min(window)
+        };
         if end <= begin && !only {
             continue;
         }

@@ -11,7 +11,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_postgres::{Config, NoTls};
 
-use crate::pool::{DeadpoolSource, DirectSource, Execute, Meter, Pool, Source, SqlxSource};
+use crate::pool::{
+    DeadpoolSource, DirectSource, Execute, Meter, Pool, Protocol, Source, SqlxSource,
+};
 use crate::record::load::DriverRecord;
 use crate::workload::Workload;
 
@@ -148,7 +150,10 @@ impl Run<'_> {
                 let _ = tokio::time::timeout(CLOSE_LIMIT, reaper).await;
                 source.close().await;
                 drop(threads);
-                session::wait_until_gone(self.config).await;
+                // A pooler keeps its connections to the server, and would be asked in vain.
+                if self.options.protocol == Protocol::Prepared {
+                    session::wait_until_gone(self.config).await;
+                }
                 result
             })
         })

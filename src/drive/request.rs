@@ -109,6 +109,9 @@ pub(super) struct State {
     kept: Vec<Vec<Vec<Value>>>,
     /// Variables of scripts, by operation.
     vars: Vec<Vec<Var>>,
+    /// The moment at which the last step ended, if nothing was done since: what begins now begins then.
+    /// Asking the clock is a good part of the cost of a fast statement.
+    fresh: Option<Instant>,
 }
 
 impl State {
@@ -123,7 +126,13 @@ impl State {
             bound: Vec::new(),
             kept: Vec::new(),
             vars: Vec::new(),
+            fresh: None,
         }
+    }
+
+    /// Now, or the end of the step that has just ended.
+    pub(super) fn now(&mut self) -> Instant {
+        self.fresh.take().unwrap_or_else(Instant::now)
     }
 
     /// Draws the values of a request, and forgets those of the one before.
@@ -206,16 +215,24 @@ where
             }
         };
         state.trace.end_acquire(lease.started(), true);
+        state.fresh = Some(lease.started());
         let result = self.walk(&lease, at, state).await;
         if let Err(failure) = &result
             && self.operation.transactions
             && failure.leaves_a_session()
         {
             let rollback = self.operation.names.commit() + 1;
-            if self.control(&lease, rollback, Control::Rollback, state).await.is_err() {
+            if self
+                .control(&lease, rollback, Control::Rollback, state)
+                .await
+                .is_err()
+            {
                 // Recycling does not look for an open transaction.
                 lease.spoil();
             }
+        }
+        if let Some(ended) = state.fresh {
+            lease.ends_at(ended);
         }
         result
     }
@@ -269,13 +286,15 @@ where
                 Step::End { rollback_ratio } => {
                     let commit = self.operation.names.commit();
                     if *rollback_ratio > 0.0 && state.rng.random_bool(*rollback_ratio) {
-                        self.control(lease, commit + 1, Control::Rollback, state).await?;
+                        self.control(lease, commit + 1, Control::Rollback, state)
+                            .await?;
                     } else {
                         self.control(lease, commit, Control::Commit, state).await?;
                     }
                 }
                 Step::StartPipeline => {
-                    state.trace.begin_pipeline(Instant::now());
+                    let now = state.now();
+                    state.trace.begin_pipeline(now);
                     lease.in_flight(true);
                     pipeline = Some(Pipeline {
                         in_flight: FuturesUnordered::new(),
@@ -287,14 +306,19 @@ where
                         Box::pin(self.answers(lease, pipeline, state)).await?;
                     }
                 }
-                Step::Pause(think) => pause(drawn(*think, &mut state.rng)).await,
+                Step::Pause(think) => {
+                    state.fresh = None;
+                    pause(drawn(*think, &mut state.rng)).await;
+                }
                 Step::Sleep(sleep) => {
+                    state.fresh = None;
                     let script = self.operation.script.as_ref();
                     let vars = state.vars.get(self.index).map_or(&[][..], Vec::as_slice);
                     let time = script.map(|s| s.script.sleep_time(sleep, vars)).transpose();
                     pause(time.map_err(Failure::Script)?.unwrap_or_default()).await;
                 }
                 Step::Set(..) | Step::JumpUnless(..) | Step::Jump(_) => {
+                    state.fresh = None;
                     at = self.pure(step, at - 1, state)?;
                 }
             }
@@ -315,20 +339,25 @@ where
             _ => Vec::new(),
         };
         let result = match statement.foreach {
-            None => self.execute(lease, index, &Value::Null, state, &mut mine).await,
-            Some(rows) => Box::pin(async {
-                let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
-                let mut result = Ok(0);
-                for row in &over {
-                    result = self.execute(lease, index, row, state, &mut mine).await;
-                    if result.is_err() {
-                        break;
+            None => {
+                self.execute(lease, index, &Value::Null, state, &mut mine)
+                    .await
+            }
+            Some(rows) => {
+                Box::pin(async {
+                    let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
+                    let mut result = Ok(0);
+                    for row in &over {
+                        result = self.execute(lease, index, row, state, &mut mine).await;
+                        if result.is_err() {
+                            break;
+                        }
                     }
-                }
-                state.kept[rows.statement][rows.kept] = over;
-                result
-            })
-            .await,
+                    state.kept[rows.statement][rows.kept] = over;
+                    result
+                })
+                .await
+            }
         };
         let rows = result?;
         if !statement.keep.is_empty() {
@@ -396,7 +425,7 @@ where
     ) -> Result<u64, Failure> {
         let statement = &self.operation.statements[index];
         self.make_bound(statement, state);
-        let started = Instant::now();
+        let started = state.now();
         state.trace.begin_statement(started, slot(index));
         lease.in_flight(true);
         let params = params(&statement.bindings, &state.slots, &state.bound, row);
@@ -456,7 +485,12 @@ where
     ) {
         let statement = &self.operation.statements[index];
         self.make_bound(statement, state);
-        let params = params(&statement.bindings, &state.slots, &state.bound, &Value::Null);
+        let params = params(
+            &statement.bindings,
+            &state.slots,
+            &state.bound,
+            &Value::Null,
+        );
         let values: Vec<Value> = params.cloned().collect();
         let connection = lease.connection();
         pipeline.in_flight.push(Box::pin(async move {
@@ -468,9 +502,12 @@ where
             };
             let params = values.iter();
             let result = if self.read_only && !self.operation.transactions {
-                self.read_only_once(connection, &statement.query, params, &mut kept).await
+                self.read_only_once(connection, &statement.query, params, &mut kept)
+                    .await
             } else {
-                connection.execute(&statement.query, params, &mut kept).await
+                connection
+                    .execute(&statement.query, params, &mut kept)
+                    .await
             };
             Answer {
                 index,
@@ -503,8 +540,10 @@ where
                 }
             }
         }
-        lease.busy(state.trace.end_pipeline(Instant::now()));
+        let now = Instant::now();
+        lease.busy(state.trace.end_pipeline(now));
         lease.in_flight(false);
+        state.fresh = Some(now);
         pipeline.failure.map_or(Ok(()), Err)
     }
 
@@ -537,7 +576,7 @@ where
         control: Control,
         state: &mut State,
     ) -> Result<(), Failure> {
-        let started = Instant::now();
+        let started = state.now();
         state.trace.begin_statement(started, slot);
         lease.in_flight(true);
         let connection = lease.connection();
@@ -591,6 +630,7 @@ fn settle<S: Source>(
     let rows = *result.as_ref().unwrap_or(&0);
     lease.busy(state.trace.end_statement(now, rows));
     lease.in_flight(false);
+    state.fresh = Some(now);
     result.map_err(Failure::from)
 }
 

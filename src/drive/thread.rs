@@ -60,8 +60,12 @@ where
     let local = LocalSet::new();
     local.block_on(runtime, async move {
         let _ = ends.started.send(doubt::thread_id());
-        let report = drive(shared, part).await;
-        let _ = ends.report.send(report);
+        // This future is polled whenever anything happens on the thread; what waits for all clients is a
+        // task like them.
+        match spawn_local(drive(shared, part)).await {
+            Ok(report) => drop(ends.report.send(report)),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
         // Connections of this thread move their last bytes here.
         let _ = ends.leave.await;
     });
@@ -146,7 +150,9 @@ where
     }
     if let Some((start, _)) = shared.window.get() {
         let profile = options.profile();
-        clients.follow(profile, *start, std::future::pending()).await;
+        clients
+            .follow(profile, *start, std::future::pending())
+            .await;
     }
     shared.switch.reached(Phase::Finish).await;
     queue.close();
@@ -199,7 +205,9 @@ where
     /// Makes requests due by a schedule from `start`, until `end` or the phase says stop.
     async fn follow(&self, profile: Arc<Profile>, start: Instant, end: impl Future<Output = ()>) {
         let shared = &self.thread.shared;
-        let Shared { options, switch, .. } = &**shared;
+        let Shared {
+            options, switch, ..
+        } = &**shared;
         let shard = options.shard;
         let all = Part {
             index: (shard.index - 1) * self.part.count + self.part.index,

@@ -60,12 +60,18 @@ mod tests {
         let ms = Duration::from_millis;
         let mut dog = Watchdog::new(ms(60));
         for _ in 0..4 {
-            assert_eq!(dog.watch(Instant::now(), pin!(sleep(ms(30)))).await, Some(()));
+            assert_eq!(
+                dog.watch(Instant::now(), pin!(sleep(ms(30)))).await,
+                Some(())
+            );
         }
         let started = Instant::now();
         assert_eq!(dog.watch(started, pin!(sleep(ms(5000)))).await, None);
         let took = started.elapsed();
         assert!(took >= ms(60) && took < ms(500), "{took:?}");
-        assert_eq!(dog.watch(Instant::now(), pin!(sleep(ms(10)))).await, Some(()));
+        assert_eq!(
+            dog.watch(Instant::now(), pin!(sleep(ms(10)))).await,
+            Some(())
+        );
     }
 }

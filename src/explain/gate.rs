@@ -118,6 +118,16 @@ pub(super) fn executable(text: &str) -> Result<Vec<String>, Refusal> {
     }
 }
 
+/// The first function of a denied family that the statement calls: one that acts outside of its
+/// transaction, on other sessions or on files. `None` for none, and for a text that does not scan.
+#[must_use]
+pub fn acts_beyond(text: &str) -> Option<String> {
+    called_names(text)
+        .ok()?
+        .into_iter()
+        .find(|name| denied(name))
+}
+
 /// Every function that a plan calls, with those that views and inlined functions brought in and the
 /// text does not show; read off its expressions.
 ///
@@ -238,8 +248,10 @@ pub(super) fn parameter_count(text: &str) -> Result<usize, Refusal> {
 }
 
 /// The text with `$n::interval` for `interval $n`: `pg_stat_statements` puts a parameter where a
-/// typed literal stood, which the server's own grammar does not allow. Likewise for dates and times.
-pub(super) fn with_casts(text: &str) -> String {
+/// typed literal stood, which the server's own grammar does not allow. Likewise for dates, times and
+/// every type that is no keyword.
+#[must_use]
+pub fn with_casts(text: &str) -> String {
     const TYPES: [&str; 5] = ["date", "interval", "time", "timestamp", "timestamptz"];
     let Ok(scanned) = pg_query::scan(text) else {
         return text.to_owned();
@@ -254,9 +266,12 @@ pub(super) fn with_casts(text: &str) -> String {
             return text.to_owned();
         };
         let name = word.to_lowercase();
-        if pair[1].token == Token::Param as i32 && TYPES.contains(&name.as_str()) {
+        // A name in front of a parameter is that of a type, and of nothing else.
+        let of_type = TYPES.contains(&name.as_str()) || pair[0].token == Token::Ident as i32;
+        if pair[1].token == Token::Param as i32 && of_type {
+            let name = if word.starts_with('"') { word } else { &name };
             cast.push_str(text.get(kept..start).unwrap_or_default());
-            cast.extend([parameter, "::", name.as_str()]);
+            cast.extend([parameter, "::", name]);
             kept = to;
         }
     }
@@ -322,6 +337,20 @@ mod tests {
     }
 
     #[test]
+    fn what_acts_beyond_its_transaction_is_found_in_any_statement() {
+        let call = |text| acts_beyond(text);
+        assert_eq!(
+            call("SELECT pg_reload_conf()").as_deref(),
+            Some("pg_reload_conf")
+        );
+        assert_eq!(
+            call("INSERT INTO t VALUES (nextval($1))").as_deref(),
+            Some("nextval")
+        );
+        assert_eq!(call("SELECT lower(a) FROM t"), None);
+    }
+
+    #[test]
     fn functions_are_named_for_the_servers_own_answer() {
         let called =
             executable("SELECT lower(name), my.f (id) /* g( */ FROM t WHERE a IN ($1)").unwrap();
@@ -347,6 +376,10 @@ mod tests {
         assert_eq!(
             with_casts("SELECT now() - INTERVAL $1, date $2, 'interval $3', t.time FROM t"),
             "SELECT now() - $1::interval, $2::date, 'interval $3', t.time FROM t"
+        );
+        assert_eq!(
+            with_casts("SELECT uuid $1, \"My T\" $2, a AS b FROM t c WHERE d = $3"),
+            "SELECT $1::uuid, $2::\"My T\", a AS b FROM t c WHERE d = $3"
         );
         assert_eq!(with_casts("SELECT 'unterminated"), "SELECT 'unterminated");
     }

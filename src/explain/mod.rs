@@ -12,5 +12,5 @@ mod gate;
 mod ladder;
 mod scrub;
 
-pub use gate::{Refusal, explainable};
+pub use gate::{Refusal, acts_beyond, explainable, with_casts};
 pub use ladder::{Candidate, ExplainOptions, plans};

@@ -169,20 +169,7 @@ impl Cluster {
     /// Makes the cluster's folder, which nobody but the servers' user may enter: connections are
     /// trusted, so the folder's mode is the lock on the door.
     pub(super) fn make_folder(&self) -> Result<(), LabError> {
-        let path = self.dir.join(format!(".s.PGSQL.{}", self.port));
-        let length = path.as_os_str().as_bytes().len();
-        if length > SOCKET_PATH_LIMIT {
-            return Err(LabError::SocketPath {
-                path,
-                length,
-                limit: SOCKET_PATH_LIMIT,
-            });
-        }
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&self.dir)
-            .map_err(io("make", &self.dir))?;
-        self.account.own(&self.dir)
+        make_private_folder(&self.dir, self.port, &self.account)
     }
 
     /// Copies a whole data folder, as the servers' user, who becomes its owner.
@@ -260,6 +247,28 @@ impl Cluster {
         let program = self.binaries.program(program);
         self.account.run(&program, &self.dir, args)
     }
+}
+
+/// Makes a folder for a socket that nobody but the account may enter.
+pub(super) fn make_private_folder(
+    dir: &Path,
+    port: u16,
+    account: &Account,
+) -> Result<(), LabError> {
+    let path = dir.join(format!(".s.PGSQL.{port}"));
+    let length = path.as_os_str().as_bytes().len();
+    if length > SOCKET_PATH_LIMIT {
+        return Err(LabError::SocketPath {
+            path,
+            length,
+            limit: SOCKET_PATH_LIMIT,
+        });
+    }
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(dir)
+        .map_err(io("make", dir))?;
+    account.own(dir)
 }
 
 /// Runs `initdb` on an absent or empty folder.

@@ -22,6 +22,10 @@ pub struct LabOptions {
     pub settings: Vec<(String, String)>,
     /// Settings of the standby alone, over [`LabOptions::settings`].
     pub standby_settings: Vec<(String, String)>,
+    /// Whether `PgBouncer` is started in front of the primary, in transaction mode.
+    pub pgbouncer: bool,
+    /// Settings of `PgBouncer`, over the lab's own. Those that say where it lives are refused.
+    pub pgbouncer_settings: Vec<(String, String)>,
     /// Where the lab's folder is made. Default: the system's folder for temporary files.
     pub parent: Option<PathBuf>,
     /// A data folder made by [`prepare_template`](super::prepare_template) that is copied instead

@@ -135,6 +135,30 @@ pub enum LabError {
         /// How long it was waited for, in seconds.
         waited_sec: u64,
     },
+    /// No `PgBouncer` was found on the machine.
+    #[error(
+        "no pgbouncer program was found on the PATH or in /usr/sbin, /usr/bin, /usr/local/bin, \
+         /opt/homebrew/bin: `apt-get install pgbouncer` (Debian, Ubuntu), `dnf install pgbouncer` \
+         (Fedora, RHEL with PostgreSQL's repository) or `brew install pgbouncer` (macOS) brings it"
+    )]
+    NoPgBouncer,
+    /// `PgBouncer` did not come up.
+    #[error("the lab's PgBouncer ({program}) did not start. It said:\n{said}")]
+    Pooler {
+        /// The program's path.
+        program: PathBuf,
+        /// The last lines of its output and its log.
+        said: String,
+    },
+    /// A path that `PgBouncer`'s configuration file cannot hold.
+    #[error(
+        "PgBouncer's configuration cannot hold the path {path:?}: set TMPDIR to a folder whose name \
+         is plain text, such as /tmp"
+    )]
+    PoolerPath {
+        /// The path.
+        path: PathBuf,
+    },
     /// The prepared data folder cannot be used.
     #[error("the prepared data folder {path} cannot be used: {why}")]
     Template {

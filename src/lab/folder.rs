@@ -6,6 +6,7 @@
 //!   primary/           of the user that the servers run as, nobody else enters; the socket is here
 //!     data/  server.log
 //!   standby/           the same
+//!   pgbouncer/         the same for the pooler: its configuration, log and socket
 //! ```
 //!
 //! The lock is the kernel's (`flock`): it ends with the process however that dies, is not fooled by
@@ -21,7 +22,7 @@ use std::{
 
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-use super::{Account, LabError, account::own_uid, error::io, postmaster};
+use super::{Account, LabError, account::own_uid, error::io, pgbouncer, postmaster};
 
 /// How every lab's folder begins, which is what a sweep looks for.
 const PREFIX: &str = "dbperf-lab-";
@@ -143,10 +144,13 @@ fn clear_if_abandoned(path: &Path) {
 
 /// Ends the servers of a lab's folder and removes it. Already gone is fine.
 pub(super) fn clear(path: &Path) -> Result<(), LabError> {
+    let pooler = path.join(pgbouncer::FOLDER);
+    pgbouncer::end(&pooler);
     for cluster in CLUSTERS {
         postmaster::end(&path.join(cluster).join("data"));
     }
     // The clusters before the rest: while something is left, so is the file that marks its owner.
+    remove_tree(&pooler)?;
     for cluster in CLUSTERS {
         remove_tree(&path.join(cluster))?;
     }

@@ -14,10 +14,11 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Binaries, Cluster, LabError, LabOptions, StopMode,
+    Account, Binaries, Cluster, LabError, LabOptions, PgBouncer, StopMode,
     account::own_uid,
     error::io,
     folder::{clear, parent_or_default, set_mode},
+    pgbouncer::find_program,
     throwaway::build,
 };
 
@@ -32,13 +33,16 @@ pub struct KeptLab {
     pub primary: KeptServer,
     /// The standby, if the lab has one.
     pub standby: Option<KeptServer>,
+    /// `PgBouncer` in front of the primary, if the lab has one.
+    pub pgbouncer: Option<KeptServer>,
 }
 
 impl KeptLab {
     /// Whether every server of the lab runs.
     #[must_use]
     pub fn running(&self) -> bool {
-        self.primary.pid.is_some() && self.standby.as_ref().is_none_or(|s| s.pid.is_some())
+        let others = self.standby.iter().chain(&self.pgbouncer);
+        others.chain([&self.primary]).all(|s| s.pid.is_some())
     }
 }
 
@@ -47,7 +51,7 @@ impl KeptLab {
 pub struct KeptServer {
     /// How to connect, as a libpq key=value string.
     pub dsn: String,
-    /// The postmaster's process id, `None` when the server does not run.
+    /// The process id, a server's postmaster's; `None` when it does not run.
     pub pid: Option<i32>,
     /// The file that the server logs to.
     pub log_file: PathBuf,
@@ -61,6 +65,11 @@ struct State {
     standby_port: Option<u16>,
     settings: Vec<(String, String)>,
     standby_settings: Vec<(String, String)>,
+    /// Absent in the file of a lab that was started before there was a pooler.
+    #[serde(default)]
+    pgbouncer: bool,
+    #[serde(default)]
+    pgbouncer_settings: Vec<(String, String)>,
 }
 
 /// Starts the kept lab, or starts it again with its data, or finds it running.
@@ -82,7 +91,14 @@ pub fn start(options: &LabOptions) -> Result<KeptLab, LabError> {
         if let Some(standby) = &mut standby {
             standby.start()?;
         }
-        return Ok(place.lab(&primary, standby.as_ref()));
+        let pooler = if state.pgbouncer {
+            let mut pooler = PgBouncer::at(&place.lab_folder(), &account)?;
+            pooler.start()?;
+            Some(pooler)
+        } else {
+            None
+        };
+        return Ok(place.lab(&primary, standby.as_ref(), pooler.as_ref()));
     }
     let begun = Binaries::find(options.pg_bin.as_deref()).and_then(|binaries| {
         // Without a state there is at most what an interrupted start has left.
@@ -113,7 +129,11 @@ pub fn stop(parent: Option<&Path>) -> Result<Option<KeptLab>, LabError> {
     if let Some(state) = place.state()
         && let Ok((mut primary, standby)) = place.clusters(&state, &account)
     {
-        was = Some(place.lab(&primary, standby.as_ref()));
+        was = Some(place.lab(
+            &primary,
+            standby.as_ref(),
+            place.pooler(&state, &account).as_ref(),
+        ));
         // In order, so that the primary does not wait for its standby; what this leaves running,
         // because a client holds on, is ended below.
         if let Some(mut standby) = standby {
@@ -138,8 +158,10 @@ pub fn status(parent: Option<&Path>) -> Result<Option<KeptLab>, LabError> {
     let Some(state) = place.state() else {
         return Ok(None);
     };
-    let (primary, standby) = place.clusters(&state, &Account::current()?)?;
-    Ok(Some(place.lab(&primary, standby.as_ref())))
+    let account = Account::current()?;
+    let (primary, standby) = place.clusters(&state, &account)?;
+    let pooler = place.pooler(&state, &account);
+    Ok(Some(place.lab(&primary, standby.as_ref(), pooler.as_ref())))
 }
 
 /// The folder of a user's kept lab, locked against other commands of the same user.
@@ -222,27 +244,42 @@ impl Place {
         options: &LabOptions,
     ) -> Result<KeptLab, LabError> {
         let folder = self.lab_folder();
+        let program = options.pgbouncer.then(|| find_program(account));
+        let program = program.transpose()?;
         fs::create_dir(&folder).map_err(io("make", &folder))?;
         set_mode(&folder, account)?;
         let (primary, standby) = build(&folder, binaries, account, options)?;
+        let pooler = match program {
+            Some(program) => {
+                let settings = &options.pgbouncer_settings;
+                Some(PgBouncer::begin(
+                    program, &folder, &primary, account, settings,
+                )?)
+            }
+            None => None,
+        };
         let state = State {
             pg_bin: binaries.bin().to_path_buf(),
             port: primary.port(),
             standby_port: standby.as_ref().map(Cluster::port),
             settings: options.settings.clone(),
             standby_settings: options.standby_settings.clone(),
+            pgbouncer: options.pgbouncer,
+            pgbouncer_settings: options.pgbouncer_settings.clone(),
         };
         let path = self.state_file();
         let text =
             serde_json::to_vec_pretty(&state).map_err(|error| io("write", &path)(error.into()))?;
         fs::write(&path, text).map_err(io("write", &path))?;
-        Ok(self.lab(&primary, standby.as_ref()))
+        Ok(self.lab(&primary, standby.as_ref(), pooler.as_ref()))
     }
 
     /// An option that was given must be the one that the lab was started with.
     fn refuse_other(&self, state: &State, options: &LabOptions) -> Result<(), LabError> {
         let difference = if options.standby && state.standby_port.is_none() {
             "without a standby".to_owned()
+        } else if options.pgbouncer && !state.pgbouncer {
+            "without PgBouncer".to_owned()
         } else if let Some(bin) = &options.pg_bin
             && bin.canonicalize().ok() != state.pg_bin.canonicalize().ok()
         {
@@ -250,6 +287,8 @@ impl Place {
         } else if (!options.settings.is_empty() && options.settings != state.settings)
             || (!options.standby_settings.is_empty()
                 && options.standby_settings != state.standby_settings)
+            || (!options.pgbouncer_settings.is_empty()
+                && options.pgbouncer_settings != state.pgbouncer_settings)
         {
             "with other settings".to_owned()
         } else {
@@ -273,7 +312,20 @@ impl Place {
         Ok((at("primary", state.port), standby))
     }
 
-    fn lab(&self, primary: &Cluster, standby: Option<&Cluster>) -> KeptLab {
+    /// The pooler; `None` also where its program has gone.
+    fn pooler(&self, state: &State, account: &Account) -> Option<PgBouncer> {
+        let there = state.pgbouncer;
+        there
+            .then(|| PgBouncer::at(&self.lab_folder(), account).ok())
+            .flatten()
+    }
+
+    fn lab(
+        &self,
+        primary: &Cluster,
+        standby: Option<&Cluster>,
+        pooler: Option<&PgBouncer>,
+    ) -> KeptLab {
         let server = |cluster: &Cluster| KeptServer {
             dsn: cluster.dsn(),
             pid: cluster.pid(),
@@ -284,6 +336,11 @@ impl Place {
             version: primary.version().to_owned(),
             primary: server(primary),
             standby: standby.map(server),
+            pgbouncer: pooler.map(|pooler| KeptServer {
+                dsn: pooler.dsn(),
+                pid: pooler.pid(),
+                log_file: pooler.log_file(),
+            }),
         }
     }
 

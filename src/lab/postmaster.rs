@@ -66,7 +66,7 @@ pub(super) fn running(data_dir: &Path) -> Option<i32> {
         .parse::<i32>()
         .ok()?
         .checked_abs()?;
-    (pid > 1 && alive(pid) && serves(pid, data_dir)).then_some(pid)
+    runs(pid, &["postgres", "postmaster"], data_dir).then_some(pid)
 }
 
 /// Stops the server on `data_dir` and waits for it; a server that does not run is stopped already.
@@ -96,11 +96,16 @@ pub(super) fn end(data_dir: &Path) {
     if let Err(LabError::Stop { pid, .. }) =
         stop(data_dir, StopMode::Immediate, Duration::from_secs(10))
     {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        let begun = Instant::now();
-        while alive(pid) && begun.elapsed() < Duration::from_secs(2) {
-            std::thread::sleep(POLL);
-        }
+        end_process(pid);
+    }
+}
+
+/// Kills a process and waits a moment for it to go.
+pub(super) fn end_process(pid: i32) {
+    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    let begun = Instant::now();
+    while alive(pid) && begun.elapsed() < Duration::from_secs(2) {
+        std::thread::sleep(POLL);
     }
 }
 
@@ -119,15 +124,19 @@ fn alive(pid: i32) -> bool {
     })
 }
 
-/// Whether the process is a `postgres` whose command line names the data folder. The command line is
-/// world-readable, unlike the process's working folder, which root in a container may not see.
-fn serves(pid: i32, data_dir: &Path) -> bool {
+/// Whether a process lives, is one of these programs, and has this path on its command line. The
+/// command line is world-readable, unlike the process's working folder, which root in a container may
+/// not see.
+pub(super) fn runs(pid: i32, programs: &[&str], path: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
-    let folder = data_dir.as_os_str().as_bytes();
+    if pid <= 1 || !alive(pid) {
+        return false;
+    }
+    let folder = path.as_os_str().as_bytes();
     if let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) {
         let mut words = line.split(|byte| *byte == 0);
         let program = words.next().unwrap_or_default();
-        return (program.ends_with(b"postgres") || program.ends_with(b"postmaster"))
+        return programs.iter().any(|p| program.ends_with(p.as_bytes()))
             && words.any(|word| word == folder);
     }
     // Systems without /proc.
@@ -139,7 +148,7 @@ fn serves(pid: i32, data_dir: &Path) -> bool {
         return false;
     };
     let line = String::from_utf8_lossy(&output.stdout);
-    line.contains("postgres") && line.contains(&*data_dir.to_string_lossy())
+    programs.iter().any(|p| line.contains(p)) && line.contains(&*path.to_string_lossy())
 }
 
 #[cfg(test)]

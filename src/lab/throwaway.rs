@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::{
-    Account, Binaries, Cluster, LabError, LabOptions, conf::Conf, folder::Folder, template,
+    Account, Binaries, Cluster, LabError, LabOptions, PgBouncer, conf::Conf, folder::Folder,
+    pgbouncer::find_program, template,
 };
 
-/// A throwaway primary, with a streaming standby if asked for.
+/// A throwaway primary, with a streaming standby and `PgBouncer` if asked for.
 ///
 /// Dropping it, also while a panic unwinds, ends the servers and removes their folder. A process
 /// that is killed, or that leaves by `std::process::exit` with a lab alive, cannot do that: the next
@@ -16,6 +17,7 @@ use super::{
 pub struct Lab {
     primary: Cluster,
     standby: Option<Cluster>,
+    pgbouncer: Option<PgBouncer>,
     folder: Folder,
 }
 
@@ -29,11 +31,24 @@ impl Lab {
     pub fn start(options: &LabOptions) -> Result<Self, LabError> {
         let account = Account::current()?;
         let binaries = Binaries::find(options.pg_bin.as_deref())?;
+        let pooler = options.pgbouncer.then(|| find_program(&account));
+        let pooler = pooler.transpose()?;
         let folder = Folder::create(options.parent.as_deref(), &account)?;
         let (primary, standby) = build(folder.path(), &binaries, &account, options)?;
+        let pgbouncer = match pooler {
+            Some(program) => Some(PgBouncer::begin(
+                program,
+                folder.path(),
+                &primary,
+                &account,
+                &options.pgbouncer_settings,
+            )?),
+            None => None,
+        };
         Ok(Self {
             primary,
             standby,
+            pgbouncer,
             folder,
         })
     }
@@ -48,6 +63,17 @@ impl Lab {
     #[must_use]
     pub fn standby(&self) -> Option<&Cluster> {
         self.standby.as_ref()
+    }
+
+    /// `PgBouncer` in front of the primary, if it was asked for.
+    #[must_use]
+    pub fn pgbouncer(&self) -> Option<&PgBouncer> {
+        self.pgbouncer.as_ref()
+    }
+
+    /// `PgBouncer`, to stop and start it.
+    pub fn pgbouncer_mut(&mut self) -> Option<&mut PgBouncer> {
+        self.pgbouncer.as_mut()
     }
 
     /// The primary, to stop and start it.

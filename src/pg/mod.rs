@@ -6,6 +6,7 @@ mod cancel;
 pub mod catalog;
 pub mod column;
 mod conninfo;
+mod console;
 mod dsn;
 mod error;
 mod guard;
@@ -21,6 +22,7 @@ pub use cancel::Canceller;
 pub use conninfo::{
     Conninfo, DEFAULT_CONNECT_TIMEOUT, Host, REPLAY_APPLICATION_NAME, SslMode, TargetSessionAttrs,
 };
+pub use console::{Console, ConsoleQuery, ConsoleRow};
 pub use error::PgError;
 pub use guard::{OWN_PREFIX, SearchPath, SessionOptions};
 pub use secret::Password;

@@ -14,9 +14,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::workload::Value;
 
 use super::prepared::Prepared;
-use super::{
-    AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Query, Source,
-};
+use super::{AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Query, Source};
 
 /// How long a discarded connection may take to say good-bye after its statement was cancelled
 /// (ours): after this it is closed without the server's answer.

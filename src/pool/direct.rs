@@ -123,12 +123,13 @@ impl Source for DirectSource {
     }
 
     async fn close(&self) {
-        let idle = self.clients.iter().filter_map(|place| {
-            match std::mem::take(&mut *locked(place)) {
-                Place::Idle(driven) => Some(driven.good_bye()),
-                Place::Out | Place::None => None,
-            }
-        });
+        let idle =
+            self.clients
+                .iter()
+                .filter_map(|place| match std::mem::take(&mut *locked(place)) {
+                    Place::Idle(driven) => Some(driven.good_bye()),
+                    Place::Out | Place::None => None,
+                });
         futures_util::future::join_all(idle).await;
     }
 }

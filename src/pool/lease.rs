@@ -19,6 +19,7 @@ pub struct Lease<'p, S: Source> {
     start: Instant,
     statements: Cell<Duration>,
     unfinished: Cell<bool>,
+    end: Cell<Option<Instant>>,
 }
 
 impl<'p, S: Source> Lease<'p, S> {
@@ -35,6 +36,7 @@ impl<'p, S: Source> Lease<'p, S> {
             start,
             statements: Cell::default(),
             unfinished: Cell::new(false),
+            end: Cell::new(None),
         }
     }
 
@@ -65,6 +67,11 @@ impl<'p, S: Source> Lease<'p, S> {
         self.statements.set(self.statements.get() + time);
     }
 
+    /// Its last statement has just ended, at this moment: so the clock is not asked again.
+    pub fn ends_at(&self, end: Instant) {
+        self.end.set(Some(end));
+    }
+
     /// Marks the connection as not to be given back, such as after a rollback that failed.
     pub fn spoil(&self) {
         self.unfinished.set(true);
@@ -73,7 +80,7 @@ impl<'p, S: Source> Lease<'p, S> {
 
 impl<S: Source> Drop for Lease<'_, S> {
     fn drop(&mut self) {
-        let now = Instant::now();
+        let now = self.end.get().unwrap_or_else(Instant::now);
         let (start, statements) = (self.start, self.statements.get());
         self.pool
             .meter()

@@ -5,6 +5,7 @@
 
 pub mod activity;
 mod add;
+mod capture;
 pub mod comparison;
 pub mod coverage;
 pub mod database;
@@ -12,6 +13,7 @@ mod fingerprint;
 pub mod indexes;
 pub mod load;
 pub mod merge;
+pub mod pgbouncer;
 pub mod plan;
 pub mod pool;
 pub mod replication;
@@ -21,6 +23,7 @@ pub mod statements;
 pub mod tables;
 mod units;
 
+pub use capture::{CaptureSource, CaptureStatement, CaptureSummary};
 pub use coverage::{Coverage, Status};
 pub use fingerprint::fingerprint;
 pub use run::{Run, Span};

@@ -9,6 +9,7 @@ use super::coverage::Coverage;
 use super::database::DatabaseWindow;
 use super::indexes::IndexWindow;
 use super::load::LoadResult;
+use super::pgbouncer::PgBouncerWindow;
 use super::plan::PlanRecord;
 use super::pool::PoolRecord;
 use super::replication::ReplicationWindow;
@@ -74,6 +75,9 @@ pub struct Run {
     /// The runs of several machines that were added to make this one; empty for a run as it was measured.
     #[serde(default)]
     pub merged: Vec<MergedRun>,
+    /// `PgBouncer`; `None` where it was not looked at or could not be read. Absent in older files.
+    #[serde(default)]
+    pub pgbouncer: Option<PgBouncerWindow>,
     /// Imported results of the API.
     pub api: Vec<LoadResult>,
 }

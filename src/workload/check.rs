@@ -25,6 +25,11 @@ pub(super) fn kind(sql: &str) -> Result<StatementKind, String> {
     kind_of(node)
 }
 
+/// What a parsed statement may do, whatever it is.
+pub(super) fn effect(node: &NodeEnum) -> StatementKind {
+    kind_of(node).unwrap_or(StatementKind::Write)
+}
+
 pub(super) fn kind_of(node: &NodeEnum) -> Result<StatementKind, String> {
     match node {
         NodeEnum::SelectStmt(select) => {

@@ -32,7 +32,9 @@ pub(super) enum Kind {
     Uuid,
     Timestamp(i64, i64),
     /// Tuples of known values, one beside the other, each with its chance.
-    Known(Known),
+    Known(Arc<Known>),
+    /// An array of so many texts, made for each draw.
+    Array(Arc<Known>, u32),
     /// Two values of a sorted list, this far apart.
     Range(Vec<Value>, usize),
     /// Values of intervals between neighbours of a histogram, and most common values.
@@ -159,7 +161,7 @@ impl Drawer {
             Generator::Choice { values } => {
                 let texts = values.iter().map(|(v, _)| Value::Text(v.as_str().into()));
                 let weights = values.iter().map(|(_, weight)| f64::from(*weight));
-                Kind::Known(Known::new(texts.collect(), 1, weights.collect())?)
+                Kind::Known(Arc::new(Known::new(texts.collect(), 1, weights.collect())?))
             }
             &Generator::Sequence { start, step } => Kind::Sequence(Counter::new(start, step)),
             &Generator::Text { length } => Kind::Text(length),
@@ -169,6 +171,8 @@ impl Drawer {
             | Generator::Column { .. }
             | Generator::Statistics { .. }
             | Generator::Range { .. }
+            | Generator::Prefix { .. }
+            | Generator::Array { .. }
             | Generator::Row { .. }
             | Generator::FromResult { .. } => return None,
         }))
@@ -219,6 +223,17 @@ impl Drawer {
             Kind::Timestamp(from, to) => Value::Timestamp(rng.random_range(*from..=*to)),
             Kind::Known(known) => known.draw(rng)[0].clone(),
             Kind::Histogram(histogram) => histogram.draw(rng),
+            Kind::Array(known, count) => {
+                let mut array = String::from("{");
+                for index in 0..*count {
+                    if index > 0 {
+                        array.push(',');
+                    }
+                    push_element(&known.draw(rng)[0], &mut array);
+                }
+                array.push('}');
+                Value::Text(array.into())
+            }
             Kind::Range(values, _) => values.first().cloned().unwrap_or(Value::Null),
             Kind::Result => Value::Null,
         }
@@ -246,6 +261,15 @@ impl Drawer {
             Kind::Known(known) => {
                 let mine = known.values.iter().skip(slot).step_by(known.width);
                 mine.cloned().collect()
+            }
+            Kind::Array(known, _) => {
+                let first = known.values.first().map(|value| {
+                    let mut array = String::from("{");
+                    push_element(value, &mut array);
+                    array.push('}');
+                    Value::Text(array.into())
+                });
+                first.into_iter().collect()
             }
             Kind::Range(values, _) => values.clone(),
             Kind::Histogram(histogram) => {
@@ -279,6 +303,23 @@ fn between(lo: i64, hi: i64, part: f64) -> Value {
     )]
     let offset = (count * part) as i64;
     Value::Int(lo.saturating_add(offset).min(hi))
+}
+
+/// A value as an element of an array's text.
+fn push_element(value: &Value, array: &mut String) {
+    match value {
+        Value::Text(text) => {
+            array.push('"');
+            for c in text.chars() {
+                if matches!(c, '"' | '\\') {
+                    array.push('\\');
+                }
+                array.push(c);
+            }
+            array.push('"');
+        }
+        other => array.push_str(other.as_text().as_deref().unwrap_or("NULL")),
+    }
 }
 
 /// A text that is shared by all draws.
@@ -404,7 +445,9 @@ mod tests {
     #[test]
     fn tuples_stay_together() {
         let values = ["1", "a", "2", "b"].map(shared).to_vec();
-        let drawer = Drawer(Kind::Known(Known::new(values, 2, vec![3.0, 1.0]).unwrap()));
+        let drawer = Drawer(Kind::Known(Arc::new(
+            Known::new(values, 2, vec![3.0, 1.0]).unwrap(),
+        )));
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let (mut slots, mut first) = (vec![Value::Null; 2], 0);
         for _ in 0..4000 {
@@ -414,6 +457,14 @@ mod tests {
             first += u32::from(pair.0 == "1");
         }
         assert!((2900..3100).contains(&first), "{first}");
+    }
+
+    #[test]
+    fn an_array_has_its_elements_quoted() {
+        let known = Known::new(vec![shared(r#"a"\,b"#)], 1, vec![1.0]).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let drawn = Drawer(Kind::Array(Arc::new(known), 2)).draw(&mut rng);
+        assert_eq!(drawn.as_text().unwrap(), r#"{"a\"\\,b","a\"\\,b"}"#);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The generators of an operation, made ready on a server.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use rand::Rng;
 use tokio_postgres::Client;
-use tokio_postgres::types::{Format, Type};
+use tokio_postgres::types::{self, Format, Type};
 
 use super::draw::{Counter, Drawer, Histogram, Kind, Known, shared};
 use super::error::{DrawError, DrawProblem};
@@ -147,7 +150,7 @@ async fn make(
         Generator::Column { column, nulls } => {
             let columns = std::slice::from_ref(&column.column);
             let sample = TableSample::new(&column.table, columns, *nulls);
-            Kind::Known(known(&*samples.rows(&sample).await?, types)?)
+            Kind::Known(of_table(&sample, types, samples).await?)
         }
         Generator::Row {
             table,
@@ -155,12 +158,25 @@ async fn make(
             nulls,
         } => {
             let sample = TableSample::new(table, columns, *nulls);
-            Kind::Known(known(&*samples.rows(&sample).await?, types)?)
+            Kind::Known(of_table(&sample, types, samples).await?)
+        }
+        Generator::Prefix { column, length } => {
+            let columns = std::slice::from_ref(&column.column);
+            let sample = TableSample::new(&column.table, columns, false);
+            let rows = samples.rows(&sample).await?;
+            Kind::Known(Arc::new(prefixes(&rows, *length, first)?))
+        }
+        Generator::Array { column, count } => {
+            let columns = std::slice::from_ref(&column.column);
+            let sample = TableSample::new(&column.table, columns, false);
+            // The elements stay texts: the array is written as one.
+            Kind::Array(of_table(&sample, &[None], samples).await?, *count)
         }
         Generator::Range { column, share } => {
             let values = samples.sorted(column).await?;
             let values: Vec<Value> = values.iter().map(|text| of_type(text, first)).collect();
-            Kind::Range(values.clone(), distance(values.len(), *share))
+            let distance = distance(values.len(), *share);
+            Kind::Range(values, distance)
         }
         Generator::Statistics { column, nulls } => {
             histogram(samples, column, *nulls, first).await?
@@ -169,7 +185,7 @@ async fn make(
             let known = values.iter().map(|(text, _)| of_type(text, first));
             let weights = values.iter().map(|(_, weight)| f64::from(*weight));
             let known = Known::new(known.collect(), 1, weights.collect());
-            Kind::Known(known.ok_or(DrawProblem::NoValue)?)
+            Kind::Known(Arc::new(known.ok_or(DrawProblem::NoValue)?))
         }
         plain => return Drawer::without_server(plain).ok_or(DrawProblem::NoValue),
     };
@@ -178,6 +194,23 @@ async fn make(
 
 fn of_type(text: &str, ty: Option<&Type>) -> Value {
     ty.map_or_else(|| shared(text), |ty| Value::of_type(text, ty))
+}
+
+/// The tuples of a sample as these types, shared by all operations that draw from it.
+async fn of_table(
+    sample: &TableSample,
+    types: &[Option<&Type>],
+    samples: &mut Samples<'_>,
+) -> Result<Arc<Known>, DrawProblem> {
+    let oids = types.iter().map(|ty| ty.map(Type::oid)).collect();
+    let key = (sample.clone(), oids);
+    if let Some(known) = samples.known(&key) {
+        return Ok(known);
+    }
+    let rows = samples.rows(sample).await?;
+    let known = Arc::new(known(&rows, types)?);
+    samples.keep(key, &known);
+    Ok(known)
 }
 
 fn known(rows: &Rows, types: &[Option<&Type>]) -> Result<Known, DrawProblem> {
@@ -193,6 +226,28 @@ fn known(rows: &Rows, types: &[Option<&Type>]) -> Result<Known, DrawProblem> {
         weights.push(*count as f64);
     }
     Known::new(values, types.len(), weights).ok_or(DrawProblem::NoValue)
+}
+
+/// The beginnings of values as patterns of LIKE.
+fn prefixes(rows: &Rows, length: u32, ty: Option<&Type>) -> Result<Known, DrawProblem> {
+    let mut patterns: BTreeMap<String, i64> = BTreeMap::new();
+    for (row, count) in rows {
+        let Some(Some(text)) = row.first() else {
+            continue;
+        };
+        let mut pattern = String::new();
+        for c in text.chars().take(length as usize) {
+            if matches!(c, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
+        *patterns.entry(pattern).or_default() += count;
+    }
+    let values = patterns.keys().map(|pattern| of_type(pattern, ty));
+    let weights = patterns.values().map(|count| *count as f64);
+    Known::new(values.collect(), 1, weights.collect()).ok_or(DrawProblem::NoValue)
 }
 
 /// How far apart two of `count` sorted values are that have this share of the rows between them.
@@ -249,6 +304,12 @@ async fn histogram(
     })))
 }
 
+/// Types of which not every value of their binary form is one: domains, enums and documents.
+fn is_judged_by_server(ty: &Type) -> bool {
+    matches!(ty.kind(), types::Kind::Domain(_) | types::Kind::Enum(_))
+        || matches!(*ty, Type::JSON | Type::JSONB)
+}
+
 /// Checks that what a drawer draws for one of its slots can be sent as the type: by dbperf's own
 /// knowledge of the type, or by the server's input function.
 async fn check(
@@ -260,7 +321,8 @@ async fn check(
     let mut asked = 0;
     for value in drawer.extremes(slot) {
         value.check(ty)?;
-        if matches!(value.format(ty), Format::Binary) || asked == CHECKED && !drawer.is_choice() {
+        let known = matches!(value.format(ty), Format::Binary) && !is_judged_by_server(ty);
+        if known || asked == CHECKED && !drawer.is_choice() {
             continue;
         }
         asked += 1;

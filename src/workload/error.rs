@@ -19,7 +19,9 @@ pub enum WorkloadError {
     #[error(transparent)]
     Pgbench(#[from] super::pgbench::PgbenchError),
     /// No file of several has a share.
-    #[error("every file has a weight of 0, so nothing would run: give one of them another (`FILE@1`)")]
+    #[error(
+        "every file has a weight of 0, so nothing would run: give one of them another (`FILE@1`)"
+    )]
     NoShare,
     /// A line says something that does not make sense.
     #[error("{file}:{line}: {problem}")]

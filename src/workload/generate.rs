@@ -106,6 +106,21 @@ pub enum Generator {
         /// Above 0, at most 1.
         share: f64,
     },
+    /// `prefix TABLE.COLUMN LENGTH`: a pattern for LIKE of the first characters of a value of the
+    /// column and a `%`.
+    Prefix {
+        /// The column.
+        column: ColumnName,
+        /// Characters in front of the `%`, at least 1.
+        length: u32,
+    },
+    /// `array TABLE.COLUMN COUNT`: an array of so many values of the column, each drawn by itself.
+    Array {
+        /// The column.
+        column: ColumnName,
+        /// Values, at least 1.
+        count: u32,
+    },
     /// `row TABLE(COLUMN, …) [with nulls]`: several values of one row.
     Row {
         /// The table.

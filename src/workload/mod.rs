@@ -20,6 +20,8 @@
 //! SELECT count(*) FROM tasks WHERE initiative_id = :id;
 //! ```
 //!
+//! The whole format is described in `docs/workload.md`.
+//!
 //! Every `:name` becomes a `$n` whose type the server tells, so that no cast in the text changes a plan.
 
 mod captured;
@@ -28,6 +30,7 @@ mod draw;
 mod drawers;
 mod error;
 mod generate;
+mod log;
 mod model;
 mod names;
 mod numeric;
@@ -35,6 +38,8 @@ mod parse;
 pub mod pgbench;
 mod samples;
 mod scan;
+mod spell;
+pub mod statements;
 mod value;
 
 pub use captured::{
@@ -44,9 +49,10 @@ pub use captured::{
 pub use drawers::{Drawers, slot_types};
 pub use error::{DrawError, DrawProblem, WorkloadError};
 pub use generate::{Generator, Pick};
+pub use log::{LogError, LogOptions, ReadLog};
 pub use model::{
-    Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript,
-    Workload, WorkloadOperation, WorkloadStatement,
+    Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript, Workload,
+    WorkloadOperation, WorkloadStatement,
 };
 pub use names::{ColumnName, TableName};
 pub use samples::Samples;

@@ -115,7 +115,7 @@ pub struct WorkloadStatement {
     pub foreach: Option<Foreach>,
     /// Whether it may change something.
     pub kind: StatementKind,
-    /// Pause before it, while the connection is held.
+    /// Pause before it, with `foreach` before each of its runs, while the connection is held.
     pub think: Option<Think>,
     /// It is sent without waiting for the answer of the statement before it.
     pub pipelined: bool,
@@ -205,7 +205,9 @@ impl Workload {
     pub fn join(files: Vec<(Self, u32)>) -> Result<Self, WorkloadError> {
         let files: Vec<(Self, u32)> = files.into_iter().filter(|(_, w)| *w > 0).collect();
         // In units in which the operations of every file add up to the same.
-        let unit = files.iter().fold(1, |unit, (file, _)| common_multiple(unit, file.weights()));
+        let unit = files
+            .iter()
+            .fold(1, |unit, (file, _)| common_multiple(unit, file.weights()));
         let mut files = files.into_iter();
         let Some((first, weight)) = files.next() else {
             return Err(WorkloadError::NoShare);
@@ -229,7 +231,10 @@ impl Workload {
             }
             all.operations.extend(file.operations);
             for mut script in file.scripts {
-                let taken = all.scripts.iter().filter(|s| s.script.name == script.script.name);
+                let taken = all
+                    .scripts
+                    .iter()
+                    .filter(|s| s.script.name == script.script.name);
                 let taken = taken.count();
                 if taken > 0 {
                     script.script.name = format!("{} ({})", script.script.name, taken + 1);
@@ -250,9 +255,8 @@ impl Workload {
     /// The workload with `weight · unit` as the sum of its weights.
     fn weighted(mut self, weight: u32, unit: u64) -> Self {
         let factor = u64::from(weight).saturating_mul(unit / self.weights());
-        let scaled = |own: u32| {
-            u32::try_from(u64::from(own).saturating_mul(factor)).unwrap_or(u32::MAX)
-        };
+        let scaled =
+            |own: u32| u32::try_from(u64::from(own).saturating_mul(factor)).unwrap_or(u32::MAX);
         for script in &mut self.scripts {
             script.weight = scaled(script.weight);
         }
@@ -311,10 +315,17 @@ mod tests {
         let all = Workload::join(vec![(two.clone(), 3), (script(), 1), (script(), 2)]).unwrap();
         let weights: Vec<u32> = all.operations.iter().map(|o| o.weight).collect();
         assert_eq!(weights, [6, 3]);
-        let scripts: Vec<_> = all.scripts.iter().map(|s| (s.script.name.as_str(), s.weight)).collect();
+        let scripts: Vec<_> = all
+            .scripts
+            .iter()
+            .map(|s| (s.script.name.as_str(), s.weight))
+            .collect();
         assert_eq!(scripts, [("one.sql", 3), ("one.sql (2)", 6)]);
         let twice = Workload::join(vec![(two.clone(), 1), (two, 1)]).unwrap_err();
         assert!(twice.to_string().contains("`a`"), "{twice}");
-        assert_eq!(Workload::join(vec![(script(), 0)]), Err(WorkloadError::NoShare));
+        assert_eq!(
+            Workload::join(vec![(script(), 0)]),
+            Err(WorkloadError::NoShare)
+        );
     }
 }

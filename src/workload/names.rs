@@ -64,19 +64,28 @@ pub(super) fn shown(name: &str) -> String {
 
 /// Reads `table.column` or `schema.table.column`, to the end of the text.
 pub(super) fn column(text: &str) -> Result<ColumnName, String> {
+    let (column, rest) = leading_column(text)?;
+    if rest.trim().is_empty() {
+        return Ok(column);
+    }
+    Err(no_column(text))
+}
+
+/// Reads `table.column` or `schema.table.column`; returns what is behind it.
+pub(super) fn leading_column(text: &str) -> Result<(ColumnName, &str), String> {
     let (mut parts, rest) = path(text)?;
     let column = parts
         .pop()
         .filter(|_| !parts.is_empty() && parts.len() <= 2);
-    match column {
-        Some(column) if rest.trim().is_empty() => Ok(ColumnName {
-            table: TableName(parts),
-            column,
-        }),
-        _ => Err(format!(
-            "expected TABLE.COLUMN or SCHEMA.TABLE.COLUMN, found `{text}`"
-        )),
-    }
+    let table = TableName(parts);
+    let named = column.map(|column| ColumnName { table, column });
+    named
+        .map(|named| (named, rest))
+        .ok_or_else(|| no_column(text))
+}
+
+fn no_column(text: &str) -> String {
+    format!("expected TABLE.COLUMN or SCHEMA.TABLE.COLUMN, found `{text}`")
 }
 
 /// Reads `table(a, b)`; returns what is behind it.

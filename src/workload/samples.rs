@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Row};
 
+use super::draw::Known;
 use super::error::DrawProblem;
 use super::names::{ColumnName, TableName, quoted};
 use crate::pg::catalog::{PG_STATS, TABLE_COLUMNS, View};
 
 /// Rows of a table that are read at most (ours): enough for frequencies of a thousandth to be within a
 /// few percent, and read in well under a second.
-pub(super) const SAMPLE_ROWS: u32 = 100_000;
+pub(super) const SAMPLE_ROWS: u32 = 50_000;
 
 /// Different tuples of text values, NULL as `None`, each with the number of rows that have it.
 pub(super) type Rows = Vec<(Vec<Option<String>>, i64)>;
@@ -24,6 +25,9 @@ pub(super) struct TableSample {
     columns: Vec<String>,
     nulls: bool,
 }
+
+/// A sample, with the oids of the types that its columns are drawn as.
+pub(super) type TypedSample = (TableSample, Vec<Option<u32>>);
 
 /// The planner's statistics of a column.
 #[derive(Debug)]
@@ -42,9 +46,25 @@ pub(super) struct Statistics {
 pub struct Samples<'a> {
     client: &'a Client,
     rows: HashMap<TableSample, Arc<Rows>>,
+    known: HashMap<TypedSample, Arc<Known>>,
     sorted: HashMap<ColumnName, Arc<Vec<String>>>,
-    /// Columns that were found, with the rows that the planner expects of their table.
-    tables: HashMap<TableName, (Vec<(String, bool)>, f64)>,
+    tables: HashMap<TableName, Found>,
+}
+
+/// A table that was found.
+struct Found {
+    /// Columns, with whether they may be read.
+    columns: Vec<(String, bool)>,
+    size: Size,
+}
+
+/// How much there is to sample.
+#[derive(Clone, Copy)]
+struct Size {
+    /// Rows that the planner expects.
+    rows: f64,
+    /// It has blocks of its own, as views and foreign tables have not.
+    blocks: bool,
 }
 
 impl std::fmt::Debug for Samples<'_> {
@@ -74,6 +94,7 @@ impl<'a> Samples<'a> {
         Self {
             client,
             rows: HashMap::new(),
+            known: HashMap::new(),
             sorted: HashMap::new(),
             tables: HashMap::new(),
         }
@@ -81,6 +102,16 @@ impl<'a> Samples<'a> {
 
     pub(super) fn client(&self) -> &'a Client {
         self.client
+    }
+
+    /// Tuples that were put into the form of their types before.
+    pub(super) fn known(&self, key: &TypedSample) -> Option<Arc<Known>> {
+        self.known.get(key).cloned()
+    }
+
+    /// Keeps tuples for other operations.
+    pub(super) fn keep(&mut self, key: TypedSample, known: &Arc<Known>) {
+        self.known.insert(key, Arc::clone(known));
     }
 
     /// Tuples of a sample of a table.
@@ -93,7 +124,7 @@ impl<'a> Samples<'a> {
             columns,
             nulls,
         } = sample;
-        let expected = self.columns_of(table, columns).await?;
+        let size = self.columns_of(table, columns).await?;
         let names: Vec<String> = (1..=columns.len()).map(|i| format!("c{i}")).collect();
         let texts = columns.iter().zip(&names);
         let texts = texts.map(|(column, name)| format!("{}::text AS {name}", quoted(column)));
@@ -115,7 +146,7 @@ impl<'a> Samples<'a> {
                  LIMIT {SAMPLE_ROWS}) AS s GROUP BY {by} ORDER BY {order}"
             )
         };
-        let rows = self.sampled(table, expected, sql).await?;
+        let rows = self.sampled(table, size, sql).await?;
         let rows = rows.iter().map(|row| {
             let texts = (0..columns.len()).map(|i| row.try_get::<_, Option<String>>(i));
             Ok((
@@ -144,7 +175,7 @@ impl<'a> Samples<'a> {
             return Ok(Arc::clone(values));
         }
         let columns = std::slice::from_ref(&name.column);
-        let expected = self.columns_of(&name.table, columns).await?;
+        let size = self.columns_of(&name.table, columns).await?;
         let column = quoted(&name.column);
         let sql = |from: &str| {
             format!(
@@ -152,7 +183,7 @@ impl<'a> Samples<'a> {
                  WHERE {column} IS NOT NULL LIMIT {SAMPLE_ROWS}) AS s ORDER BY s.c"
             )
         };
-        let rows = self.sampled(&name.table, expected, sql).await?;
+        let rows = self.sampled(&name.table, size, sql).await?;
         let values = rows.iter().map(|row| row.try_get(0));
         let values: Vec<String> = values.collect::<Result<_, _>>()?;
         if values.is_empty() {
@@ -215,59 +246,38 @@ impl<'a> Samples<'a> {
     async fn sampled(
         &self,
         table: &TableName,
-        expected: f64,
+        size: Size,
         sql: impl Fn(&str) -> String,
     ) -> Result<Vec<Row>, DrawProblem> {
         let whole = table.sql();
-        let share = f64::from(SAMPLE_ROWS) / expected;
-        if share < 1.0 {
+        let share = f64::from(SAMPLE_ROWS) / size.rows;
+        if share < 1.0 && size.blocks {
             // A little less than fits, so that the limit does not cut off the end of the table.
             let percent = share * 95.0;
             let part = format!("{whole} TABLESAMPLE SYSTEM ({percent}) REPEATABLE (42)");
-            let rows = self.client.query_typed(&sql(&part), &[]).await;
-            match rows {
-                Ok(rows) if !rows.is_empty() => return Ok(rows),
-                // 42809: a view or a foreign table has no blocks.
-                Err(error) if error.code().is_some_and(|c| c.code() == "42809") => {}
-                Err(error) => return Err(error.into()),
-                Ok(_) => {}
+            let rows = self.client.query_typed(&sql(&part), &[]).await?;
+            if !rows.is_empty() {
+                return Ok(rows);
             }
         }
         Ok(self.client.query_typed(&sql(&whole), &[]).await?)
     }
 
-    /// Checks that a table has these columns and that they may be read. Returns the rows that the
-    /// planner expects of the table.
+    /// Checks that a table has these columns and that they may be read. Returns how much
+    /// there is.
     async fn columns_of(
         &mut self,
         table: &TableName,
         wanted: &[String],
-    ) -> Result<f64, DrawProblem> {
+    ) -> Result<Size, DrawProblem> {
         if !self.tables.contains_key(table) {
-            let sql = table.sql();
-            let params = [(&sql as _, Type::TEXT)];
-            let rows = self.client.query_typed(newest(&TABLE_COLUMNS), &params);
-            let columns = rows.await?;
-            let columns = columns.iter().map(|row| {
-                let readable: Option<bool> = row.try_get("readable")?;
-                Ok((row.try_get("attname")?, readable == Some(true)))
-            });
-            let columns: Vec<(String, bool)> =
-                columns.collect::<Result<_, tokio_postgres::Error>>()?;
-            if columns.is_empty() {
-                return Err(DrawProblem::NoTable {
-                    table: table.to_string(),
-                });
-            }
-            let expected = if columns.iter().any(|(_, readable)| *readable) {
-                self.expected_rows(table).await?
-            } else {
-                0.0
-            };
-            self.tables.insert(table.clone(), (columns, expected));
+            let found = self.find(table).await?;
+            self.tables.insert(table.clone(), found);
         }
-        let Some((columns, expected)) = self.tables.get(table) else {
-            return Ok(0.0);
+        let Some(Found { columns, size }) = self.tables.get(table) else {
+            return Err(DrawProblem::NoTable {
+                table: table.to_string(),
+            });
         };
         for name in wanted {
             match columns.iter().find(|(column, _)| column == name) {
@@ -287,7 +297,37 @@ impl<'a> Samples<'a> {
                 }
             }
         }
-        Ok(*expected)
+        Ok(*size)
+    }
+
+    async fn find(&self, table: &TableName) -> Result<Found, DrawProblem> {
+        let sql = table.sql();
+        let params = [(&sql as _, Type::TEXT)];
+        let rows = self.client.query_typed(newest(&TABLE_COLUMNS), &params);
+        let rows = rows.await?;
+        let kind: String = match rows.first() {
+            Some(row) => row.try_get("relkind")?,
+            None => {
+                return Err(DrawProblem::NoTable {
+                    table: table.to_string(),
+                });
+            }
+        };
+        let columns = rows.iter().map(|row| {
+            let readable: Option<bool> = row.try_get("readable")?;
+            Ok((row.try_get("attname")?, readable == Some(true)))
+        });
+        let columns: Vec<(String, bool)> = columns.collect::<Result<_, tokio_postgres::Error>>()?;
+        let rows = if columns.iter().any(|(_, readable)| *readable) {
+            self.expected_rows(table).await?
+        } else {
+            0.0
+        };
+        let blocks = ["r", "p", "m"].contains(&kind.as_str());
+        Ok(Found {
+            columns,
+            size: Size { rows, blocks },
+        })
     }
 
     /// The planner knows the size of a table that was never analysed, and of all partitions together.

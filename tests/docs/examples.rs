@@ -58,6 +58,7 @@ fn prepare(folder: &Path, writes: bool) {
         );
     }
     fixture("load/locust-2.47.0/full.json", "load.json");
+    fixture("pglog/17/minduration.log.gz", "postgresql.log");
     fixture("maps/lords.toml", "map.toml");
     fixture("sla/default.toml", "sla.toml");
     if writes {
@@ -101,9 +102,9 @@ fn arguments(line: &str, nowhere: &str) -> Vec<String> {
 fn expected(arguments: &[String]) -> (i32, &'static str) {
     let has = |word: &str| arguments.iter().any(|a| a == word);
     match arguments[0].as_str() {
-        "import" | "schema" | "completions" | "man" => (0, ""),
+        "capture" | "import" | "schema" | "completions" | "man" => (0, ""),
         "lab" if has("status") || has("stop") => (0, ""),
-        "report" => (4, "cannot open the run"),
+        "report" | "merge" => (4, "cannot open the run"),
         _ if has("--from") => (4, "cannot open the run"),
         _ if has("--pg-bin") => (3, "no initdb"),
         _ => (3, "cannot"),
@@ -160,7 +161,15 @@ fn examples_of_files_are_read_by_the_library() {
 
 #[test]
 fn every_fence_says_what_it_holds() {
-    const KINDS: [&str; 6] = ["sh", "sql", "sql workload", "text", "toml map", "toml sla"];
+    const KINDS: [&str; 7] = [
+        "sh",
+        "sql",
+        "sql workload",
+        "text",
+        "toml map",
+        "toml sla",
+        "yaml",
+    ];
     for fence in pages::all().iter().flat_map(pages::Page::fences) {
         assert!(
             KINDS.contains(&fence.info.as_str()),

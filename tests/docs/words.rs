@@ -3,7 +3,7 @@
 use std::fs;
 
 use dbperf::collect::ObserveOptions;
-use dbperf::drive::DriveOptions;
+use dbperf::drive::{DriveOptions, LoadShape};
 use dbperf::pg::OLDEST_MAJOR;
 
 use crate::pages;
@@ -48,9 +48,12 @@ fn the_intervals_of_the_methodology_are_those_of_the_code() {
 fn what_a_replay_assumes_without_a_word_of_the_file_is_said() {
     let page = pages::page("docs/commands/replay.md").text;
     let options = DriveOptions::default();
+    let LoadShape::Closed { clients } = options.load else {
+        panic!("a closed loop by default");
+    };
     let row = |flag: &str, value: u32| format!("| `{flag} N` |.| the file's, or {value} |");
     for wanted in [
-        row("--clients", options.clients),
+        row("--clients", clients),
         row("--pool-size", options.pool_size),
     ] {
         let (begin, end) = wanted.split_once('.').unwrap();

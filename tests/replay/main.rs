@@ -7,6 +7,10 @@
 )]
 
 mod measure;
+mod open;
+mod pools;
+mod scripts;
+mod stages;
 #[path = "../support/mod.rs"]
 mod support;
 mod trouble;
@@ -14,11 +18,10 @@ mod trouble;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use dbperf::drive::{
-    Control, DriveError, DriveOptions, LoadShape, PoolKind, Replayed, replay,
-};
+use dbperf::drive::{Control, DriveError, DriveOptions, LoadShape, PoolKind, Replayed, replay};
 use dbperf::lab::{Lab, LabOptions, StopMode};
 use dbperf::record::load::Operation;
+use dbperf::record::pool::PoolRecord;
 use dbperf::workload::{Think, Workload};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -93,9 +96,14 @@ fn mean_ms(operation: &Operation) -> f64 {
     operation.latency.mean.unwrap().0
 }
 
+/// What the pool of a replay measured.
+fn pool(replayed: &Replayed) -> &PoolRecord {
+    replayed.pool.as_ref().unwrap()
+}
+
 /// Identities that hold for every replay.
 fn adds_up(replayed: &Replayed) {
-    let (load, pool) = (&replayed.load, &replayed.pool);
+    let (load, pool) = (&replayed.load, pool(replayed));
     assert!(pool.counters.add_up(), "{:?}", pool.counters);
     assert_eq!(
         pool.lease.count(),
@@ -112,4 +120,10 @@ fn adds_up(replayed: &Replayed) {
     let errors: u64 = load.total.errors.values().sum();
     assert_eq!(load.total.failures, errors);
     assert!(pool.in_use_max <= pool.pool_size);
+    // Every latency is the sum of its parts, but for what the driver itself does in between.
+    let parts = load.total.parts.as_ref().unwrap();
+    let sum =
+        parts.schedule_lag.0 + parts.pool_wait.0 + parts.statement_latency.0 + parts.held_idle.0;
+    let latency = load.total.latency.mean.map_or(0.0, |mean| mean.0) * load.total.requests as f64;
+    assert!(sum <= latency * 1.002 + 1.0, "{sum} of {latency}");
 }

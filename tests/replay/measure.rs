@@ -16,7 +16,7 @@ fn a_pool_too_small_shows_as_permit_wait() {
     };
     let replayed = replay(&sleep, config(&lab), &options, &Control::default()).unwrap();
     adds_up(&replayed);
-    let (load, pool) = (&replayed.load, &replayed.pool);
+    let (load, pool) = (&replayed.load, pool(&replayed));
     // pg_sleep(0.01) takes 10 ms and a little: two at a time are somewhat less than 200 a second.
     let statement = &load.operations[0].parts.as_ref().unwrap().statements[0];
     let service_ms = statement.latency.mean_ms().unwrap();
@@ -186,7 +186,7 @@ fn the_window_begins_after_the_warm_up_and_says_so() {
     let length = replayed.window_ended - replayed.window_started;
     assert!((length.as_secs_f64() - 1.0).abs() < 0.2, "{length:?}");
     // Connecting and preparing belong to the warm-up.
-    assert_eq!(replayed.pool.connect.count(), 0);
+    assert_eq!(pool(&replayed).connect.count(), 0);
     assert!(control.progress().requests() > replayed.load.total.requests);
 }
 

@@ -142,7 +142,7 @@ fn a_statement_timeout_leaves_nothing_running() {
         .quantile_ms(0.5);
     assert!((99.0..140.0).contains(&median.unwrap()), "{median:?}");
     // Each timed-out statement costs a connection.
-    assert!(replayed.pool.connect.count() > 4);
+    assert!(pool(&replayed).connect.count() > 4);
     assert_eq!(count(&lab, SESSIONS), 0);
 }
 
@@ -158,10 +158,10 @@ fn an_acquire_timeout_is_recorded_with_the_time_it_waited() {
     };
     let replayed = replay(&slow, config(&lab), &narrow, &Control::default()).unwrap();
     adds_up(&replayed);
-    let timed_out = replayed.pool.counters.timed_out;
+    let timed_out = pool(&replayed).counters.timed_out;
     assert!(timed_out > 5, "{timed_out}");
     assert_eq!(replayed.load.total.errors["acquire timeout"], timed_out);
-    assert!(replayed.pool.permit_wait.quantile_ms(0.5).unwrap() >= 99.0);
+    assert!(pool(&replayed).permit_wait.quantile_ms(0.5).unwrap() >= 99.0);
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use dbperf::lab::{Account, Binaries, Cluster, Lab, LabOptions, prepare_template};
+use dbperf::lab::{Account, Binaries, Cluster, Lab, LabError, LabOptions, prepare_template};
 
-use super::servers::{base, lock, servers};
+use super::servers::{base, lock, required, servers};
 
 /// Starts a lab of this version from a prepared data folder. `None`: the version is not installed,
 /// which was said on stderr. A failed start fails the test.
@@ -16,6 +17,30 @@ pub(crate) fn lab(major: u32, options: LabOptions) -> Option<Lab> {
     match Lab::start(&prepared(major, options)?) {
         Ok(lab) => Some(lab),
         Err(error) => panic!("PostgreSQL {major}: {error}"),
+    }
+}
+
+/// A lab with PgBouncer in front, which has this many server connections. `None`: PgBouncer is not
+/// installed, which was said on stderr, and `DBPERF_TEST_REQUIRE` does not ask for a complete machine.
+pub(crate) fn pooled(major: u32, pool_size: u32) -> Option<Lab> {
+    let size = ("default_pool_size".to_owned(), pool_size.to_string());
+    let options = LabOptions {
+        pgbouncer: true,
+        pgbouncer_settings: vec![size],
+        ..LabOptions::default()
+    };
+    match Lab::start(&prepared(major, options)?) {
+        Ok(lab) => Some(lab),
+        Err(error @ LabError::NoPgBouncer) => {
+            let asked = std::env::var("DBPERF_TEST_REQUIRE").unwrap_or_default();
+            assert!(required(&asked).is_empty(), "{error}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: no PgBouncer (`make setup-tools` installs it)"
+            );
+            None
+        }
+        Err(error) => panic!("PostgreSQL {major} with PgBouncer: {error}"),
     }
 }
 

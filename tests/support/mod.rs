@@ -13,13 +13,13 @@ mod labs;
 mod servers;
 mod watch;
 
-pub(crate) use labs::{connect, lab, open_parent, prepared};
+pub(crate) use labs::{connect, lab, open_parent, pooled, prepared};
 pub(crate) use servers::{TESTED, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
 
 /// Names everything once: a test that uses only a part of this file is not warned about the rest.
 const _: fn() = || {
-    let _ = (connect, lab, open_parent, prepared, servers, TESTED);
+    let _ = (connect, lab, open_parent, pooled, prepared, servers, TESTED);
     let _ = (
         alone,
         count,

@@ -96,6 +96,13 @@ pub fn conclude(run: &Run, map: Option<&EndpointMap>) -> Result<Option<Breakdown
                 "the mapping was not used: the replay knows its statements itself".to_owned(),
             );
         }
+        if let Some(share) = super::pool::waiting_in_pgbouncer(run).filter(|share| *share > 0.0) {
+            found.notes.push(format!(
+                "network holds the wait for a server connection in PgBouncer: {} of the latency of \
+                 statements (measured by PgBouncer)",
+                super::figures::percent(share)
+            ));
+        }
         found
     } else {
         api::conclude(run, result, catalogue, map)?

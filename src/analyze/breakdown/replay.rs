@@ -10,6 +10,9 @@ use super::parts::{Component, assemble, joined, sort, total};
 
 const NETWORK_NOTE: &str = "round trips between client and server, planning, transfer of the \
                             result and the driver's work: statement latency less execution";
+/// Share of the mean above which the schedule lag is worth a word (ours).
+const SHOWN_LAG_RATIO: f64 = 0.02;
+
 const APP_NOTE: &str = "the replay's own work while it held a connection (held idle)";
 
 pub(super) fn conclude(result: &LoadResult, catalogue: Result<&Catalogue<'_>, &str>) -> Breakdown {
@@ -19,6 +22,7 @@ pub(super) fn conclude(result: &LoadResult, catalogue: Result<&Catalogue<'_>, &s
             "{reason}; the latency of statements could not be split and is unattributed"
         ));
     }
+    notes.extend(schedule_lag(&result.total));
     let mut endpoints: Vec<Endpoint> = result
         .operations
         .iter()
@@ -32,6 +36,19 @@ pub(super) fn conclude(result: &LoadResult, catalogue: Result<&Catalogue<'_>, &s
         endpoints,
         notes,
     }
+}
+
+/// The time before a request began belongs to no part of it.
+fn schedule_lag(total: &Operation) -> Option<String> {
+    let parts = total.parts.as_ref()?;
+    let lag = parts.schedule_lag.0 / total.requests.max(1) as f64;
+    let mean = total.latency.mean?.0;
+    (lag > SHOWN_LAG_RATIO * mean).then(|| {
+        format!(
+            "{lag:.2} ms of the mean are schedule lag: requests began later than they were due; that time \
+             is in the latency, and unattributed"
+        )
+    })
 }
 
 fn endpoint(operation: &Operation, catalogue: Result<&Catalogue<'_>, &str>) -> Endpoint {

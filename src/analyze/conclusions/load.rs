@@ -16,6 +16,8 @@ pub struct Load {
     pub total: LoadOperation,
     /// The driver was the limit: the numbers are the driver's, not the server's.
     pub driver_saturated: Option<bool>,
+    /// What dbperf's own driver knows of itself.
+    pub driver: Option<LoadDriver>,
     /// By operation.
     pub operations: Vec<LoadOperation>,
     /// By stage.
@@ -49,6 +51,24 @@ pub struct LoadOperation {
     pub max_ms: Option<f64>,
     /// 99th percentile of the delay between schedule and start; `null` in a closed loop.
     pub schedule_lag_p99_ms: Option<f64>,
+    /// Requests that were due and not sent, because they were too late; not among `requests`.
+    #[serde(default)]
+    pub skipped: u64,
+}
+
+/// dbperf's own driver in the window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadDriver {
+    /// Threads that drove the load.
+    pub threads: u32,
+    /// CPU time of the busiest thread over the window (0 to 1).
+    pub cpu_ratio: Option<f64>,
+    /// Time in which a thread was ready and had no core, over the window (0 to 1).
+    pub run_delay_ratio: Option<f64>,
+    /// How late a thread woke up in one of twenty readings.
+    pub late_p95_ms: Option<f64>,
+    /// Cores of the driver's machine that nothing ran on, on average.
+    pub free_cores: Option<f64>,
 }
 
 /// One stage.
@@ -56,8 +76,10 @@ pub struct LoadOperation {
 pub struct LoadStage {
     /// Such as `100 users`.
     pub name: String,
-    /// Users or clients.
+    /// Users or clients; 0 in an open loop.
     pub users: u32,
+    /// Requests due per second at its end, in an open loop.
+    pub rate_per_sec: Option<f64>,
     /// Length.
     pub length_ms: f64,
     /// What was done in it.

@@ -7,6 +7,7 @@ mod breakdown;
 mod database;
 mod findings;
 mod load;
+mod pgbouncer;
 mod pool;
 mod replication;
 
@@ -21,7 +22,8 @@ pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
     Subject,
 };
-pub use load::{Load, LoadOperation, LoadStage};
+pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
+pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{
     ComparedPool, Expected, ObservedPool, Pool, PoolChange, PoolComparison, Recommendation,
     ReplayPool, Summary, SweepPoint,
@@ -32,6 +34,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::record::CaptureSummary;
 
 /// Version of the JSON contract.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -79,6 +83,9 @@ pub struct Conclusions {
     /// Standbys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
+    /// A captured workload, and what was read to make it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureSummary>,
     /// Load as the driver or the load tool saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
@@ -125,6 +132,7 @@ impl Conclusions {
             missing_indexes: None,
             pool: None,
             replication: None,
+            capture: None,
             load: None,
             findings: None,
             not_evaluated: None,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Evidence;
+use super::{Evidence, PgBouncer};
 
 /// Connections: observed on the server, measured in the replay's pool, and what follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +12,8 @@ pub struct Pool {
     pub observed: Option<ObservedPool>,
     /// From the replay's own pool.
     pub replay: Option<ReplayPool>,
+    /// From `PgBouncer`'s own console; `null` where it was not asked or did not answer.
+    pub pgbouncer: Option<PgBouncer>,
     /// What follows.
     pub recommendation: Option<Recommendation>,
     /// Why there is no recommendation.

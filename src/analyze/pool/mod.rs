@@ -13,6 +13,7 @@ mod draft;
 mod estimate;
 mod model;
 mod observed;
+mod pgbouncer;
 mod recommend;
 mod replayed;
 
@@ -66,12 +67,14 @@ pub(crate) enum NoRecommendation {
     FewLeases(u64),
 }
 
-/// Connections of a run; `None` where they were neither sampled nor used by a replay.
+/// Connections of a run; `None` where they were neither sampled nor used by a replay,
+/// and `PgBouncer` was not asked.
 #[must_use]
 pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
     let observed = observed::conclude(run);
     let replay = run.pool.as_ref().map(replayed::conclude);
-    if observed.is_none() && replay.is_none() {
+    let pgbouncer = pgbouncer::conclude(run);
+    if observed.is_none() && replay.is_none() && pgbouncer.is_none() {
         return None;
     }
     let found: Result<Recommendation, NoRecommendation> = match &run.pool {
@@ -86,11 +89,19 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
     Some(Pool {
         observed,
         replay,
+        pgbouncer,
         recommendation,
         no_recommendation,
         sweep: Vec::new(),
         comparison: run.comparison.as_ref().map(compared::conclude),
     })
+}
+
+/// Share of the replay's statement latency that was waiting in `PgBouncer` (0 to 1); `None` where the
+/// replay did not go through one that was asked.
+pub(super) fn waiting_in_pgbouncer(run: &Run) -> Option<f64> {
+    let replay = pgbouncer::conclude(run)?.replay?;
+    Some(replay.waiting_share_ratio)
 }
 
 #[cfg(test)]

@@ -88,9 +88,9 @@ impl Loop {
                 u32::try_from(inside.count()).unwrap()
             };
             let gauge = PoolGauge {
+                idle: None,
                 at: Millis(at),
                 size: pool.pool_size,
-                idle: None,
                 in_use: within(|s| (s.1, s.2)),
                 waiting: within(|s| (s.0, s.1)),
             };

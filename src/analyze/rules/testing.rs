@@ -151,6 +151,7 @@ fn empty(run: &Run) -> Conclusions {
         missing_indexes: None,
         pool: None,
         replication: None,
+        capture: None,
         load: None,
         findings: None,
         not_evaluated: None,
@@ -183,6 +184,7 @@ pub(super) fn pool() -> Pool {
         replay: None,
         recommendation: None,
         no_recommendation: None,
+        pgbouncer: None,
         sweep: Vec::new(),
         comparison: None,
     }

@@ -1,10 +1,12 @@
 //! A replay as the window.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_postgres::Config;
 
 use crate::cli::args::{ArrivalArg, DriveArgs, PoolArg};
 use crate::cli::context::Context;
@@ -13,9 +15,80 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::target::Servers;
 use crate::drive::{
-    self, Arrivals, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind, Replayed, Stopper,
+    self, Arrivals, CapturedOptions, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind,
+    Replayed, Stopper,
 };
+use crate::pg::{Conninfo, Session, SessionOptions};
+use crate::pool::Protocol;
 use crate::workload::Workload;
+
+/// What is replayed, and how.
+#[derive(Debug, Clone)]
+pub(in crate::cli) enum Job {
+    /// A workload, through a pool.
+    Workload {
+        /// What to run.
+        workload: Arc<Workload>,
+        /// How.
+        options: DriveOptions,
+    },
+    /// A captured workload, session by session.
+    Captured {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        options: CapturedOptions,
+        /// From its first event to its last, at the speed of the replay; zero where that is not known.
+        length: Duration,
+    },
+}
+
+impl Job {
+    fn length(&self) -> Duration {
+        match self {
+            Self::Workload { options, .. } => options.measured_time(),
+            Self::Captured {
+                options, length, ..
+            } => options.duration.map_or(*length, |limit| limit.min(*length)),
+        }
+    }
+
+    fn run(&self, config: Config, control: &Control) -> Result<Replayed, DriveError> {
+        match self {
+            Self::Workload { workload, options } => {
+                drive::replay(workload, config, options, control)
+            }
+            Self::Captured { path, options, .. } => {
+                drive::replay_captured(path, config, options, control)
+            }
+        }
+    }
+
+    /// The same, so that it works behind a pooler if there is one at this address: one that moves
+    /// connections between transactions keeps neither prepared statements nor settings of a session.
+    async fn behind(mut self, load: &Conninfo) -> Self {
+        // Whatever is wrong with the connection is said by the replay itself.
+        let Ok(session) = Session::connect(load, &SessionOptions::new("replay")).await else {
+            return self;
+        };
+        if let Self::Workload { workload, options } = &mut self
+            && session.through_pooler() == Some(true)
+        {
+            options.protocol = Protocol::Unnamed;
+            options.read_only_transactions = !workload.writes;
+        }
+        session.close().await;
+        self
+    }
+
+    /// The workload whose statements can be explained with values of its own.
+    pub(super) fn workload(&self) -> Option<&Workload> {
+        match self {
+            Self::Workload { workload, .. } => Some(workload),
+            Self::Captured { .. } => None,
+        }
+    }
+}
 
 /// A replay on its own thread, with its own runtime.
 pub(super) struct Driver {
@@ -29,13 +102,12 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the load and waits until it is warm.
     pub(super) async fn warm_up(
-        workload: &Arc<Workload>,
-        options: &DriveOptions,
+        job: &Job,
         servers: &Servers,
         interrupt: &Interrupt,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let config = servers.target.conninfo.tokio_config();
+        let config = servers.load.tokio_config();
         let config = config.map_err(|e| Failure::precondition(&e))?;
         let (warm, is_warm) = oneshot::channel();
         let (control, gate) = Control::gated(move || {
@@ -43,12 +115,10 @@ impl Driver {
             let _ = warm.send(());
         });
         let (stopper, counts) = (control.stopper(), control.progress());
-        let (workload, options) = (Arc::clone(workload), options.clone());
-        let length = options.measured_time();
+        let length = job.length();
+        let job = interrupt.or(job.clone().behind(&servers.load)).await?;
         let progress = Progress::step(context, "Warming up");
-        let thread = tokio::task::spawn_blocking(move || {
-            drive::replay(&workload, config, &options, &control)
-        });
+        let thread = tokio::task::spawn_blocking(move || job.run(config, &control));
         let driver = Self {
             thread,
             gate,
@@ -142,12 +212,12 @@ impl DriveArgs {
         DriveOptions {
             load,
             arrivals: match self.arrival {
-                ArrivalArg::Poisson => Arrivals::Poisson,
-                ArrivalArg::Even => Arrivals::Even,
+                None | Some(ArrivalArg::Poisson) => Arrivals::Poisson,
+                Some(ArrivalArg::Even) => Arrivals::Even,
             },
             open_clients: self.clients,
-            duration: self.duration,
-            warmup: self.warmup,
+            duration: self.duration.unwrap_or(proposed.duration),
+            warmup: self.warmup.unwrap_or(proposed.warmup),
             think: self.think.unwrap_or(proposed.think),
             pool: self
                 .pool
@@ -155,9 +225,9 @@ impl DriveArgs {
                 .map_or(PoolKind::default(), |pool| pool.kind()),
             compare_with: self.pool.iter().skip(1).map(|pool| pool.kind()).collect(),
             pool_size: self.pool_size.unwrap_or(proposed.pool_size),
-            acquire_timeout: self.acquire_timeout,
+            acquire_timeout: self.acquire_timeout.unwrap_or(proposed.acquire_timeout),
             statement_timeout: Some(self.statement_timeout),
-            threads: self.driver_threads,
+            threads: self.driver_threads.unwrap_or(proposed.threads),
             seed: self.seed,
             max_errors: Some(self.max_errors),
             max_schedule_lag: self.max_schedule_lag,

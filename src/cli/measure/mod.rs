@@ -4,9 +4,9 @@ mod command;
 mod driver;
 mod plans;
 
+pub(super) use driver::Job;
 pub(super) use plans::Plans;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -18,9 +18,8 @@ use super::progress::Progress;
 use super::redact::redacted_command;
 use super::target::Servers;
 use crate::collect::{self, HostMeter, ObserveOptions, Observer};
-use crate::drive::{DriveOptions, Replayed};
+use crate::drive::Replayed;
 use crate::record::run::{LoadCommand, RUN_FORMAT, Run, RunMeta};
-use crate::workload::Workload;
 use driver::Driver;
 
 /// What runs inside the window.
@@ -28,13 +27,8 @@ use driver::Driver;
 pub(super) enum Load {
     /// Nothing of ours: the server is watched for this long.
     Watch(Duration),
-    /// A workload, through our own pool.
-    Replay {
-        /// What to run.
-        workload: Arc<Workload>,
-        /// How.
-        options: DriveOptions,
-    },
+    /// A workload of our own driver.
+    Replay(Job),
     /// The user's own load command.
     Command(Vec<String>),
 }
@@ -50,15 +44,9 @@ pub(super) async fn run(
     interrupt: &Interrupt,
     context: &Context,
 ) -> Result<Run, Failure> {
-    let workload = match &load {
-        Load::Replay { workload, .. } => Some(Arc::clone(workload)),
-        _ => None,
-    };
     let driver = match &load {
-        Load::Replay {
-            workload, options, ..
-        } => Some(Driver::warm_up(workload, options, servers, interrupt, context).await?),
-        _ => None,
+        Load::Replay(job) => Some(Driver::warm_up(job, servers, interrupt, context).await?),
+        Load::Watch(_) | Load::Command(_) => None,
     };
     let window = match Box::pin(Window::open(servers, interrupt)).await {
         Ok(window) => window,
@@ -70,9 +58,9 @@ pub(super) async fn run(
         }
     };
     let outcome = within_window(&load, driver, interrupt, context).await;
-    let ending = match load {
+    let ending = match &load {
         Load::Watch(_) => collect::LoadState::GoesOn,
-        Load::Replay { .. } | Load::Command(_) => collect::LoadState::Ended,
+        Load::Replay(_) | Load::Command(_) => collect::LoadState::Ended,
     };
     let mut run = Box::pin(window.close(servers.lab, ending, interrupt, context)).await;
     let outcome = outcome?;
@@ -84,15 +72,11 @@ pub(super) async fn run(
         run.comparison = replayed.comparison;
     }
     if !interrupt.asked() {
-        plans::get_plans(
-            &mut run,
-            servers,
-            workload.as_deref(),
-            plans,
-            interrupt,
-            context,
-        )
-        .await;
+        let workload = match &load {
+            Load::Replay(job) => job.workload(),
+            Load::Watch(_) | Load::Command(_) => None,
+        };
+        plans::get_plans(&mut run, servers, workload, plans, interrupt, context).await;
     }
     Ok(run)
 }
@@ -110,6 +94,7 @@ impl Window {
         let run_id = run_id();
         let options = ObserveOptions {
             replicas: servers.replicas.clone(),
+            pgbouncer: servers.pgbouncer.clone(),
             ..ObserveOptions::new(&run_id)
         };
         let started = interrupt.or(Observer::start(&servers.target, options));
@@ -169,6 +154,7 @@ impl Window {
             pool: None,
             comparison: None,
             merged: Vec::new(),
+            pgbouncer: observed.pgbouncer,
             api: Vec::new(),
         }
     }
@@ -193,10 +179,10 @@ async fn within_window(
         (Load::Command(command), _) => {
             outcome.command = Some(command::run_command(command, interrupt, context).await?);
         }
-        (Load::Replay { .. }, Some(driver)) => {
+        (Load::Replay(_), Some(driver)) => {
             outcome.replayed = Some(driver.measure(interrupt, context).await?);
         }
-        (Load::Replay { .. }, None) => {}
+        (Load::Replay(_), None) => {}
     }
     Ok(outcome)
 }

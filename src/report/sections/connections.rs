@@ -24,6 +24,7 @@ pub(super) fn pool(c: &Conclusions) -> Section {
     recommendation(pool, &mut section);
     facts(pool, &mut section);
     durations(pool, &mut section);
+    super::pgbouncer::add(c, &mut section);
     sweep(pool, &mut section);
     section
 }

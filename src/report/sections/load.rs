@@ -90,15 +90,30 @@ pub(super) fn summary(c: &Conclusions) -> Section {
     }
     let mut section = Section::new(TITLE).source(source_with_caveats(load));
     section.table(table);
+    if total.skipped > 0 {
+        let skipped = count(total.skipped);
+        section.dim(format!("{skipped} requests were due and not sent: they were too late."));
+    }
     section.dim(match load.driver_saturated {
         Some(true) => "The load driver was the limit of this load.",
         Some(false) => "The load driver was not the limit.",
         None => "Whether the load driver was the limit was not measured.",
     });
     for warning in &load.warnings {
-        section.dim(format!("The source does not add up: {warning}"));
+        section.dim(if load.driver.is_some() {
+            sentence(warning)
+        } else {
+            format!("The source does not add up: {warning}")
+        });
     }
     section
+}
+
+/// A remark as a sentence.
+fn sentence(remark: &str) -> String {
+    let mut letters = remark.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 /// The guide's table by endpoint.
@@ -169,7 +184,7 @@ pub(super) fn stages(c: &Conclusions) -> Section {
     }
     let mut table = Table::new([
         Column::name("Stage"),
-        Column::number("Users"),
+        Column::number(if load.arrival == "open" { "Due" } else { "Users" }),
         Column::number("Length"),
         Column::number("Requests").drop(1),
         Column::number("Rate"),
@@ -183,7 +198,10 @@ pub(super) fn stages(c: &Conclusions) -> Section {
         let total = &stage.total;
         table.row([
             Cell::new(stage.name.clone()),
-            Cell::new(count(u64::from(stage.users))),
+            match stage.rate_per_sec {
+                Some(due) => Cell::new(rate(due)),
+                None => Cell::new(count(u64::from(stage.users))),
+            },
             Cell::new(duration(stage.length_ms)),
             Cell::new(count(total.requests)),
             Cell::known(total.throughput_per_sec, rate),

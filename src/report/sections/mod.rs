@@ -3,6 +3,7 @@
 
 mod answer;
 mod breakdown;
+mod capture;
 mod compared;
 mod connections;
 mod coverage;
@@ -10,6 +11,7 @@ mod database_time;
 mod findings;
 mod indexes;
 mod load;
+mod pgbouncer;
 mod plans;
 mod replication;
 mod statements;
@@ -29,6 +31,10 @@ pub(super) fn report(c: &Conclusions) -> Report {
     // A replay has no other place that says what its requests waited for.
     if whole || c.breakdown.is_some() {
         sections.push(answer::answer(c));
+    }
+    // No part of an analysis, which never captures.
+    if c.capture.is_some() {
+        sections.extend([capture::capture(c), capture::statements(c)]);
     }
     let all: [(bool, Make); 19] = [
         (c.load.is_some(), load::summary),
@@ -72,6 +78,7 @@ pub(super) fn report(c: &Conclusions) -> Report {
 /// absent there was not asked for.
 fn is_whole(c: &Conclusions) -> bool {
     let asked_for_a_part = c.load.is_some()
+        || c.capture.is_some()
         || c.statements.is_some()
         || c.indexes.is_some()
         || c.missing_indexes.is_some()

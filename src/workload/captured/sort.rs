@@ -129,18 +129,17 @@ impl Sorter {
 /// One entry after the other into a run.
 type Put<'a> = &'a mut dyn FnMut(i64, &[u8]) -> io::Result<()>;
 
-fn write_run(fill: impl FnOnce(&mut Put<'_>) -> io::Result<()>) -> io::Result<File> {
+fn write_run(entries: impl FnOnce(&mut Put<'_>) -> io::Result<()>) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     let mut writer = BufWriter::with_capacity(1 << 20, &mut file);
-    let mut put = |at: i64, bytes: &[u8]| -> io::Result<()> {
-        // Checked where the entry ended.
-        let length = bytes.len() as u32;
+    let mut entry = |at: i64, bytes: &[u8]| -> io::Result<()> {
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         writer.write_all(&at.to_le_bytes())?;
         writer.write_all(&length.to_le_bytes())?;
         writer.write_all(bytes)
     };
-    let mut put: Put<'_> = &mut put;
-    fill(&mut put)?;
+    let mut put: Put<'_> = &mut entry;
+    entries(&mut put)?;
     writer.flush()?;
     drop(writer);
     file.rewind()?;

@@ -179,11 +179,6 @@ impl CapturedWriter {
         self.sorter.end(at)
     }
 
-    /// Events so far.
-    pub(crate) fn events(&self) -> u64 {
-        self.events
-    }
-
     /// Calls so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls

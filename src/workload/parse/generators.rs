@@ -12,6 +12,9 @@ const MAX_SCALE: usize = 9;
 /// one of this length is drawn for every request.
 const MAX_TEXT: usize = 10_000_000;
 
+/// Most characters of a prefix and most elements of an array.
+const MAX_COUNT: u32 = 10_000;
+
 /// The right-hand side of a `-- param` line.
 #[derive(Debug, PartialEq)]
 pub(super) struct Written {
@@ -25,7 +28,8 @@ pub(super) struct Written {
 const GENERATORS: &str = "`uniform LO HI`, `zipf LO HI S`, `exponential LO HI P`, `gaussian LO HI P`, \
     `choice VALUE[:WEIGHT] …`, `sequence START [STEP]`, `sequence after TABLE.COLUMN [STEP]`, `text N`, \
     `uuid`, `timestamp FROM TO`, `column TABLE.COLUMN`, `statistics TABLE.COLUMN`, \
-    `range TABLE.COLUMN SHARE`, `row TABLE(COLUMN, …)` or `result STATEMENT.COLUMN [first|random|last]`";
+    `range TABLE.COLUMN SHARE`, `prefix TABLE.COLUMN LENGTH`, `array TABLE.COLUMN COUNT`, \
+    `row TABLE(COLUMN, …)` or `result STATEMENT.COLUMN [first|random|last]`";
 
 /// Reads the right-hand side of `-- param NAME: …`.
 pub(super) fn generator(text: &str) -> Result<Written, String> {
@@ -70,6 +74,29 @@ pub(super) fn generator(text: &str) -> Result<Written, String> {
                 share,
             }
         }
+        "sequence" if rest.starts_with("after ") => sequence_after(&rest["after ".len()..])?,
+        "prefix" | "array" => {
+            let (name, number) = rest.rsplit_once(char::is_whitespace).unwrap_or((rest, ""));
+            let parsed = number
+                .parse()
+                .ok()
+                .filter(|n: &u32| (1..=MAX_COUNT).contains(n));
+            let number = parsed.ok_or_else(|| {
+                format!("`{first}` expects TABLE.COLUMN and a whole number from 1 to {MAX_COUNT}, found `{rest}`")
+            })?;
+            let column = names::column(name.trim())?;
+            if first == "prefix" {
+                Generator::Prefix {
+                    column,
+                    length: number,
+                }
+            } else {
+                Generator::Array {
+                    column,
+                    count: number,
+                }
+            }
+        }
         "result" => {
             let (statement, generator) = result(rest)?;
             of_statement = Some(statement);
@@ -81,6 +108,19 @@ pub(super) fn generator(text: &str) -> Result<Written, String> {
         generator,
         of_statement,
     })
+}
+
+/// `TABLE.COLUMN [STEP]`.
+fn sequence_after(text: &str) -> Result<Generator, String> {
+    let (column, step) = names::leading_column(text.trim())?;
+    let step = match step.trim() {
+        "" => 1,
+        step => integer(step)?,
+    };
+    if step <= 0 {
+        return Err("the step of `sequence after` is above 0".to_owned());
+    }
+    Ok(Generator::SequenceAfter { column, step })
 }
 
 /// Takes `with nulls` off the end.
@@ -164,18 +204,6 @@ fn plain(text: &str) -> Result<Generator, String> {
             Ok(Generator::Gaussian { lo, hi, parameter })
         }
         ["choice", ..] if words.len() > 1 => choices(&words[1..]),
-        ["sequence", "after", column] => Ok(Generator::SequenceAfter {
-            column: names::column(column)?,
-            step: 1,
-        }),
-        ["sequence", "after", column, step] => {
-            let step = Some(integer(step)?).filter(|step| *step > 0);
-            let step = step.ok_or("the step of `sequence after` is above 0")?;
-            Ok(Generator::SequenceAfter {
-                column: names::column(column)?,
-                step,
-            })
-        }
         ["sequence", start] => Ok(Generator::Sequence {
             start: integer(start)?,
             step: 1,

@@ -1,6 +1,6 @@
 use super::generators::generator;
 use super::*;
-use crate::workload::Generator;
+use crate::workload::{Generator, Pick};
 
 const SAMPLE: &str = include_str!("../../../fixtures/workload/sample.sql");
 
@@ -17,8 +17,8 @@ fn the_sample_says_everything_that_the_format_has() {
     let think = workload.defaults.think.unwrap();
     assert_eq!((think.min.as_millis(), think.max.as_secs()), (500, 2));
     assert!(workload.writes);
-    let [list, update] = workload.operations.as_slice() else {
-        panic!("two operations");
+    let [list, update, order] = workload.operations.as_slice() else {
+        panic!("three operations");
     };
     assert_eq!(list.name, "GET /lords/architect/initiatives");
     assert_eq!((list.weight, list.transaction), (30, None));
@@ -51,6 +51,20 @@ fn the_sample_says_everything_that_the_format_has() {
     assert_eq!(update.statements[0].name, "statement 1");
     assert_eq!(update.statements[0].kind, StatementKind::Write);
     assert_eq!(update.statements[0].params, ["progress", "id"]);
+    assert_eq!(order.slots().count(), 20);
+    assert_eq!(order.params[0].names, ["workspace_id", "owner_id"]);
+    let Generator::FromResult {
+        statement, pick, ..
+    } = &order.params.last().unwrap().generator
+    else {
+        panic!("a result");
+    };
+    assert_eq!((*statement, *pick), (0, Pick::Random));
+    let [first, second, third] = order.statements.as_slice() else {
+        panic!("three statements");
+    };
+    assert!(!first.pipelined && !second.pipelined && third.pipelined);
+    assert_eq!(second.think.unwrap().max.as_millis(), 20);
 }
 
 #[test]
@@ -68,6 +82,141 @@ fn sampled_parameters_are_in_the_order_of_the_statement_and_repeat() {
 
 /// Each bad file with its line and the words that must be in the message.
 const WRONG: &[(&str, usize, &str)] = &[
+    (
+        "-- operation: a\n-- transaction: rollback 5\nSELECT 1;",
+        2,
+        "`rollback N%`",
+    ),
+    (
+        "-- operation: a\n-- transaction: rollback 101%\nSELECT 1;",
+        2,
+        "from 0 to 100",
+    ),
+    (
+        "-- operation: a\n-- transaction\n-- transaction\nSELECT 1;",
+        3,
+        "already is a transaction",
+    ),
+    (
+        "-- operation: a\nSELECT 1;\n-- think: 5ms\n",
+        3,
+        "`think` must be followed",
+    ),
+    (
+        "-- operation: a\n-- think: later\nSELECT 1;",
+        2,
+        "such as `250ms`",
+    ),
+    (
+        "-- operation: a\n-- pipelined\nSELECT 1;",
+        3,
+        "cannot be pipelined",
+    ),
+    (
+        "-- operation: a\nSELECT 1;\n-- pipelined\n-- think: 1ms\nSELECT 1;",
+        5,
+        "cannot have `think`",
+    ),
+    (
+        "-- operation: a\n-- statement: s\nSELECT 1 AS id;\n-- pipelined\n-- foreach: s.id\nSELECT :id;",
+        6,
+        "cannot be in a pipeline",
+    ),
+    (
+        "-- pipelined\n-- operation: a\nSELECT 1;",
+        1,
+        "belongs below",
+    ),
+    (
+        "-- operation: a\n-- param x: result s.id\nSELECT :x;",
+        2,
+        "it has: statement 1",
+    ),
+    (
+        "-- operation: a\n-- param x: result s\nSELECT :x;",
+        2,
+        "STATEMENT.COLUMN",
+    ),
+    (
+        "-- operation: a\n-- param x: result s.id\n-- statement: s\nSELECT :x;",
+        2,
+        "which runs later",
+    ),
+    (
+        "-- operation: a\n-- param x: result s.id last\n-- statement: s\nSELECT 1 AS id;\n-- pipelined\nSELECT :x;",
+        2,
+        "in one pipeline",
+    ),
+    (
+        "-- operation: a\n-- param x, y: uniform 1 2\nSELECT :x, :y;",
+        2,
+        "only `row` and `range`",
+    ),
+    (
+        "-- operation: a\n-- param x: range t.a 0.1\nSELECT :x;",
+        2,
+        "draws two values",
+    ),
+    (
+        "-- operation: a\n-- param x, x: row t(a, b)\nSELECT :x;",
+        2,
+        "declared twice",
+    ),
+    (
+        "-- operation: a\n-- param x, y: row t(a, b)\nSELECT :x;",
+        2,
+        "`y` is never used",
+    ),
+    (
+        "-- operation: a\n-- param x, y: row t(a, b) nulls\nSELECT :x, :y;",
+        2,
+        "`with nulls`",
+    ),
+    (
+        "-- operation: a\n-- param x: column a\nSELECT :x;",
+        2,
+        "TABLE.COLUMN",
+    ),
+    (
+        "-- operation: a\n-- param x, y: range t.a 0\nSELECT :x, :y;",
+        2,
+        "share above 0",
+    ),
+    (
+        "-- operation: a\n-- param x: prefix t.a 0\nSELECT :x;",
+        2,
+        "from 1 to",
+    ),
+    (
+        "-- operation: a\n-- param x: gaussian 1 9 1.5\nSELECT :x;",
+        2,
+        "at least 2",
+    ),
+    (
+        "-- operation: a\n-- param x: exponential 1 9 0\nSELECT :x;",
+        2,
+        "above 0",
+    ),
+    (
+        "-- operation: a\n-- param x: sequence 1 0\nSELECT :x;",
+        2,
+        "not 0",
+    ),
+    (
+        "-- operation: a\n-- param x: sequence after t.a -1\nSELECT :x;",
+        2,
+        "above 0",
+    ),
+    (
+        "-- operation: a\n-- param x: timestamp 2024-13-01 2024-12-01\nSELECT :x;",
+        2,
+        "found `2024-13-01`",
+    ),
+    (
+        "-- operation: a\n-- param x: timestamp 2024-02-01 2024-01-01\nSELECT :x;",
+        2,
+        "after the second",
+    ),
     ("-- dbperf workload: x\n", 1, "at least one `-- operation"),
     (
         "-- dbperf workload: x\nSELECT 1;",
@@ -298,10 +447,47 @@ fn generators_read_quotes_weights_and_decimals() {
     }
 }
 
+#[test]
+fn every_generator_is_written_as_it_is_read() {
+    for text in [
+        "uniform -3 4",
+        "uniform -0.50 9.99",
+        "zipf 1 200 1.2",
+        "exponential 1 9 2.5",
+        "gaussian 1 9 2.5",
+        "choice 'it''s: a':2 'b' '':3",
+        "sequence 7",
+        "sequence 7 -2",
+        "sequence after s.t.id",
+        "sequence after t.id 10",
+        "text 40",
+        "uuid",
+        "timestamp 2024-05-01T00:00:00Z 2024-06-01T12:30:00.5Z",
+        "column s.t.a",
+        "column t.a with nulls",
+        "statistics t.\"A b\"",
+        "statistics t.a with nulls",
+        "range t.a 0.01",
+        "prefix t.a 3",
+        "array t.a 5",
+        "row t(a, \"B\")",
+        "row s.t(a, b) with nulls",
+    ] {
+        let read = generator(text).unwrap();
+        assert_eq!(
+            (read.generator.to_string().as_str(), read.of_statement),
+            (text, None)
+        );
+    }
+    let read = generator("result list items.id random").unwrap();
+    assert_eq!(read.of_statement.as_deref(), Some("list items"));
+    assert_eq!(read.generator.to_string(), "result statement 1.id random");
+}
+
 proptest::proptest! {
     /// Whatever the bytes are, the parser answers.
     #[test]
-    fn never_panics(body in "(-- (operation|param x|foreach|weight|think|statement): ?[a-z0-9.' ]{0,12}\n|[ -~\n]{0,30}){0,6}") {
+    fn never_panics(body in "(-- (operation|param x|param x, y|foreach|weight|think|statement|transaction): ?[a-z0-9.' ]{0,12}\n|[ -~\n]{0,30}){0,6}") {
         let _ = Workload::parse(&format!("-- dbperf workload\n{body}"), "w.sql");
     }
 
