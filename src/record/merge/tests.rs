@@ -103,7 +103,7 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         waiting: i % 2,
     };
     let pool = PoolRecord {
-        pool: "deadpool".to_owned(),
+        pool: "pool a".to_owned(),
         pool_size: 2,
         clients: 2,
         length: Millis(5_000.0),
@@ -313,8 +313,8 @@ fn runs_that_do_not_fit_are_refused_with_what_differs() {
             "statements differ: `s` of `o` has one text, but `s` of `o` has another",
         ),
         (
-            Box::new(|run| run.pool.as_mut().unwrap().pool = "sqlx".to_owned()),
-            "pools differ: sqlx, but deadpool",
+            Box::new(|run| run.pool.as_mut().unwrap().pool = "pool b".to_owned()),
+            "pools differ: pool b, but pool a",
         ),
         (
             Box::new(|run| run.meta.run_id = "a".to_owned()),
