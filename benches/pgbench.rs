@@ -50,7 +50,10 @@ fn main() {
         ..LabOptions::default()
     };
     let lab = Lab::start(&lab).expect("a server to measure on");
-    let bin = dbperf::lab::Binaries::find(None).unwrap().bin().to_path_buf();
+    let bin = dbperf::lab::Binaries::find(None)
+        .unwrap()
+        .bin()
+        .to_path_buf();
     let pgbench = bin.join("pgbench");
     assert!(pgbench.exists(), "there is no {}", pgbench.display());
     let bench = Bench {
@@ -96,7 +99,10 @@ fn children_cpu() -> Duration {
 
 fn run(command: &mut Command) -> (String, Duration) {
     let before = children_cpu();
-    let output = command.stdin(Stdio::null()).output().expect("run a program");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("run a program");
     let cpu = children_cpu() - before;
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {words}");
@@ -115,8 +121,15 @@ impl Bench {
     /// The lab's address as libpq's environment.
     fn connection(&self) -> Vec<(&'static str, String)> {
         let dsn = self.lab.primary().dsn();
-        let names = [("host", "PGHOST"), ("port", "PGPORT"), ("user", "PGUSER"), ("dbname", "PGDATABASE")];
-        let pairs = dsn.split_whitespace().filter_map(|pair| pair.split_once('='));
+        let names = [
+            ("host", "PGHOST"),
+            ("port", "PGPORT"),
+            ("user", "PGUSER"),
+            ("dbname", "PGDATABASE"),
+        ];
+        let pairs = dsn
+            .split_whitespace()
+            .filter_map(|pair| pair.split_once('='));
         pairs
             .filter_map(|(key, value)| {
                 let (_, name) = names.iter().find(|(known, _)| *known == key)?;
@@ -131,7 +144,10 @@ impl Bench {
     }
 
     fn compare(&self, script: &str, pool: &str) {
-        println!("{script}, 8 clients, prepared, --pool {pool}, {} s each", self.settings.seconds);
+        println!(
+            "{script}, 8 clients, prepared, --pool {pool}, {} s each",
+            self.settings.seconds
+        );
         let (mut throughputs, mut costs) = (Vec::new(), Vec::new());
         for pair in 0..self.settings.pairs {
             // A B B A …: a drift of the machine hits both.
@@ -161,10 +177,15 @@ impl Bench {
     fn run_pgbench(&self, script: &str) -> Outcome {
         let seconds = self.settings.seconds.to_string();
         let mut command = self.pgbench();
-        command.args(["-n", "-M", "prepared", "-c", "8", "-j", "1", "-T", &seconds, "-b", script]);
+        command.args([
+            "-n", "-M", "prepared", "-c", "8", "-j", "1", "-T", &seconds, "-b", script,
+        ]);
         let (text, cpu) = run(&mut command);
         let number = |label: &str| -> f64 {
-            let line = text.lines().find_map(|line| line.split_once(label)).unwrap();
+            let line = text
+                .lines()
+                .find_map(|line| line.split_once(label))
+                .unwrap();
             let word = line.1.split_whitespace().next().unwrap();
             word.split('/').next().unwrap().parse().unwrap()
         };
@@ -183,7 +204,16 @@ impl Bench {
             .arg("replay")
             .arg(folder.join(format!("{script}.sql")))
             .arg(self.lab.primary().dsn())
-            .args(["--clients", "8", "--pool-size", "8", "--warmup", "0s", "--pool", pool])
+            .args([
+                "--clients",
+                "8",
+                "--pool-size",
+                "8",
+                "--warmup",
+                "0s",
+                "--pool",
+                pool,
+            ])
             .args(["--writes", "--target-db", "postgres", "--quiet", "--save"])
             .arg(&saved)
             .arg("--duration")

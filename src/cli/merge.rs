@@ -23,12 +23,12 @@ pub(super) fn run(args: &MergeArgs, context: &Context) -> Result<Exit, Failure> 
     let runs: Result<Vec<Run>, Failure> =
         args.runs.iter().map(|path| run_file::load(path)).collect();
     let runs = runs?;
-    let named: Vec<NamedRun<'_>> = names
+    let parts: Vec<NamedRun<'_>> = names
         .iter()
         .zip(&runs)
         .map(|(name, run)| NamedRun { name, run })
         .collect();
-    let mut merged = merge(&named).map_err(|e| Failure::input(e.to_string()))?;
+    let mut merged = merge(&parts).map_err(|e| Failure::input(e.to_string()))?;
     merged.meta.command = redacted_command(&std::env::args().collect::<Vec<_>>());
     env!("CARGO_PKG_VERSION").clone_into(&mut merged.meta.dbperf_version);
     let conclusions = analyze::conclusions(&merged, &Options::default())?;

@@ -140,7 +140,7 @@ impl Planner<'_> {
             statements.push(PlannedStatement {
                 query: self.query(&statement.sql, answer),
                 bindings,
-                foreach: row.map(|(rows, _)| rows),
+                foreach: row.map(|(rows, _)| (rows, statement.think)),
                 keep: Vec::new(),
                 fills: Vec::new(),
                 store: None,
@@ -171,7 +171,8 @@ fn steps(operation: &WorkloadOperation) -> Vec<Step> {
     for (index, statement) in operation.statements.iter().enumerate() {
         let next = operation.statements.get(index + 1);
         let begins = !statement.pipelined && next.is_some_and(|next| next.pipelined);
-        if let Some(think) = statement.think {
+        // A statement that runs for each row of another pauses before each run.
+        if let Some(think) = statement.think.filter(|_| statement.foreach.is_none()) {
             steps.push(Step::Pause(think));
         }
         if begins {

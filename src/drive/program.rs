@@ -115,8 +115,8 @@ pub(super) struct PlannedStatement {
     pub(super) query: Arc<Query>,
     /// Where `$1`, `$2` … come from.
     pub(super) bindings: Vec<Binding>,
-    /// The rows over which it runs.
-    pub(super) foreach: Option<Rows>,
+    /// The rows over which it runs, with a pause before each run.
+    pub(super) foreach: Option<(Rows, Option<Think>)>,
     /// Columns of its own result that are kept for later.
     pub(super) keep: Vec<usize>,
     /// Values of later statements that come from this one's result.

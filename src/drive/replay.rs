@@ -31,9 +31,9 @@ use super::{Control, DriveError, DriveOptions, Profile, Replayed, session};
 /// How long requests under way may take after the end of the window before they are cancelled (ours).
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the check of a workload against the server may take (ours): a Parse that waits for a lock
-/// must not hang the command.
-const CHECK_LIMIT: Duration = Duration::from_secs(30);
+/// How long the check of a workload against the server may take (ours), with the samples of tables that its
+/// values are drawn from: a Parse that waits for a lock must not hang the command.
+const CHECK_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long connections may take to say good-bye (ours).
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -124,9 +124,6 @@ impl Run<'_> {
         S::Connection: Execute,
     {
         let coordinator = runtime()?;
-        let drivers = (0..self.options.threads).map(|_| runtime());
-        // Only borrowed below: a runtime that was not used must not be dropped inside of another one.
-        let mut drivers = drivers.collect::<Result<Vec<_>, _>>()?;
         let local = LocalSet::new();
         std::thread::scope(|scope| {
             local.block_on(&coordinator, async {
@@ -138,10 +135,8 @@ impl Run<'_> {
                 let reaper = spawn_local(reaper.run());
                 let source = Arc::clone(pool.source());
                 let shared = Arc::new(shared(self, plan, pool));
-                let threads: Vec<Driver> = drivers
-                    .drain(..)
-                    .zip(0..)
-                    .map(|(runtime, index)| Driver::start(scope, &shared, runtime, index, self))
+                let threads = (0..self.options.threads)
+                    .map(|index| Driver::start(scope, &shared, index, self))
                     .collect();
                 let (measured, threads) = measure(&shared, self.control, threads).await;
                 let result = conclude(&shared, self, measured);
@@ -219,7 +214,7 @@ async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<
 
 /// A thread of the driver, from outside. It leaves when this is dropped.
 struct Driver {
-    started: oneshot::Receiver<Option<i32>>,
+    started: oneshot::Receiver<Result<Option<i32>, DriveError>>,
     report: oneshot::Receiver<Report>,
     leave: oneshot::Sender<()>,
 }
@@ -228,7 +223,6 @@ impl Driver {
     fn start<'scope, S: Source>(
         scope: &'scope std::thread::Scope<'scope, '_>,
         shared: &Arc<Shared<S>>,
-        runtime: Runtime,
         index: u32,
         run: Run<'_>,
     ) -> Self
@@ -249,7 +243,7 @@ impl Driver {
                 report: reported,
                 leave: told,
             };
-            thread::run(&runtime, shared, part, ends);
+            thread::run(shared, part, ends);
         });
         Self {
             started,
@@ -266,6 +260,8 @@ struct Measured {
     driver: DriverRecord,
     /// What all threads recorded; `None` if they died.
     recorder: Option<Recorder>,
+    /// A thread could not begin.
+    failed: Option<DriveError>,
 }
 
 /// CPU and waiting time of each thread, and the machine's idle time.
@@ -322,8 +318,17 @@ where
         reports.push(thread.report);
         leave.push(thread.leave);
     }
-    let ids = join_all(started).await;
-    let ids: Vec<Option<i32>> = ids.into_iter().map(|id| id.ok().flatten()).collect();
+    let mut ids = Vec::new();
+    let mut failed = None;
+    for said in join_all(started).await {
+        match said.unwrap_or(Err(DriveError::Died)) {
+            Ok(id) => ids.push(id),
+            Err(error) => {
+                shared.switch.enter(Phase::Cancel);
+                failed = Some(error);
+            }
+        }
+    }
     let mut interrupted = !warm_up(shared, control).await;
     let mut before = None;
     if shared.switch.is_running() {
@@ -360,6 +365,7 @@ where
         ended,
         driver,
         recorder,
+        failed,
     };
     (measured, leave)
 }
@@ -474,6 +480,9 @@ fn conclude<S: Source>(
     measured: Measured,
 ) -> Result<Replayed, DriveError> {
     let options = run.options;
+    if let Some(error) = measured.failed {
+        return Err(error);
+    }
     let recorder = measured.recorder.ok_or(DriveError::Died)?;
     let most = recorder.failures.iter().max_by_key(|(_, count)| **count);
     let most = most.map_or_else(String::new, |(key, count)| format!("{key} ({count} times)"));

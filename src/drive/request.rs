@@ -17,7 +17,7 @@ use crate::workload::{Pick, Think, Value};
 
 use super::column;
 use super::plan::PlannedOperation;
-use super::program::{BEGIN, Binding, PlannedStatement, Step, Stores, slot};
+use super::program::{BEGIN, Binding, PlannedStatement, Rows, Step, Stores, slot};
 use super::trace::{Executed, Trace};
 use super::watchdog::Watchdog;
 
@@ -343,21 +343,7 @@ where
                 self.execute(lease, index, &Value::Null, state, &mut mine)
                     .await
             }
-            Some(rows) => {
-                Box::pin(async {
-                    let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
-                    let mut result = Ok(0);
-                    for row in &over {
-                        result = self.execute(lease, index, row, state, &mut mine).await;
-                        if result.is_err() {
-                            break;
-                        }
-                    }
-                    state.kept[rows.statement][rows.kept] = over;
-                    result
-                })
-                .await
-            }
+            Some(each) => Box::pin(self.for_each(lease, index, each, state, &mut mine)).await,
         };
         let rows = result?;
         if !statement.keep.is_empty() {
@@ -365,6 +351,31 @@ where
             state.kept[index] = mine;
         }
         Ok(())
+    }
+
+    /// Runs a statement for each row that an earlier one kept, with a pause before each run.
+    async fn for_each(
+        &self,
+        lease: &Lease<'_, S>,
+        index: usize,
+        (rows, think): (Rows, Option<Think>),
+        state: &mut State,
+        kept: &mut [Vec<Value>],
+    ) -> Result<u64, Failure> {
+        let over = std::mem::take(&mut state.kept[rows.statement][rows.kept]);
+        let mut result = Ok(0);
+        for row in &over {
+            if let Some(think) = think {
+                state.fresh = None;
+                pause(drawn(think, &mut state.rng)).await;
+            }
+            result = self.execute(lease, index, row, state, kept).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        state.kept[rows.statement][rows.kept] = over;
+        result
     }
 
     /// What later statements use of a result.

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::MissedTickBehavior;
@@ -19,12 +18,12 @@ use crate::pool::{Execute, Source};
 
 use super::arrivals::{Part, Schedule};
 use super::client::{Queue, Shared, Thread};
-use super::doubt;
 use super::profile::Profile;
 use super::recorder::{Moments, Recorder};
 use super::request::{Failure, State};
 use super::switch::Phase;
 use super::timer::Timer;
+use super::{DriveError, doubt};
 
 /// Distance of two readings of how late the thread wakes up.
 const LATENESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -46,20 +45,24 @@ pub(super) struct Report {
 /// The ends of a thread's channels.
 pub(super) struct Ends {
     /// The identity of the thread, for its times.
-    pub(super) started: oneshot::Sender<Option<i32>>,
+    pub(super) started: oneshot::Sender<Result<Option<i32>, DriveError>>,
     pub(super) report: oneshot::Sender<Report>,
     /// The connections of this thread are closed.
     pub(super) leave: oneshot::Receiver<()>,
 }
 
 /// Drives one part of the load until all is closed.
-pub(super) fn run<S: Source>(runtime: &Runtime, shared: Arc<Shared<S>>, part: Part, ends: Ends)
+pub(super) fn run<S: Source>(shared: Arc<Shared<S>>, part: Part, ends: Ends)
 where
     S::Connection: Execute,
 {
+    let runtime = match super::replay::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ends.started.send(Err(error))),
+    };
     let local = LocalSet::new();
-    local.block_on(runtime, async move {
-        let _ = ends.started.send(doubt::thread_id());
+    local.block_on(&runtime, async move {
+        let _ = ends.started.send(Ok(doubt::thread_id()));
         // This future is polled whenever anything happens on the thread; what waits for all clients is a
         // task like them.
         match spawn_local(drive(shared, part)).await {

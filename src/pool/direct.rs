@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::tls::NoTlsStream;
@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 
 use crate::workload::Value;
 
+use super::bell::Bell;
 use super::prepared::Prepared;
 use super::{AcquireError, Control, Execute, ExecuteError, Kept, Meter, Query, Source};
 
@@ -70,6 +71,7 @@ impl DirectSource {
         Ok(Driven {
             prepared: Prepared::new(Box::new(client)),
             wire: RefCell::new(Box::pin(wire)),
+            bell: Bell::new(),
         })
     }
 
@@ -138,18 +140,36 @@ impl Source for DirectSource {
 struct Driven {
     prepared: Prepared<Box<Client>>,
     wire: RefCell<Wire>,
+    bell: Bell,
 }
 
 impl Driven {
-    /// Runs `work` and moves the connection's bytes meanwhile.
+    /// Runs `work` and moves the connection's bytes meanwhile: what `work` has to send goes out, answers
+    /// come in, `work` takes them. Neither is asked when it cannot have anything new.
     async fn drive<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+        let mut sent = false;
         poll_fn(|cx| {
-            if let Poll::Ready(done) = work.as_mut().poll(cx) {
-                return Poll::Ready(done);
-            }
-            // The end of the wire reaches `work` as an error.
-            let _ = self.wire.borrow_mut().as_mut().poll(cx);
-            work.as_mut().poll(cx)
+            self.bell.turn(cx, |cx| {
+                // The end of the wire reaches `work` as an error.
+                let move_bytes = |cx: &mut Context<'_>| {
+                    let _ = self.wire.borrow_mut().as_mut().poll(cx);
+                };
+                if std::mem::replace(&mut sent, true) {
+                    move_bytes(cx);
+                }
+                loop {
+                    if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                        // What rang has been taken.
+                        self.bell.rang();
+                        return Poll::Ready(done);
+                    }
+                    self.bell.rang();
+                    move_bytes(cx);
+                    if !self.bell.rang() {
+                        return Poll::Pending;
+                    }
+                }
+            })
         })
         .await
     }
@@ -179,6 +199,9 @@ struct Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
+        if let Some(driven) = &self.driven {
+            driven.bell.clear();
+        }
         if let Some(place) = self.places.get(self.client) {
             let back = self.driven.take().map_or(Place::None, Place::Idle);
             *locked(place) = back;

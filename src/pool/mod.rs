@@ -7,6 +7,7 @@
 //! a pool's estimates. A new kind of pool is one file with one [`Source`], whose connections
 //! [`Execute`] statements.
 
+mod bell;
 mod deadpool;
 mod direct;
 mod error;

@@ -109,6 +109,43 @@ fn json_is_the_document_of_the_schema() {
 }
 
 #[test]
+fn passwords_are_in_no_output_and_constants_only_in_the_workload() {
+    let folder = tempfile::tempdir().unwrap();
+    let statements = [
+        "CREATE USER a PASSWORD 'canary-1'",
+        "ALTER ROLE a PASSWORD 'canary-2",
+        "ALTER ROLE a PASSWORD 'canary-3'; SELECT 1",
+        "SELECT 'canary-4'",
+        "DO $$ BEGIN PERFORM 'canary-5'; END $$",
+    ];
+    let head = "2026-11-23 10:31:26.499 UTC [7] LOG:  duration: 1.000 ms  statement: ";
+    let log = statements
+        .map(|statement| format!("{head}{statement}\n"))
+        .concat();
+    let log = write(folder.path(), "log", log.as_bytes());
+    let out = folder.path().join("out");
+    for format in ["text", "json", "markdown"] {
+        let (log, out) = (log.to_str().unwrap(), out.to_str().unwrap());
+        let output = dbperf(&[log, "--format", format, "-o", out]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(
+            !text(&output.stdout).contains("canary"),
+            "{}",
+            text(&output.stdout)
+        );
+        assert!(!text(&output.stderr).contains("canary"));
+    }
+    let workload = std::fs::read_to_string(&out).unwrap();
+    for number in 1..=3 {
+        assert!(
+            !workload.contains(&format!("canary-{number}")),
+            "{workload}"
+        );
+    }
+    assert!(workload.contains("canary-4") && workload.contains("canary-5"));
+}
+
+#[test]
 fn time_and_database_narrow_what_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");

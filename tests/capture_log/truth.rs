@@ -38,13 +38,13 @@ fn files(version: &str, runs: &[(&'static str, &[&str])]) -> Vec<(&'static str, 
     files
 }
 
-/// What the view calls a statement: PREPARE and EXECUTE are one, as are all DEALLOCATE.
+/// What the view calls a statement: PREPARE and EXECUTE are one, as are all DEALLOCATE and all DO.
 fn identity(text: &str) -> String {
     let word = text.split_whitespace().next().unwrap_or_default();
     if ["PREPARE", "EXECUTE"].contains(&word.to_uppercase().as_str()) {
         return "EXECUTE".to_owned();
     }
-    if word == "DEALLOCATE" {
+    if ["DEALLOCATE", "DO"].contains(&word) {
         return word.to_owned();
     }
     fingerprint(text).unwrap_or_else(|| text.to_owned())

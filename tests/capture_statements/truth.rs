@@ -90,7 +90,7 @@ async fn weights_are_calls_and_values_are_those_of_the_table() {
 /// A replay of it meets no error.
 fn replays(lab: &dbperf::lab::Lab, workload: &Workload, major: u32) {
     let options = DriveOptions {
-        clients: 2,
+        load: dbperf::drive::LoadShape::Closed { clients: 2 },
         pool_size: 2,
         duration: Duration::from_millis(500),
         warmup: Duration::ZERO,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dbperf::analyze::sla::Sla;
 use dbperf::import::EndpointMap;
-use dbperf::workload::Workload;
+use dbperf::workload::{LogOptions, Workload};
 
 use crate::help::dbperf;
 use crate::pages::{self, Fence};
@@ -59,6 +59,11 @@ fn prepare(folder: &Path, writes: bool) {
     }
     fixture("load/locust-2.47.0/full.json", "load.json");
     fixture("pglog/17/minduration.log.gz", "postgresql.log");
+    fixture("pgbench/select-only.sql", "script.sql");
+    captured(
+        &folder.join("postgresql.log"),
+        &folder.join("captured.dbperf"),
+    );
     fixture("maps/lords.toml", "map.toml");
     fixture("sla/default.toml", "sla.toml");
     if writes {
@@ -66,6 +71,19 @@ fn prepare(folder: &Path, writes: bool) {
     } else {
         fs::write(folder.join("workload.sql"), READS).unwrap();
     }
+}
+
+/// A captured workload as a reader would have made it.
+fn captured(log: &Path, file: &Path) {
+    let options = LogOptions {
+        files: vec![log.to_path_buf()],
+        prefix: None,
+        since: None,
+        until: None,
+        database: None,
+    };
+    let read = options.read(&mut |_| {}).unwrap();
+    read.write(&mut fs::File::create(file).unwrap()).unwrap();
 }
 
 /// The arguments of an example, with every server and every program folder replaced by one that is
@@ -102,6 +120,7 @@ fn arguments(line: &str, nowhere: &str) -> Vec<String> {
 fn expected(arguments: &[String]) -> (i32, &'static str) {
     let has = |word: &str| arguments.iter().any(|a| a == word);
     match arguments[0].as_str() {
+        "capture" if has("statements") => (3, "cannot"),
         "capture" | "import" | "schema" | "completions" | "man" => (0, ""),
         "lab" if has("status") || has("stop") => (0, ""),
         "report" | "merge" => (4, "cannot open the run"),

@@ -99,7 +99,11 @@ fn a_restart_and_a_storm_of_connections_are_survived_by_every_pool() {
             total.errors
         );
         // All connections are made anew.
-        assert!(pool(&replayed).connect.count() >= 8, "{kind:?}");
+        assert!(
+            pool(&replayed).connect.count() >= 5,
+            "{kind:?}: {:?}",
+            pool(&replayed).connect
+        );
         let last = replayed.load.intervals.iter().rev().nth(1).unwrap();
         assert!(last.requests["quick"] > 50, "{kind:?}: {last:?}");
     }
@@ -128,7 +132,17 @@ fn a_server_without_a_free_slot_is_an_error_by_its_sqlstate() {
         let total = &replayed.load.total;
         let refused = total.errors.get("connect: 53300").copied().unwrap_or(0);
         assert!(refused > 0, "{kind:?}: {:?}", total.errors);
-        assert_eq!(pool(&replayed).counters.failed, refused, "{kind:?}");
+        let failed = total
+            .errors
+            .iter()
+            .filter(|(key, _)| key.starts_with("connect:"));
+        let failed: u64 = failed.map(|(_, count)| count).sum();
+        assert_eq!(
+            pool(&replayed).counters.failed,
+            failed,
+            "{kind:?}: {:?}",
+            total.errors
+        );
         // No tight loop: pauses grow to a second.
         assert!(refused < 600, "{kind:?}: {refused}");
         assert!(total.requests - total.failures > 50, "{kind:?}: {total:?}");
@@ -163,22 +177,25 @@ fn statements_of_a_pipeline_overlap_on_a_slow_line() {
     let _machine = alone();
     let lab = lab();
     let pipelined = workload(
-        "-- operation: three\n-- statement: a\nSELECT pg_sleep(0.01);\n-- pipeline\n-- statement: b\n\
-         SELECT 2;\n-- pipeline\n-- statement: c\nSELECT 3;",
+        "-- operation: three\n-- statement: a\nSELECT pg_sleep(0.01);\n-- pipelined\n-- statement: b\n\
+         SELECT 2;\n-- pipelined\n-- statement: c\nSELECT 3;",
     );
-    let replayed = replay(&pipelined, config(&lab), &options(), &Control::default()).unwrap();
-    adds_up(&replayed);
-    let parts = replayed.load.operations[0].parts.as_ref().unwrap();
-    let latencies: Vec<f64> = parts
-        .statements
-        .iter()
-        .map(|s| s.latency.quantile_ms(0.5).unwrap())
-        .collect();
-    // The second and third are sent before the first is answered, so each waits for it.
-    assert!(latencies.iter().all(|ms| *ms > 9.0), "{latencies:?}");
-    let mean = mean_ms(&replayed.load.total);
-    assert!(mean < 2.0 * latencies[0], "{mean} {latencies:?}");
-    for statement in &parts.statements {
-        assert_eq!(statement.calls, replayed.load.total.requests);
+    for pool in [PoolKind::Deadpool, PoolKind::None] {
+        let options = DriveOptions { pool, ..options() };
+        let replayed = replay(&pipelined, config(&lab), &options, &Control::default()).unwrap();
+        adds_up(&replayed);
+        let parts = replayed.load.operations[0].parts.as_ref().unwrap();
+        let latencies: Vec<f64> = parts
+            .statements
+            .iter()
+            .map(|s| s.latency.quantile_ms(0.5).unwrap())
+            .collect();
+        // The second and third are sent before the first is answered, so each waits for it.
+        assert!(latencies.iter().all(|ms| *ms > 9.0), "{latencies:?}");
+        let mean = mean_ms(&replayed.load.total);
+        assert!(mean < 2.0 * latencies[0], "{mean} {latencies:?}");
+        for statement in &parts.statements {
+            assert_eq!(statement.calls, replayed.load.total.requests);
+        }
     }
 }

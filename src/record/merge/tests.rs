@@ -22,9 +22,9 @@ fn at(ms: i64) -> Timestamp {
 
 fn histogram(millis: &[u64]) -> LatencyHistogram {
     let mut histogram = LatencyHistogram::new();
-    millis
-        .iter()
-        .for_each(|ms| histogram.record(Duration::from_millis(*ms)));
+    for ms in millis {
+        histogram.record(Duration::from_millis(*ms));
+    }
     histogram
 }
 
@@ -177,9 +177,9 @@ fn sums(
 ) {
     let load = run.replay.clone().unwrap();
     let mut intervals = load.intervals;
-    intervals
-        .iter_mut()
-        .for_each(|interval| interval.from = None);
+    for interval in &mut intervals {
+        interval.from = None;
+    }
     let mut pool = run.pool.clone().unwrap();
     // Sums of fractions depend on their order in the last bit.
     pool.in_use_mean = (pool.in_use_mean * 1e9).round();

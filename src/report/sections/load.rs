@@ -92,7 +92,9 @@ pub(super) fn summary(c: &Conclusions) -> Section {
     section.table(table);
     if total.skipped > 0 {
         let skipped = count(total.skipped);
-        section.dim(format!("{skipped} requests were due and not sent: they were too late."));
+        section.dim(format!(
+            "{skipped} requests were due and not sent: they were too late."
+        ));
     }
     section.dim(match load.driver_saturated {
         Some(true) => "The load driver was the limit of this load.",
@@ -184,7 +186,11 @@ pub(super) fn stages(c: &Conclusions) -> Section {
     }
     let mut table = Table::new([
         Column::name("Stage"),
-        Column::number(if load.arrival == "open" { "Due" } else { "Users" }),
+        Column::number(if load.arrival == "open" {
+            "Due"
+        } else {
+            "Users"
+        }),
         Column::number("Length"),
         Column::number("Requests").drop(1),
         Column::number("Rate"),

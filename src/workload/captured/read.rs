@@ -12,6 +12,7 @@ use super::field::{COMMENT, CONSTANT, value};
 use super::model::{CapturedStatement, Event, EventKind, Header, Protocol, Role};
 use super::{CapturedError, MAGIC};
 use crate::workload::StatementKind;
+use crate::workload::log::without_constants;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
@@ -248,6 +249,9 @@ fn definition(fields: &mut Split<'_, char>) -> Result<CapturedStatement, Problem
     };
     let slots = slots(fields, &statement)?;
     statement.sql = statement.text_of(&slots);
+    if slots.is_empty() {
+        statement.normalized = without_constants(&statement.sql).into();
+    }
     Ok(statement)
 }
 
@@ -343,7 +347,7 @@ fn inline_call(fields: &mut Split<'_, char>) -> Result<EventKind, Problem> {
         took,
         statement: Arc::new(CapturedStatement {
             id: None,
-            normalized: sql.clone(),
+            normalized: without_constants(&sql).into(),
             pieces: vec![sql.clone()],
             sql,
             kind,

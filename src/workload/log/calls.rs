@@ -198,3 +198,6 @@ fn holds_code(text: &str) -> bool {
     };
     is(b"do") || is(b"create")
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,6 +67,8 @@ pub(super) struct Session {
     /// When it was authorized, if the log tells.
     pub(super) authorized: Option<i64>,
     pub(super) names: Names,
+    /// User and database as its records have them.
+    shown: Names,
     /// When its last event began.
     pub(super) cursor: i64,
     /// When the last parse or bind was logged, if nothing came since.
@@ -206,6 +208,11 @@ impl Capture {
         let session = Session {
             id: record.session,
             cursor: i64::MIN,
+            shown: Names {
+                database: name(record.database),
+                user: name(record.user),
+                application: None,
+            },
             names: Names {
                 database: name(record.database),
                 user: name(record.user),
@@ -439,6 +446,6 @@ impl Session {
             (Some(known), Some(now)) => **known == *now,
             _ => true,
         };
-        same(&self.names.user, record.user) && same(&self.names.database, record.database)
+        same(&self.shown.user, record.user) && same(&self.shown.database, record.database)
     }
 }

@@ -1,12 +1,16 @@
 //! Working out `log_line_prefix` from the lines of a file.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use super::prefix::Prefix;
 use super::recognise::severity_at;
 use super::time::Clock;
 
 /// Prefixes that are in wide use, those that say more first: PostgreSQL's default and Debian's,
 /// those that pgBadger's manual proposes, those of hosted services.
-const USUAL: [&str; 16] = [
+const USUAL: [&str; 17] = [
+    "%m [%p] %q%u@%d/%a ",
     "%m [%p] %q%u@%d %a ",
     "%m [%p] %q%u@%d ",
     "%m [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
@@ -25,6 +29,9 @@ const USUAL: [&str; 16] = [
     "%t [%p]: [%l-1] ",
 ];
 
+/// Prefixes that are tried.
+const CANDIDATES: usize = 50;
+
 /// Lines that are looked at.
 const LOOKED_AT: usize = 400;
 
@@ -35,14 +42,21 @@ pub(super) fn infer(lines: &[&[u8]]) -> Option<Prefix> {
     if let Some(found) = usual.into_iter().find(|prefix| fits(prefix, lines)) {
         return Some(found);
     }
-    // The line with the longest prefix has a session, and shows everything.
+    // Lines of sessions show more than those of other processes.
     let prefix_of = |line: &&[u8]| severity_at(line).map(|at| line[..at].to_vec());
-    let longest = lines.iter().filter_map(prefix_of).max_by_key(Vec::len)?;
-    [false, true].into_iter().find_map(|optional| {
-        let text = describe(&longest, optional)?;
-        let prefix = Prefix::compile(&text).ok()?;
-        fits(&prefix, lines).then_some(prefix)
-    })
+    let described: BTreeSet<String> = lines
+        .iter()
+        .filter_map(prefix_of)
+        .flat_map(|prefix| [0, 1, 2].map(|stop| describe(&prefix, stop)))
+        .flatten()
+        .collect();
+    let mut candidates: Vec<String> = described.into_iter().collect();
+    candidates.sort_by_key(|text| Reverse(text.matches('%').count() - text.matches("%i").count()));
+    candidates
+        .iter()
+        .take(CANDIDATES)
+        .filter_map(|text| Prefix::compile(text).ok())
+        .find(|prefix| fits(prefix, lines))
 }
 
 fn fits(prefix: &Prefix, lines: &[&[u8]]) -> bool {
@@ -56,25 +70,28 @@ fn fits(prefix: &Prefix, lines: &[&[u8]]) -> bool {
     fitting * 20 >= lines.len() * 19
 }
 
-/// Writes a prefix as `log_line_prefix` has it. With `optional`, what follows the process is only
-/// written by sessions.
-fn describe(prefix: &[u8], optional: bool) -> Option<String> {
+/// Writes a prefix as `log_line_prefix` has it. With a `stop`, what follows the first or second of
+/// process and session id is only written by sessions.
+fn describe(prefix: &[u8], stop: usize) -> Option<String> {
     let text = std::str::from_utf8(prefix).ok()?;
-    let (mut out, mut at) = (String::new(), 0);
+    let (mut out, mut at, mut ends) = (String::new(), 0, 0);
     let mut seen = Seen::default();
     while at < text.len() {
-        let rest = &text[at..];
-        let (piece, length) = piece(rest, &out, &mut seen)?;
+        let (piece, length) = piece(&text[at..], &out, &mut seen)?;
         out.push_str(&piece);
         at += length;
-        if optional && seen.process && !seen.stop && rest[length..].starts_with(' ') {
-            out.push_str(" %q");
-            at += 1;
-            seen.stop = true;
-        } else if optional && seen.process && !seen.stop && rest[length..].starts_with("] ") {
-            out.push_str("] %q");
-            at += 2;
-            seen.stop = true;
+        if piece != "%p" && piece != "%c" {
+            continue;
+        }
+        ends += 1;
+        if ends == stop {
+            let rest = &text[at..];
+            let marks = rest.find(char::is_alphanumeric).unwrap_or(rest.len());
+            let mark = rest[..marks].find([' ', '|', ',', ':', ';']);
+            let between = mark.map_or(marks, |mark| mark + 1);
+            out.push_str(&rest[..between].replace('%', "%%"));
+            out.push_str("%q");
+            at += between;
         }
     }
     Some(out)
@@ -84,7 +101,6 @@ fn describe(prefix: &[u8], optional: bool) -> Option<String> {
 struct Seen {
     time: bool,
     process: bool,
-    stop: bool,
 }
 
 /// The escape, or the text, at the start of `rest`, and its length.
@@ -102,7 +118,7 @@ fn piece(rest: &str, before: &str, seen: &mut Seen) -> Option<(String, usize)> {
         return Some((escape.to_owned(), length));
     }
     if let Some(escape) = by_key(before) {
-        seen.process |= escape == "%p" || escape == "%c";
+        seen.process |= escape == "%p";
         return Some((escape.to_owned(), value));
     }
     let first = rest.chars().next()?;
@@ -115,23 +131,19 @@ fn piece(rest: &str, before: &str, seen: &mut Seen) -> Option<(String, usize)> {
         return Some((text, first.len_utf8()));
     }
     let word = &rest[..value];
-    let (digits, dots) = (
-        word.bytes().all(|c| c.is_ascii_digit()),
-        word.matches('.').count(),
-    );
-    if dots == 1
-        && word
-            .split('.')
-            .all(|p| p.len() >= 2 && p.bytes().all(|c| c.is_ascii_hexdigit()))
-    {
-        let epoch = word.len() == 14 && word.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    let all =
+        |text: &str, kind: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(kind);
+    if let Some((first, second)) = word.split_once('.') {
+        let epoch = first.len() == 10 && second.len() == 3 && all(first, u8::is_ascii_digit);
         if epoch && !std::mem::replace(&mut seen.time, true) {
             return Some(("%n".to_owned(), value));
         }
-        seen.process = true;
-        return Some(("%c".to_owned(), value));
+        let hex: fn(&u8) -> bool = u8::is_ascii_hexdigit;
+        if first.len() == 8 && all(first, hex) && all(second, hex) {
+            return Some(("%c".to_owned(), value));
+        }
     }
-    if digits {
+    if all(word, u8::is_ascii_digit) {
         let escape = if std::mem::replace(&mut seen.process, true) {
             "%l"
         } else {
@@ -153,7 +165,9 @@ fn piece(rest: &str, before: &str, seen: &mut Seen) -> Option<(String, usize)> {
     if let Some(equals) = word.find('=') {
         return Some((word[..=equals].to_owned(), equals + 1));
     }
-    None
+    // Anything else, and all that follows but its end, says nothing that is needed.
+    let tail = rest.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
+    Some((format!("%i{}", rest[tail..].replace('%', "%%")), rest.len()))
 }
 
 /// The escape whose value follows a key.
@@ -220,6 +234,44 @@ mod tests {
                 &["<2026-11-23 10:31:26.499 UTC> pid=7 user=u db=d: LOG:  a"],
             ),
             (
+                "%m %c [%p] %i: ",
+                &[
+                    "2026-11-23 10:31:26.499 UTC 6b041694.4 [7] postmaster 00000 0 : LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC 6b041694.5 [8] client backend 00000 0 3/0: LOG:  a",
+                ],
+            ),
+            (
+                "%m %p %i ",
+                &[
+                    "2026-11-23 10:31:26.499 UTC 31186  LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC 31195 SELECT LOG:  a",
+                ],
+            ),
+            (
+                "%m [%p] %q%u@%d/%a ",
+                &[
+                    "2026-11-23 10:31:26.499 UTC [1] LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC [2] [unknown]@[unknown]/[unknown] LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC [2] u@d/psql LOG:  a",
+                ],
+            ),
+            (
+                "<%m> pid=%p user=%u db=%d: ",
+                &[
+                    "<2026-11-23 10:31:26.499 UTC> pid=1 user= db=: LOG:  a",
+                    "<2026-11-23 10:31:26.499 UTC> pid=2 user=[unknown] db=[unknown]: LOG:  a",
+                    "<2026-11-23 10:31:26.499 UTC> pid=2 user=u db=d: LOG:  a",
+                ],
+            ),
+            (
+                "%m|%p|%c|%q%u@%d|",
+                &[
+                    "2026-11-23 10:31:26.499 UTC|7|6b041694.4|LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC|8|6b041694.5|[unknown]@[unknown]|LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC|8|6b041694.5|u@d|LOG:  a",
+                ],
+            ),
+            (
                 "%m|%p|%c|%q%u@%d|",
                 &["2026-11-23 10:31:26.499 UTC|7|6b041694.408f|u@d|LOG:  a"],
             ),
@@ -238,10 +290,6 @@ mod tests {
         assert_eq!(inferred(&["10:31 LOG:  a"]), None);
         assert_eq!(
             inferred(&["2026-11-23 10:31:26.499 UTC LOG:  no process"]),
-            None
-        );
-        assert_eq!(
-            inferred(&["2026-11-23 10:31:26.499 UTC [7] what is this LOG:  a"]),
             None
         );
     }

@@ -39,6 +39,29 @@ pub(super) struct Lexer {
     pub(super) parts: Vec<Part>,
 }
 
+/// A text with `$n` for constants, numbered after its parameters, and without comments; for a report,
+/// which shows no data.
+pub(in crate::workload) fn without_constants(text: &str) -> String {
+    let mut lexer = Lexer::default();
+    if !lexer.read(text.as_bytes()) {
+        return "(a text whose quotes do not close)".to_owned();
+    }
+    let params = lexer.parts.iter().map(|part| part.params).max();
+    let mut placeholder = params.unwrap_or_default();
+    let (mut shown, mut at) = (String::new(), 0);
+    for gap in &lexer.gaps {
+        shown.push_str(&text[at..gap.from as usize]);
+        if !gap.comment {
+            placeholder += 1;
+            shown.push('$');
+            shown.push_str(&placeholder.to_string());
+        }
+        at = gap.to as usize;
+    }
+    shown.push_str(&text[at..]);
+    shown.trim().to_owned()
+}
+
 /// What a byte begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {

@@ -28,4 +28,5 @@ mod summary;
 mod time;
 
 pub use error::LogError;
+pub(in crate::workload) use lexer::without_constants;
 pub use read::{LogOptions, ReadLog};

@@ -1,8 +1,10 @@
 //! The distinct statements of a log: what the parser said about each, and how often it was called.
 
+use std::collections::HashMap;
+
 use super::classify::{Class, Reason, classify};
 use super::hash::{Hasher, KeyMap};
-use super::lexer::{Gap, Part};
+use super::lexer::{Gap, Part, without_constants};
 use crate::workload::StatementKind;
 use crate::workload::captured::{CapturedWriter, Definition};
 
@@ -46,18 +48,39 @@ pub(super) enum Found {
     Unknown(Class),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Statements {
     pub(super) list: Vec<Known>,
     by_template: KeyMap<u64, u32>,
     by_text: KeyMap<u64, u32>,
-    prepared: std::collections::HashMap<String, StatementKind>,
+    prepared: HashMap<String, StatementKind>,
+    /// Bytes that may be remembered, and that are.
+    room: usize,
     bytes: usize,
     /// Calls that were not remembered.
     pub(super) unknown: Tally,
 }
 
+impl Default for Statements {
+    fn default() -> Self {
+        Self::with_room(MOST_BYTES)
+    }
+}
+
 impl Statements {
+    /// Nothing yet, and room for so many bytes.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            by_template: KeyMap::default(),
+            by_text: KeyMap::default(),
+            prepared: HashMap::new(),
+            room,
+            bytes: 0,
+            unknown: Tally::default(),
+        }
+    }
+
     /// The statement whose first text this is exactly.
     #[inline]
     pub(super) fn by_text(&self, text: &[u8]) -> Option<usize> {
@@ -115,7 +138,7 @@ impl Statements {
         // Text, template, definition, and what the maps need.
         let size = 3 * text.len() + 256;
         let number = u32::try_from(self.list.len());
-        let (Ok(number), true) = (number, self.bytes + size <= MOST_BYTES) else {
+        let (Ok(number), true) = (number, self.bytes + size <= self.room) else {
             return Found::Unknown(class);
         };
         self.bytes += size;
@@ -144,7 +167,7 @@ impl Statements {
             if kind == StatementKind::Write {
                 *known = kind;
             }
-        } else if self.bytes + name.len() + 64 <= MOST_BYTES {
+        } else if self.bytes + name.len() + 64 <= self.room {
             self.bytes += name.len() + 64;
             self.prepared.insert(name, kind);
         }
@@ -169,6 +192,13 @@ impl Known {
 
     /// Its text with `$n` for constants, as a report shows it.
     pub(super) fn normalized(&self) -> String {
+        if !self
+            .template
+            .iter()
+            .any(|b| [CONSTANT, COMMENT].contains(b))
+        {
+            return without_constants(&String::from_utf8_lossy(&self.text));
+        }
         let mut text = Vec::with_capacity(self.template.len() + 16);
         let mut placeholder = self.params;
         for byte in &self.template {

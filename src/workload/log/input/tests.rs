@@ -48,9 +48,8 @@ fn records_do_not_depend_on_how_the_bytes_arrive() {
     for n in 0..40 {
         text.push_str(LINE);
         text.push_str("\tgoes on\n\n\t\ttwice\n");
-        text.push_str(&format!(
-            "2026-11-23 10:31:26.499 UTC [7] DETAIL:  parameters: $1 = '{n}'\n"
-        ));
+        let detail = format!("2026-11-23 10:31:26.499 UTC [7] DETAIL:  parameters: $1 = '{n}'\n");
+        text.push_str(&detail);
     }
     text.push_str("garbage\n");
     text.push_str(LINE.trim_end());
@@ -78,6 +77,69 @@ fn records_do_not_depend_on_how_the_bytes_arrive() {
             assert_eq!(again.lines, reading.lines);
             assert_eq!((again.damaged, again.first_damage), (41, Some(3)));
         }
+    }
+}
+
+/// The first part of a fixture.
+fn fixture(file: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pglog/17");
+    let mut bytes = vec![0; 150_000];
+    let mut source = open(&folder.join(file)).unwrap();
+    let (length, problem) = fill(&mut *source, &mut bytes);
+    assert!(problem.is_none());
+    bytes.truncate(length);
+    bytes
+}
+
+/// Time, process, and the lengths of message and detail.
+type Shape = (i64, u32, usize, usize);
+
+/// The records of a format, lines, and damages.
+fn records(
+    bytes: &[u8],
+    sizes: &[usize],
+    chunk: usize,
+    mut step: impl FnMut(&[u8], bool) -> Step<'_>,
+) -> (Vec<Shape>, u64, u64) {
+    let source = Drip {
+        bytes: bytes.to_vec(),
+        at: 0,
+        sizes: sizes.to_vec(),
+        turn: 0,
+    };
+    let mut feed = Feed::new(Box::new(source));
+    feed.buffer = vec![0; chunk];
+    let mut found = Vec::new();
+    let mut record = |r: &Record<'_>| {
+        found.push((r.at, r.pid, r.message.bytes.len(), r.detail.bytes.len()));
+        Ok(())
+    };
+    feed.run(&mut step, &mut record, &mut |_| {}).unwrap();
+    (found, feed.reading.lines, feed.reading.damaged)
+}
+
+#[test]
+fn rows_and_objects_do_not_depend_on_how_the_bytes_arrive() {
+    let (csv, json) = (
+        fixture("minduration.csv.gz"),
+        fixture("minduration.json.gz"),
+    );
+    let mut rows = Csvlog::default();
+    let all_rows = records(&csv, &[usize::MAX], 1 << 20, |b, last| rows.step(b, last));
+    let mut objects = Jsonlog::default();
+    let all_objects = records(&json, &[usize::MAX], 1 << 20, |b, last| {
+        objects.step(b, last)
+    });
+    assert!(all_rows.0.len() > 300 && all_objects.0.len() > 200);
+    // The last one of a part is cut.
+    assert_eq!((all_rows.2, all_objects.2), (1, 1));
+    for (sizes, chunk) in [(vec![1], 64), (vec![13, 700], 300), (vec![4096], 5000)] {
+        let mut reader = Csvlog::default();
+        let again = records(&csv, &sizes, chunk, |b, last| reader.step(b, last));
+        assert_eq!(again, all_rows, "{sizes:?} {chunk}");
+        let mut reader = Jsonlog::default();
+        let again = records(&json, &sizes, chunk, |b, last| reader.step(b, last));
+        assert_eq!(again, all_objects, "{sizes:?} {chunk}");
     }
 }
 
