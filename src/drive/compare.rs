@@ -106,7 +106,44 @@ struct Runner {
     kind: PoolKind,
     record: ComparedPool,
     load: Option<LoadResult>,
+    doubts: Doubts,
     error: Option<DriveError>,
+}
+
+/// What the blocks of a pool say against themselves. One block in which something else ran does not
+/// make the whole comparison that of the driver.
+#[derive(Debug, Default)]
+struct Doubts {
+    blocks: usize,
+    saturated: usize,
+    warned: usize,
+    first_warning: Option<String>,
+}
+
+impl Doubts {
+    /// Takes the doubts of a block.
+    fn take(&mut self, load: &mut LoadResult) {
+        self.blocks += 1;
+        self.saturated += usize::from(load.driver_saturated == Some(true));
+        let warnings = std::mem::take(&mut load.source.warnings);
+        if let Some(warning) = warnings.into_iter().next() {
+            self.warned += 1;
+            self.first_warning.get_or_insert(warning);
+        }
+    }
+
+    /// Says them of all blocks together: the driver was the limit if it was in half of them (ours).
+    fn tell(self, load: &mut LoadResult) {
+        load.driver_saturated = load
+            .driver_saturated
+            .map(|_| 2 * self.saturated >= self.blocks);
+        load.source.warnings.extend(self.first_warning.map(|first| {
+            format!(
+                "{} of {} blocks had a warning, the first: {first}",
+                self.warned, self.blocks
+            )
+        }));
+    }
 }
 
 /// A comparison on its way.
@@ -144,6 +181,7 @@ impl<'a> Course<'a> {
                     ..ComparedPool::default()
                 },
                 load: None,
+                doubts: Doubts::default(),
                 error: None,
             });
         }
@@ -252,9 +290,10 @@ impl<'a> Course<'a> {
             return Err(DriveError::Interrupted);
         };
         let pool = shown.record.pool.clone();
-        let Some(load) = shown.load.take() else {
+        let Some(mut load) = shown.load.take() else {
             return Err(DriveError::Interrupted);
         };
+        std::mem::take(&mut shown.doubts).tell(&mut load);
         let pools = self.runners.into_iter().map(|runner| {
             let mut record = runner.record;
             // They are in the pool of the run, once.
@@ -285,7 +324,8 @@ impl<'a> Course<'a> {
 
 impl Runner {
     /// Adds a block to what this pool has.
-    fn keep(&mut self, round: u32, load: LoadResult, pool: Option<PoolRecord>) {
+    fn keep(&mut self, round: u32, mut load: LoadResult, pool: Option<PoolRecord>) {
+        self.doubts.take(&mut load);
         self.record
             .blocks
             .push(PoolBlock::new(round, &load, pool.as_ref()));
@@ -299,7 +339,6 @@ impl Runner {
         }
         match &mut self.load {
             Some(all) => {
-                let mut load = load;
                 place(&mut load, all);
                 all.follow(&load);
             }

@@ -284,13 +284,13 @@ fn times_are_those_of_the_wall_clock() {
 
 #[test]
 fn runs_that_do_not_fit_are_refused_with_what_differs() {
+    type Change = Box<dyn Fn(&mut Run)>;
     let first = machine("a", 0, &[1]);
     let with = |change: &dyn Fn(&mut Run)| {
         let mut run = machine("b", 0, &[1]);
         change(&mut run);
         merged(&[&first, &run]).unwrap_err().to_string()
     };
-    type Change = Box<dyn Fn(&mut Run)>;
     let load =
         |run: &mut Run, change: &dyn Fn(&mut LoadResult)| change(run.replay.as_mut().unwrap());
     let cases: [(Change, &str); 7] = [
@@ -323,7 +323,7 @@ fn runs_that_do_not_fit_are_refused_with_what_differs() {
         (
             Box::new(move |run| {
                 load(run, &|l| {
-                    (l.started_at, l.ended_at) = (Some(at(9_000)), Some(at(9_500)))
+                    (l.started_at, l.ended_at) = (Some(at(9_000)), Some(at(9_500)));
                 });
             }),
             "did not run at the same time",

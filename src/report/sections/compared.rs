@@ -44,6 +44,7 @@ fn table(found: &PoolComparison, section: &mut Section) {
         Column::number("Connect").drop(3),
         Column::number("Recycle").drop(2),
         Column::number("CPU/request").drop(1),
+        Column::number("Driver busy").drop(5),
         Column::number("Failed").drop(4),
         Column::word("Verdict"),
     ]);
@@ -57,13 +58,14 @@ fn table(found: &PoolComparison, section: &mut Section) {
             Cell::known(pool.connect_mean_ms, duration),
             Cell::known(pool.recycle_mean_ms, duration),
             Cell::known(pool.driver_cpu_ms_per_request, duration),
+            Cell::known(pool.driver_cpu_ratio, percent),
             Cell::new(count(pool.failures)),
             verdict(found, pool),
         ]);
     }
     section.table(table);
     section.dim(
-        "Connect and recycle are means, connections of a new pool included; CPU is that of the driver.",
+        "Connect and recycle are means, connections of a new pool included; CPU is that of the driver's busiest thread.",
     );
 }
 
