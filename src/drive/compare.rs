@@ -383,6 +383,50 @@ mod tests {
         }
     }
 
+    /// A block of a second with one request.
+    fn block(saturated: bool, warnings: &[&str]) -> LoadResult {
+        serde_json::from_value(serde_json::json!({
+            "source": {
+                "tool": "dbperf replay", "version": null, "files": [], "arrival": "closed",
+                "percentile_method": "histogram", "warnings": warnings,
+            },
+            "length": 1000.0, "started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:00:01Z",
+            "total": {
+                "name": "Total", "requests": 1, "failures": 0, "errors": {}, "parts": null,
+                "latency": {
+                    "mean": null, "min": null, "max": null, "percentiles": {}, "histogram": null,
+                },
+            },
+            "operations": [], "intervals": [], "stages": [], "driver_saturated": saturated,
+            "driver_cpu_ratio": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn one_disturbed_block_does_not_condemn_the_others() {
+        for (disturbed, saturated) in [(1, false), (2, true)] {
+            let mut runner = Runner {
+                kind: PoolKind::None,
+                record: ComparedPool::default(),
+                load: None,
+                doubts: Doubts::default(),
+                error: None,
+            };
+            for round in 0..4 {
+                let warning = format!("{round} ms late");
+                let warnings: &[&str] = if round < disturbed { &[&warning] } else { &[] };
+                runner.keep(round, block(round < disturbed, warnings), None);
+            }
+            let mut load = runner.load.unwrap();
+            runner.doubts.tell(&mut load);
+            assert_eq!(load.driver_saturated, Some(saturated), "{disturbed} of 4");
+            let said = format!("{disturbed} of 4 blocks had a warning, the first: 0 ms late");
+            assert_eq!(load.source.warnings, [said]);
+            assert_eq!((load.total.requests, runner.record.blocks.len()), (4, 4));
+        }
+    }
+
     #[test]
     fn no_pool_is_always_first() {
         let order: Vec<usize> = (0..3).flat_map(|round| Blocks::order(round, 3)).collect();

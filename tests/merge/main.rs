@@ -211,4 +211,6 @@ fn two_machines_drive_one_server_together() {
     let row = rows.iter().find(|row| row["collector"] == "merge").unwrap();
     assert_eq!(row["status"], "ok", "{row}");
     assert_eq!(merged.merged.len(), 2);
+    let reason = document["pool"]["no_recommendation"].as_str().unwrap();
+    assert!(reason.contains("2 machines"), "{reason}");
 }

@@ -54,6 +54,11 @@ pub(crate) enum NoRecommendation {
     /// No connection did anything.
     #[error("no connection of an application was busy in the window")]
     NothingBusy,
+    /// Several machines had a pool each.
+    #[error(
+        "{0} machines had a pool each, and a sum of pools is not one large pool; look at the run of one of them"
+    )]
+    Merged(usize),
     /// Several pools shared the window.
     #[error(
         "several pools were compared in turns; replay through the one that you choose to get its size"
@@ -79,6 +84,7 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
     }
     let found: Result<Recommendation, NoRecommendation> = match &run.pool {
         Some(_) if run.comparison.is_some() => Err(NoRecommendation::Compared),
+        Some(_) if run.merged.len() > 1 => Err(NoRecommendation::Merged(run.merged.len())),
         Some(pool) => recommend::from_replay(run, pool, *options),
         None => estimate::from_observation(run, *options),
     };
