@@ -20,7 +20,7 @@ use crate::workload::{CapturedStatement, Protocol};
 use super::captured::CapturedRun;
 use super::program::slot;
 use super::recorder::Moments;
-use super::request::{Failure, watched};
+use super::request::Failure;
 use super::session;
 use super::switch::Phase;
 use super::trace::Trace;
@@ -150,7 +150,10 @@ impl Session {
         self.trace.end_acquire(started, true);
         self.trace.begin_statement(started, slot(0));
         let work = pin!(connection.execute(call));
-        let result = watched(&mut self.watchdog, started, work).await;
+        let result = match &mut self.watchdog {
+            None => Some(work.await),
+            Some(watchdog) => watchdog.watch(started, work).await,
+        };
         let now = Instant::now();
         let rows = match &result {
             Some(Ok(rows)) => *rows,

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::pool::{Execute, Pool, Source};
 
 use super::control::Progress;
+use super::deadline::Deadlines;
 use super::options::DriveOptions;
 use super::plan::Plan;
 use super::recorder::{Moments, Recorder};
@@ -42,6 +43,8 @@ pub(super) struct Shared<S: Source> {
     pub(super) window: OnceLock<(Instant, Timestamp)>,
     /// Clients of a closed loop that are to send requests now.
     pub(super) active: Active,
+    /// Time limits of statements; `None` without a limit.
+    pub(super) deadlines: Option<Arc<Deadlines>>,
     /// Tells when the window has begun.
     pub(super) window_opened: watch::Sender<bool>,
     /// The allowed failures were exceeded.

@@ -20,6 +20,7 @@ mod client;
 mod column;
 mod compare;
 mod control;
+mod deadline;
 mod doubt;
 mod error;
 mod options;

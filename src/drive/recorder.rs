@@ -106,9 +106,8 @@ pub(super) struct Frame {
 }
 
 impl Totals {
-    fn record(&mut self, moments: Moments, key: Option<&str>) {
+    fn record(&mut self, moments: Moments, latency: Duration, key: Option<&str>) {
         self.requests += 1;
-        let latency = moments.ended.saturating_duration_since(moments.from());
         self.latency.record(latency);
         if let Some(due) = moments.due {
             let lag = moments.started.saturating_duration_since(due);
@@ -169,8 +168,8 @@ impl Recorded {
         }
     }
 
-    fn record(&mut self, moments: Moments, trace: &Trace, key: Option<&str>) {
-        self.total.record(moments, key);
+    fn record(&mut self, moments: Moments, latency: Duration, trace: &Trace, key: Option<&str>) {
+        self.total.record(moments, latency, key);
         if let Some(due) = moments.due {
             self.schedule_lag_total += moments.started.saturating_duration_since(due);
         }
@@ -266,12 +265,13 @@ impl Recorder {
             return;
         };
         let key = key.as_deref();
-        self.interval(opened, operation, moments, key.is_some());
+        let latency = moments.ended.saturating_duration_since(moments.from());
+        self.interval(opened, operation, moments.ended, latency, key.is_some());
         if let Some(stage) = self.stage(opened, moments.from()) {
-            stage.record(moments, key);
+            stage.record(moments, latency, key);
         }
         if let Some(recorded) = self.operations.get_mut(operation) {
-            recorded.record(moments, trace, key);
+            recorded.record(moments, latency, trace, key);
         }
     }
 
@@ -299,8 +299,15 @@ impl Recorder {
         Some(&mut self.stages[index.unwrap_or(last)].total)
     }
 
-    fn interval(&mut self, opened: Instant, operation: usize, moments: Moments, failed: bool) {
-        let at = moments.ended.saturating_duration_since(opened);
+    fn interval(
+        &mut self,
+        opened: Instant,
+        operation: usize,
+        ended: Instant,
+        latency: Duration,
+        failed: bool,
+    ) {
+        let at = ended.saturating_duration_since(opened);
         let index = usize::try_from(at.as_secs() / INTERVAL.as_secs()).unwrap_or(usize::MAX);
         let operations = self.operations.len();
         while self.intervals.len() <= index {
@@ -317,7 +324,7 @@ impl Recorder {
         }
         interval.requests[operation] += 1;
         interval.failures[operation] += u64::from(failed);
-        interval.latency_total += moments.ended.saturating_duration_since(moments.from());
+        interval.latency_total += latency;
     }
 
     /// Adds what another thread recorded of the same workload.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_postgres::{Config, NoTls};
 
@@ -20,6 +20,7 @@ use crate::workload::Workload;
 use super::arrivals::Part;
 use super::client::{Active, Shared};
 use super::compare::compare;
+use super::deadline::Deadlines;
 use super::doubt::{self, Doubt};
 use super::options::{PoolKind, whole};
 use super::plan::{Plan, Terms};
@@ -38,8 +39,12 @@ const CHECK_LIMIT: Duration = Duration::from_secs(60);
 /// How long connections may take to say good-bye (ours).
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Distance of two readings of the pool's gauges, and of two settings of the number of clients.
+/// Distance of two readings of the pool's gauges, of two settings of the number of clients, and of two
+/// pings of the threads.
 const TICK: Duration = Duration::from_millis(50);
+
+/// Distance of two looks for statements whose time is up.
+const SWEEP: Duration = Duration::from_millis(10);
 
 /// Time that an observer has to open its own window before a replay that starts at a given moment (ours).
 const OBSERVER_LEAD: Duration = Duration::from_secs(1);
@@ -138,7 +143,9 @@ impl Run<'_> {
                 let threads = (0..self.options.threads)
                     .map(|index| Driver::start(scope, &shared, index, self))
                     .collect();
+                let sweeper = spawn_local(sweep(shared.deadlines.clone()));
                 let (measured, threads) = measure(&shared, self.control, threads).await;
+                sweeper.abort();
                 let result = conclude(&shared, self, measured);
                 // The pool goes with the last owner of what clients share, and the reaper with the pool.
                 drop(shared);
@@ -165,6 +172,10 @@ fn shared<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Shared<S> {
         window: std::sync::OnceLock::new(),
         window_opened: watch::Sender::new(false),
         active: Active::default(),
+        deadlines: run
+            .options
+            .statement_timeout
+            .map(|limit| Arc::new(Deadlines::new(run.options.clients(), limit))),
         too_many_errors: AtomicBool::new(false),
         clients_were_busy: AtomicBool::new(false),
         in_flight: AtomicU32::new(0),
@@ -216,6 +227,7 @@ async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<
 struct Driver {
     started: oneshot::Receiver<Result<Option<i32>, DriveError>>,
     report: oneshot::Receiver<Report>,
+    pings: mpsc::UnboundedSender<Instant>,
     leave: oneshot::Sender<()>,
 }
 
@@ -236,11 +248,13 @@ impl Driver {
         let (said, started) = oneshot::channel();
         let (reported, report) = oneshot::channel();
         let (leave, told) = oneshot::channel();
+        let (pings, pinged) = mpsc::unbounded_channel();
         let shared = Arc::clone(shared);
         scope.spawn(move || {
             let ends = Ends {
                 started: said,
                 report: reported,
+                pings: pinged,
                 leave: told,
             };
             thread::run(shared, part, ends);
@@ -248,6 +262,7 @@ impl Driver {
         Self {
             started,
             report,
+            pings,
             leave,
         }
     }
@@ -313,7 +328,9 @@ where
 {
     let options = &shared.options;
     let (mut started, mut reports, mut leave) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pings = Vec::new();
     for thread in threads {
+        pings.push(thread.pings);
         started.push(thread.started);
         reports.push(thread.report);
         leave.push(thread.leave);
@@ -337,7 +354,7 @@ where
         let _ = shared.window.set((now, Timestamp::now()));
         shared.window_opened.send_replace(true);
         before = Some(Times::read(&ids));
-        let follow = spawn_local(follow(Arc::clone(shared), options.profile(), now));
+        let follow = spawn_local(follow(Arc::clone(shared), options.profile(), now, pings));
         interrupted = !go_on(shared, control, options.length()).await;
         shared.switch.enter(Phase::Finish);
         let _ = follow.await;
@@ -455,8 +472,23 @@ async fn gate<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
     }
 }
 
+/// Looks for statements whose time is up.
+async fn sweep(deadlines: Option<Arc<Deadlines>>) {
+    let Some(deadlines) = deadlines else { return };
+    let mut tick = tokio::time::interval(SWEEP);
+    loop {
+        let now = tick.tick().await;
+        deadlines.sweep(now.into_std());
+    }
+}
+
 /// Sets the number of clients by the profile, and reads the pool's gauges, until the window is over.
-async fn follow<S: Source>(shared: Arc<Shared<S>>, profile: Arc<Profile>, opened: Instant) {
+async fn follow<S: Source>(
+    shared: Arc<Shared<S>>,
+    profile: Arc<Profile>,
+    opened: Instant,
+    pings: Vec<mpsc::UnboundedSender<Instant>>,
+) {
     let mut tick = tokio::time::interval(TICK);
     let mut finish = std::pin::pin!(shared.switch.reached(Phase::Finish));
     loop {
@@ -466,6 +498,10 @@ async fn follow<S: Source>(shared: Arc<Shared<S>>, profile: Arc<Profile>, opened
         let source = shared.pool.source();
         let (size, idle) = (source.size(), source.idle());
         shared.pool.meter().sample(now, size, idle);
+        for thread in &pings {
+            // A thread that has died is found when it does not report.
+            let _ = thread.send(Instant::now());
+        }
         tokio::select! {
             _ = tick.tick() => {}
             () = &mut finish => return,

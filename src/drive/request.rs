@@ -16,10 +16,10 @@ use crate::workload::pgbench::{self, EvalError, EvalProblem, Var};
 use crate::workload::{Pick, Think, Value};
 
 use super::column;
+use super::deadline::Deadline;
 use super::plan::PlannedOperation;
 use super::program::{BEGIN, Binding, PlannedStatement, Rows, Step, Stores, slot};
 use super::trace::{Executed, Trace};
-use super::watchdog::Watchdog;
 
 /// Why a request failed, without a word of the server's message: it may hold values of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(super) struct State {
     pub(super) client: usize,
     pub(super) rng: ChaCha8Rng,
     pub(super) trace: Trace,
-    watchdog: Option<Watchdog>,
+    deadline: Option<Deadline>,
     /// Drawn values.
     slots: Vec<Value>,
     /// Parameters that are made for one statement.
@@ -115,13 +115,12 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The state of a client; to be made inside of a runtime.
-    pub(super) fn new(client: usize, rng: ChaCha8Rng, statement_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(client: usize, rng: ChaCha8Rng, deadline: Option<Deadline>) -> Self {
         Self {
             client,
             rng,
             trace: Trace::new(Instant::now()),
-            watchdog: statement_timeout.map(Watchdog::new),
+            deadline,
             slots: Vec::new(),
             bound: Vec::new(),
             kept: Vec::new(),
@@ -447,10 +446,10 @@ where
         let connection = lease.connection();
         let result = if self.read_only && !self.operation.transactions {
             let work = self.read_only_once(connection, &statement.query, params, &mut kept);
-            watched(&mut state.watchdog, started, Box::pin(work).as_mut()).await
+            watched(state.deadline.as_ref(), started, Box::pin(work).as_mut()).await
         } else {
             let work = pin!(connection.execute(&statement.query, params, &mut kept));
-            watched(&mut state.watchdog, started, work).await
+            watched(state.deadline.as_ref(), started, work).await
         };
         settle(lease, state, result)
     }
@@ -542,7 +541,7 @@ where
     ) -> Result<(), Failure> {
         while !pipeline.in_flight.is_empty() {
             let next = pin!(pipeline.in_flight.next());
-            match watched(&mut state.watchdog, Instant::now(), next).await {
+            match watched(state.deadline.as_ref(), Instant::now(), next).await {
                 Some(Some(answer)) => self.take(answer, state, &mut pipeline.failure),
                 Some(None) => break,
                 None => {
@@ -592,7 +591,7 @@ where
         lease.in_flight(true);
         let connection = lease.connection();
         let work = pin!(async { connection.control(control).await.map(|()| 0) });
-        let result = watched(&mut state.watchdog, started, work).await;
+        let result = watched(state.deadline.as_ref(), started, work).await;
         settle(lease, state, result).map(|_| ())
     }
 }
@@ -615,14 +614,14 @@ fn params<'v>(
 }
 
 /// Runs a statement under its time limit; `None` if that passed.
-pub(super) async fn watched<T>(
-    watchdog: &mut Option<Watchdog>,
+async fn watched<T>(
+    deadline: Option<&Deadline>,
     started: Instant,
     work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    match watchdog {
+    match deadline {
         None => Some(work.await),
-        Some(watchdog) => watchdog.watch(started, work).await,
+        Some(deadline) => deadline.watch(started, work).await,
     }
 }
 

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::MissedTickBehavior;
 
 use crate::pool::{Execute, Source};
 
@@ -24,9 +23,6 @@ use super::request::{Failure, State};
 use super::switch::Phase;
 use super::timer::Timer;
 use super::{DriveError, doubt};
-
-/// Distance of two readings of how late the thread wakes up.
-const LATENESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Requests of one thread that are due and not taken, at most (ours): beyond that the rate is hopeless, and
 /// what would be kept is memory. Those that do not fit are counted as skipped.
@@ -47,6 +43,8 @@ pub(super) struct Ends {
     /// The identity of the thread, for its times.
     pub(super) started: oneshot::Sender<Result<Option<i32>, DriveError>>,
     pub(super) report: oneshot::Sender<Report>,
+    /// Moments at which this thread should wake up.
+    pub(super) pings: mpsc::UnboundedReceiver<Instant>,
     /// The connections of this thread are closed.
     pub(super) leave: oneshot::Receiver<()>,
 }
@@ -65,7 +63,7 @@ where
         let _ = ends.started.send(Ok(doubt::thread_id()));
         // This future is polled whenever anything happens on the thread; what waits for all clients is a
         // task like them.
-        match spawn_local(drive(shared, part)).await {
+        match spawn_local(drive(shared, part, ends.pings)).await {
             Ok(report) => drop(ends.report.send(report)),
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
@@ -74,14 +72,18 @@ where
     });
 }
 
-async fn drive<S: Source>(shared: Arc<Shared<S>>, part: Part) -> Report
+async fn drive<S: Source>(
+    shared: Arc<Shared<S>>,
+    part: Part,
+    pings: mpsc::UnboundedReceiver<Instant>,
+) -> Report
 where
     S::Connection: Execute,
 {
     let stages = shared.options.stage_frames();
     let recorder = RefCell::new(Recorder::new(&shared.plan, &stages));
     let thread = Rc::new(Thread { shared, recorder });
-    let lateness = spawn_local(watch_lateness(Rc::clone(&thread)));
+    let lateness = spawn_local(watch_lateness(Rc::clone(&thread), pings));
     if thread.shared.options.is_open() {
         open_loop(&thread, part).await;
     } else {
@@ -123,7 +125,9 @@ where
 
     fn state(&self, client: u32) -> State {
         let rng = self.rng(u64::from(client));
-        State::new(client as usize, rng, self.shared.options.statement_timeout)
+        let deadlines = self.shared.deadlines.as_ref();
+        let deadline = deadlines.and_then(|all| all.of(client as usize));
+        State::new(client as usize, rng, deadline)
     }
 }
 
@@ -268,18 +272,16 @@ where
     }
 }
 
-/// Wakes up until the window is over. Returns how late each time was.
-async fn watch_lateness<S: Source>(thread: Rc<Thread<S>>) -> Vec<Duration> {
+/// Takes pings until the window is over. Returns how late each was taken.
+async fn watch_lateness<S: Source>(
+    thread: Rc<Thread<S>>,
+    mut pings: mpsc::UnboundedReceiver<Instant>,
+) -> Vec<Duration> {
     let mut lateness = Vec::new();
-    let mut tick = tokio::time::interval(LATENESS_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let shared = &thread.shared;
-    let mut finish = pin!(shared.switch.reached(Phase::Finish));
+    let mut finish = pin!(thread.shared.switch.reached(Phase::Finish));
     loop {
         tokio::select! {
-            due = tick.tick() => if shared.window.get().is_some() {
-                lateness.push(due.elapsed());
-            },
+            Some(sent) = pings.recv() => lateness.push(sent.elapsed()),
             () = &mut finish => return lateness,
         }
     }

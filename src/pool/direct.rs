@@ -70,7 +70,7 @@ impl DirectSource {
         self.meter.connected(start);
         Ok(Driven {
             prepared: Prepared::new(Box::new(client)),
-            wire: RefCell::new(Box::pin(wire)),
+            wire: RefCell::new(Some(Box::pin(wire))),
             bell: Bell::new(),
         })
     }
@@ -139,7 +139,8 @@ impl Source for DirectSource {
 /// A client and the wire that it drives itself: an answer wakes the client's task and no other.
 struct Driven {
     prepared: Prepared<Box<Client>>,
-    wire: RefCell<Wire>,
+    /// `None` once it has ended.
+    wire: RefCell<Option<Wire>>,
     bell: Bell,
 }
 
@@ -150,10 +151,7 @@ impl Driven {
         let mut sent = false;
         poll_fn(|cx| {
             self.bell.turn(cx, |cx| {
-                // The end of the wire reaches `work` as an error.
-                let move_bytes = |cx: &mut Context<'_>| {
-                    let _ = self.wire.borrow_mut().as_mut().poll(cx);
-                };
+                let move_bytes = |cx: &mut Context<'_>| self.move_bytes(cx);
                 if std::mem::replace(&mut sent, true) {
                     move_bytes(cx);
                 }
@@ -174,10 +172,24 @@ impl Driven {
         .await
     }
 
+    /// Moves bytes to and from the server. Once the wire has ended it is dropped, which `work` sees as an
+    /// error, and the next user as a client that is closed.
+    fn move_bytes(&self, cx: &mut Context<'_>) {
+        let mut wire = self.wire.borrow_mut();
+        let ended = wire
+            .as_mut()
+            .is_some_and(|wire| wire.as_mut().poll(cx).is_ready());
+        if ended {
+            *wire = None;
+        }
+    }
+
     /// Tells the server good-bye and waits until it has closed.
     async fn good_bye(self) {
         drop(self.prepared);
-        let _ = tokio::time::timeout(CLOSE_LIMIT, self.wire.into_inner()).await;
+        if let Some(wire) = self.wire.into_inner() {
+            let _ = tokio::time::timeout(CLOSE_LIMIT, wire).await;
+        }
     }
 }
 
