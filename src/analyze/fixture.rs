@@ -48,6 +48,8 @@ pub(crate) fn run() -> Run {
         replication: None,
         replay: None,
         pool: None,
+        comparison: None,
+        merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),
     }

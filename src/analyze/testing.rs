@@ -40,6 +40,8 @@ pub(super) fn run(window: Millis) -> Run {
         replication: None,
         replay: None,
         pool: None,
+        comparison: None,
+        merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),
     }

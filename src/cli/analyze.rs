@@ -45,6 +45,11 @@ pub(super) async fn run(
     if args.watch.from.is_none() && args.evidence.map.is_some() && args.evidence.api.is_empty() {
         return Err(no_api());
     }
+    if args.drive.pool.len() > 1 {
+        return Err(Failure::usage(
+            "several pools are compared by `dbperf replay WORKLOAD --pool …`; name one --pool here",
+        ));
+    }
     // Whatever can be wrong with the inputs is said before anything is measured.
     let mut options = options(&args.evidence)?;
     if let Some(path) = &args.watch.from {
@@ -108,6 +113,7 @@ pub(super) async fn run(
 /// `replay`.
 pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
     let (files, target) = replay_files(args);
+    check_pools(&args.drive)?;
     let load = workload_load(&files, &args.drive, target.lab)?;
     let plans = Plans {
         count: 0,
@@ -139,6 +145,22 @@ fn replay_files(args: &ReplayArgs) -> (Vec<(PathBuf, u32)>, TargetArgs) {
         None => {}
     }
     (files, target)
+}
+
+/// Several pools are compared in blocks of a second: what needs one long window does not go with them.
+fn check_pools(drive: &DriveArgs) -> Result<(), Failure> {
+    let flags = [
+        ("--stages", drive.stages.is_some()),
+        ("--start-at", drive.start_at.is_some()),
+        ("--shard", drive.shard.is_some()),
+    ];
+    let unfit = flags.into_iter().find(|(_, given)| *given);
+    match unfit.filter(|_| drive.pool.len() > 1) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::usage(format!(
+            "{flag} cannot be used with several pools, which are compared in short blocks: name one --pool"
+        ))),
+    }
 }
 
 /// `report`.
@@ -306,12 +328,12 @@ fn confirm_writes(drive: &DriveArgs, servers: &Servers) -> Result<(), Failure> {
     }
 }
 
-fn conclusions(run: &Run, options: &Options) -> Result<Conclusions, Failure> {
+pub(super) fn conclusions(run: &Run, options: &Options) -> Result<Conclusions, Failure> {
     analyze::conclude(run, options)
         .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))
 }
 
-fn conclude(
+pub(super) fn conclude(
     run: &Run,
     conclusions: Conclusions,
     view: View,

@@ -108,6 +108,8 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Look again at a saved run, without a server.
     Report(ReportArgs),
+    /// Add the saved runs of several machines that drove the same load together.
+    Merge(MergeArgs),
     /// Keep a throwaway server for several commands.
     Lab(LabArgs),
     /// Print the JSON Schema of `--format json`.
@@ -191,7 +193,8 @@ pub(super) struct DriveArgs {
     /// A request with a rate that is later than this is not sent, but counted as skipped.
     #[arg(long, value_name = "TIME", value_parser = duration, group = "drive")]
     pub(super) max_schedule_lag: Option<Duration>,
-    /// Where connections come from: a pool, or one for each client. [default: deadpool]
+    /// Where connections come from: a pool, or one for each client. `replay` compares several in turns, such as
+    /// `deadpool,sqlx,none`, each for the duration. [default: deadpool]
     #[arg(
         long,
         value_enum,
@@ -367,6 +370,17 @@ pub(super) struct ReportArgs {
     pub(super) run: PathBuf,
     #[command(flatten)]
     pub(super) evidence: EvidenceArgs,
+}
+
+/// Flags of `merge`.
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// Files that `--save` wrote, one of each machine; merged ones too.
+    #[arg(value_name = "RUN", required = true, num_args = 2..)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Save the merged run.
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
 }
 
 /// Flags of `capture`.

@@ -13,6 +13,7 @@ mod import;
 mod interrupt;
 mod lab;
 mod measure;
+mod merge;
 mod output;
 mod progress;
 mod redact;
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> Exit {
         Command::Man { dir } => man(&dir),
         Command::Schema => output::schema(&context),
         Command::Import(args) => import::run(&args, &context),
+        Command::Merge(args) => merge::run(&args, &context),
         Command::Lab(args) => lab::run(&args, &context),
         Command::Analyze(args) => {
             on_runtime(analyze::run(&args, analyze::View::Everything, &context))

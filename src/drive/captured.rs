@@ -304,6 +304,7 @@ fn conclude(
     let replayed = Replayed {
         load: recorder.finish(frame),
         pool: None,
+        comparison: None,
         interrupted,
         window_started,
         window_ended: ended,

@@ -73,6 +73,14 @@ impl Control {
         (control, Gate(gate))
     }
 
+    /// The control of one block of several: it is stopped with the others, and counts for itself.
+    pub(super) fn block(&self) -> Self {
+        Self {
+            stop: Arc::clone(&self.stop),
+            ..Self::default()
+        }
+    }
+
     /// A handle that stops the replay.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
@@ -128,6 +136,12 @@ impl Progress {
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
+    }
+
+    /// Adds what a block counted.
+    pub(super) fn add(&self, block: &Self) {
+        self.requests.fetch_add(block.requests(), Ordering::Relaxed);
+        self.errors.fetch_add(block.errors(), Ordering::Relaxed);
     }
 
     pub(super) fn count(&self, failed: bool) {

@@ -38,6 +38,11 @@ pub enum DriveError {
     /// The moment to start at has passed.
     #[error("--start-at {0} has passed; give a moment in the future, with room for the warm-up")]
     Past(Timestamp),
+    /// Pools are compared in short blocks, for which this flag has no meaning.
+    #[error(
+        "{0} cannot be used with several pools, which are compared in short blocks: name one --pool"
+    )]
+    NotInTurns(&'static str),
     /// A script uses a variable that nothing sets.
     #[error(
         "{file}:{line}: nothing sets the variable `:{name}`: define it with \\set, \\gset or -D {name}=VALUE"

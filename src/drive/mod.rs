@@ -18,6 +18,7 @@ mod captured;
 mod captured_session;
 mod client;
 mod column;
+mod compare;
 mod control;
 mod deadline;
 mod doubt;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::pool::Protocol;
+use crate::record::comparison::PoolComparison;
 use crate::record::load::{Arrival, LoadResult};
 use crate::record::pool::PoolRecord;
 use crate::workload::{Think, Workload};
@@ -108,6 +109,8 @@ pub struct DriveOptions {
     pub think: Think,
     /// Which pool.
     pub pool: PoolKind,
+    /// Pools that are compared with it, in turns; the duration is that of each.
+    pub compare_with: Vec<PoolKind>,
     /// Connections of the pool, at least 1; without a pool as many as clients.
     pub pool_size: u32,
     /// A client gives up after waiting this long for a connection.
@@ -146,6 +149,7 @@ impl Default for DriveOptions {
             warmup: Duration::from_secs(5),
             think: Think::default(),
             pool: PoolKind::default(),
+            compare_with: Vec::new(),
             pool_size: 8,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: None,
@@ -234,6 +238,13 @@ impl DriveOptions {
         }
     }
 
+    /// Time in which requests are recorded, of all pools.
+    #[must_use]
+    pub fn measured_time(&self) -> Duration {
+        let pools = u32::try_from(self.compare_with.len()).unwrap_or(u32::MAX);
+        self.length() * pools.saturating_add(1)
+    }
+
     /// The level over time, of all machines.
     pub(super) fn profile(&self) -> Arc<Profile> {
         Arc::new(match &self.load {
@@ -315,7 +326,12 @@ impl DriveOptions {
                         } else {
                             format!("{}. {from} to {to}{unit}", index + 1)
                         };
-                        frames.push(frame(what, to, end));
+                        let mine = if open {
+                            to / f64::from(self.shard.count)
+                        } else {
+                            f64::from(self.share(whole(to)))
+                        };
+                        frames.push(frame(what, mine, end));
                     }
                     before = stage.target;
                 }
@@ -343,6 +359,8 @@ pub struct Replayed {
     pub load: LoadResult,
     /// The pool in the window; `None` for a captured workload, whose sessions keep their connections.
     pub pool: Option<PoolRecord>,
+    /// Pools in turns; `load` and `pool` are then those of the first one that worked.
+    pub comparison: Option<PoolComparison>,
     /// The replay was stopped before its time.
     pub interrupted: bool,
     /// Begin of the window, to align it with an observer's.

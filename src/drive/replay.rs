@@ -19,6 +19,7 @@ use crate::workload::Workload;
 
 use super::arrivals::Part;
 use super::client::{Active, Shared};
+use super::compare::compare;
 use super::deadline::Deadlines;
 use super::doubt::{self, Doubt};
 use super::options::{PoolKind, whole};
@@ -51,12 +52,26 @@ const OBSERVER_LEAD: Duration = Duration::from_secs(1);
 /// SQLSTATE `read_only_sql_transaction`: a workload without `-- writes` tried to write.
 const READ_ONLY: &str = "25006";
 
-/// Replays a workload through a pool, and blocks until it is over and all its connections are closed.
+/// Replays a workload through a pool, or through several in turns, and blocks until it is over and all its connections are closed.
 ///
 /// # Errors
 /// The options make no sense, the workload does not fit the server, the server cannot be reached, or
 /// there were more failures than allowed; the last error carries what was recorded.
 pub fn replay(
+    workload: &Workload,
+    config: Config,
+    options: &DriveOptions,
+    control: &Control,
+) -> Result<Replayed, DriveError> {
+    if options.compare_with.is_empty() {
+        replay_one(workload, config, options, control)
+    } else {
+        compare(workload, &config, options, control)
+    }
+}
+
+/// Replays through one pool.
+pub(super) fn replay_one(
     workload: &Workload,
     config: Config,
     options: &DriveOptions,
@@ -536,6 +551,7 @@ fn conclude<S: Source>(
         Replayed {
             pool: Some(run.meter.record(name, options.connections(), clients)),
             load: recorder.finish(frame),
+            comparison: None,
             interrupted: measured.interrupted,
             window_started: window.0,
             window_ended: measured.ended,

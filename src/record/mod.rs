@@ -4,12 +4,15 @@
 //! Row structs are named after the view they come from and keep PostgreSQL's own column names.
 
 pub mod activity;
+mod add;
 mod capture;
+pub mod comparison;
 pub mod coverage;
 pub mod database;
 mod fingerprint;
 pub mod indexes;
 pub mod load;
+pub mod merge;
 pub mod pgbouncer;
 pub mod plan;
 pub mod pool;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::activity::ActivitySeries;
+use super::comparison::PoolComparison;
 use super::coverage::Coverage;
 use super::database::DatabaseWindow;
 use super::indexes::IndexWindow;
@@ -68,6 +69,12 @@ pub struct Run {
     pub replay: Option<LoadResult>,
     /// The pool of the replay.
     pub pool: Option<PoolRecord>,
+    /// Pools compared in turns; `replay` and `pool` are then those of the first.
+    #[serde(default)]
+    pub comparison: Option<PoolComparison>,
+    /// The runs of several machines that were added to make this one; empty for a run as it was measured.
+    #[serde(default)]
+    pub merged: Vec<MergedRun>,
     /// `PgBouncer`; `None` where it was not looked at or could not be read. Absent in older files.
     #[serde(default)]
     pub pgbouncer: Option<PgBouncerWindow>,
@@ -96,6 +103,19 @@ pub struct RunMeta {
     pub lab: bool,
     /// The load command after `--` and how it ended.
     pub load_command: Option<LoadCommand>,
+}
+
+/// A run that is part of a merged one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedRun {
+    /// Its unique name.
+    pub run_id: String,
+    /// Begin of its load.
+    pub started_at: Timestamp,
+    /// End of its load.
+    pub ended_at: Timestamp,
+    /// Its length on its own monotonic clock.
+    pub length: Millis,
 }
 
 /// The user's own load command.

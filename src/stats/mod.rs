@@ -1,7 +1,8 @@
-//! The mathematics: histograms, percentiles, intervals, queueing, least squares.
+//! The mathematics: histograms, percentiles, intervals, comparisons, queueing, least squares.
 //!
 //! Nothing here knows what a database is; functions take numbers and return numbers.
 
+mod compare;
 mod histogram;
 mod interval;
 mod least_squares;
@@ -9,6 +10,7 @@ mod quantile;
 mod queueing;
 mod random;
 
+pub use compare::{Change, MIN_PAIRS, PairedRatio, compare_pairs, noise_floor};
 pub use histogram::{HistogramError, LatencyHistogram, LatencySummary};
 pub use interval::{Interval, round_to_count, student_t_quantile, wilson};
 pub use least_squares::{LeastSquaresError, NonNegativeFit, NormalEquations, condition_number};

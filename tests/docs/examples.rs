@@ -123,7 +123,7 @@ fn expected(arguments: &[String]) -> (i32, &'static str) {
         "capture" if has("statements") => (3, "cannot"),
         "capture" | "import" | "schema" | "completions" | "man" => (0, ""),
         "lab" if has("status") || has("stop") => (0, ""),
-        "report" => (4, "cannot open the run"),
+        "report" | "merge" => (4, "cannot open the run"),
         _ if has("--from") => (4, "cannot open the run"),
         _ if has("--pg-bin") => (3, "no initdb"),
         _ => (3, "cannot"),
@@ -180,7 +180,15 @@ fn examples_of_files_are_read_by_the_library() {
 
 #[test]
 fn every_fence_says_what_it_holds() {
-    const KINDS: [&str; 6] = ["sh", "sql", "sql workload", "text", "toml map", "toml sla"];
+    const KINDS: [&str; 7] = [
+        "sh",
+        "sql",
+        "sql workload",
+        "text",
+        "toml map",
+        "toml sla",
+        "yaml",
+    ];
     for fence in pages::all().iter().flat_map(pages::Page::fences) {
         assert!(
             KINDS.contains(&fence.info.as_str()),

@@ -7,6 +7,7 @@
 
 mod examples;
 mod help;
+mod jobs;
 mod links;
 mod pages;
 mod words;

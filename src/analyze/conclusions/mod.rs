@@ -24,7 +24,10 @@ pub use findings::{
 };
 pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
 pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
-pub use pool::{Expected, ObservedPool, Pool, Recommendation, ReplayPool, Summary, SweepPoint};
+pub use pool::{
+    ComparedPool, Expected, ObservedPool, Pool, PoolChange, PoolComparison, Recommendation,
+    ReplayPool, Summary, SweepPoint,
+};
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
 
 use std::collections::BTreeMap;

@@ -20,6 +20,84 @@ pub struct Pool {
     pub no_recommendation: Option<String>,
     /// Measured sizes.
     pub sweep: Vec<SweepPoint>,
+    /// Pools under the same load in turns; `null` where one pool was replayed through.
+    pub comparison: Option<PoolComparison>,
+}
+
+/// Pools under the same load in turns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolComparison {
+    /// The pool that the others are compared with; `null` if none worked.
+    pub reference: Option<String>,
+    /// What decides the verdict: `throughput` where the load is as fast as it can be, else `p50`.
+    pub judged_by: String,
+    /// Length of a block.
+    pub block_ms: f64,
+    /// Blocks that each pool was to have.
+    pub rounds: u32,
+    /// Difference that two blocks of the first pool in a row usually have (0.02 is 2 %).
+    pub noise_ratio: Option<f64>,
+    /// Pairs of blocks that this was seen in.
+    pub noise_pairs: u32,
+    /// In the order in which they were named.
+    pub pools: Vec<ComparedPool>,
+}
+
+/// One pool of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedPool {
+    /// `deadpool`, `sqlx` or `none`; a number follows where a pool is compared with itself.
+    pub name: String,
+    /// Blocks that were measured.
+    pub blocks: u32,
+    /// Requests, failures included.
+    pub requests: u64,
+    /// Failures.
+    pub failures: u64,
+    /// Requests per second that did not fail.
+    pub throughput_per_sec: Option<f64>,
+    /// Median of the response time.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile of the response time.
+    pub p99_ms: Option<f64>,
+    /// 99th percentile of the wait for a permit.
+    pub permit_wait_p99_ms: Option<f64>,
+    /// Mean of an acquire.
+    pub acquire_mean_ms: Option<f64>,
+    /// Mean of a new connection, those of a new pool included.
+    pub connect_mean_ms: Option<f64>,
+    /// Mean of the check of a used connection.
+    pub recycle_mean_ms: Option<f64>,
+    /// CPU time of the busiest driver thread over its time (0 to 1).
+    pub driver_cpu_ratio: Option<f64>,
+    /// CPU time of the driver per request; `null` with several threads.
+    pub driver_cpu_ms_per_request: Option<f64>,
+    /// Against the reference: `faster`, `slower`, `no difference seen` or `too noisy to tell`; `null` for the
+    /// reference itself and where there is none.
+    pub verdict: Option<String>,
+    /// Why there is no verdict, or no more blocks.
+    pub reason: Option<String>,
+    /// Against the reference, by metric.
+    pub changes: Vec<PoolChange>,
+}
+
+/// One metric of a pool over that of the reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolChange {
+    /// `throughput`, `p50`, `p99`, `acquire` or `driver_cpu`.
+    pub metric: String,
+    /// Pairs of blocks that were compared.
+    pub pairs: u32,
+    /// Median of the ratios of the pairs: 1.1 is a tenth more than the reference.
+    pub ratio: f64,
+    /// Lower end of its 95 % interval.
+    pub low_ratio: f64,
+    /// Upper end of its 95 % interval.
+    pub high_ratio: f64,
+    /// Deviation from 1 that chance alone gives in one of twenty cases.
+    pub threshold_ratio: f64,
+    /// As the pool's, for this metric alone; `null` with too few pairs.
+    pub verdict: Option<String>,
 }
 
 /// What the server shows of its client connections.

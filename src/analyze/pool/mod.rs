@@ -8,6 +8,7 @@
 //! connections.
 
 mod budget;
+mod compared;
 mod draft;
 mod estimate;
 mod model;
@@ -53,6 +54,16 @@ pub(crate) enum NoRecommendation {
     /// No connection did anything.
     #[error("no connection of an application was busy in the window")]
     NothingBusy,
+    /// Several machines had a pool each.
+    #[error(
+        "{0} machines had a pool each, and a sum of pools is not one large pool; look at the run of one of them"
+    )]
+    Merged(usize),
+    /// Several pools shared the window.
+    #[error(
+        "several pools were compared in turns; replay through the one that you choose to get its size"
+    )]
+    Compared,
     /// The replay hardly used its pool.
     #[error(
         "{0} leases are too few; at least {min} are needed, so replay for longer",
@@ -72,6 +83,8 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
         return None;
     }
     let found: Result<Recommendation, NoRecommendation> = match &run.pool {
+        Some(_) if run.comparison.is_some() => Err(NoRecommendation::Compared),
+        Some(_) if run.merged.len() > 1 => Err(NoRecommendation::Merged(run.merged.len())),
         Some(pool) => recommend::from_replay(run, pool, *options),
         None => estimate::from_observation(run, *options),
     };
@@ -86,6 +99,7 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
         recommendation,
         no_recommendation,
         sweep: Vec::new(),
+        comparison: run.comparison.as_ref().map(compared::conclude),
     })
 }
 

@@ -46,7 +46,7 @@ pub(in crate::cli) enum Job {
 impl Job {
     fn length(&self) -> Duration {
         match self {
-            Self::Workload { options, .. } => options.length(),
+            Self::Workload { options, .. } => options.measured_time(),
             Self::Captured {
                 options, length, ..
             } => options.duration.map_or(*length, |limit| limit.min(*length)),
@@ -223,6 +223,7 @@ impl DriveArgs {
                 .pool
                 .first()
                 .map_or(PoolKind::default(), |pool| pool.kind()),
+            compare_with: self.pool.iter().skip(1).map(|pool| pool.kind()).collect(),
             pool_size: self.pool_size.unwrap_or(proposed.pool_size),
             acquire_timeout: self.acquire_timeout.unwrap_or(proposed.acquire_timeout),
             statement_timeout: Some(self.statement_timeout),

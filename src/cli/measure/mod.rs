@@ -69,6 +69,7 @@ pub(super) async fn run(
     if let Some(replayed) = outcome.replayed {
         run.replay = Some(replayed.load);
         run.pool = replayed.pool;
+        run.comparison = replayed.comparison;
     }
     if !interrupt.asked() {
         let workload = match &load {
@@ -151,6 +152,8 @@ impl Window {
             replication: observed.replication,
             replay: None,
             pool: None,
+            comparison: None,
+            merged: Vec::new(),
             pgbouncer: observed.pgbouncer,
             api: Vec::new(),
         }

@@ -4,6 +4,7 @@
 mod answer;
 mod breakdown;
 mod capture;
+mod compared;
 mod connections;
 mod coverage;
 mod database_time;
@@ -56,6 +57,10 @@ pub(super) fn report(c: &Conclusions) -> Report {
         (c.server.is_some(), coverage::server),
         (c.statements.is_some(), statements::texts),
     ];
+    // Only a replay through several pools has it; elsewhere nobody misses it.
+    if compared::of(c).is_some() {
+        sections.push(compared::pools(c));
+    }
     sections.extend(
         all.into_iter()
             .filter(|(filled, _)| whole || *filled)
