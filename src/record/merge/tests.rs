@@ -12,6 +12,7 @@ use crate::record::load::{
     Stage,
 };
 use crate::record::pool::AcquireCounters;
+use crate::record::pool::{PoolGauge, PoolRecord};
 use crate::record::run::{Host, RUN_FORMAT, RunMeta};
 use crate::record::tables::TableWindow;
 use crate::stats::LatencyHistogram;
