@@ -103,7 +103,7 @@ fn run(command: &mut Command) -> (String, Duration) {
         .stdin(Stdio::null())
         .output()
         .expect("run a program");
-    let cpu = children_cpu() - before;
+    let cpu = children_cpu().saturating_sub(before);
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {words}");
     (String::from_utf8(output.stdout).unwrap(), cpu)

@@ -83,9 +83,11 @@ pub fn replay_captured(
     let mut remarks = Vec::new();
     for left_out in &header.left_out {
         let (calls, reason) = (left_out.calls, &left_out.reason);
-        remarks.push(format!(
-            "{calls} calls of the log are not in the file: {reason}"
-        ));
+        let calls = match calls {
+            1 => "1 call of the log is".to_owned(),
+            calls => format!("{calls} calls of the log are"),
+        };
+        remarks.push(format!("{calls} not in the file: {reason}"));
     }
     if header.databases.len() > 1 {
         remarks.push(format!(

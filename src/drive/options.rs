@@ -314,7 +314,7 @@ impl DriveOptions {
                 vec![frame(format!("{rate}/s"), rate, self.duration)]
             }
             LoadShape::Stages(stages) => {
-                let unit = if open { "/s" } else { " clients" };
+                let unit = if open { "/s" } else { "" };
                 let (mut before, mut end) = (0.0_f64, Duration::ZERO);
                 let mut frames = Vec::new();
                 for (index, stage) in stages.stages.iter().enumerate() {
@@ -403,10 +403,7 @@ mod tests {
             ..DriveOptions::default()
         };
         let names: Vec<String> = options.stage_frames().into_iter().map(|f| f.name).collect();
-        assert_eq!(
-            names,
-            ["1. 0 to 10 clients", "2. 10 clients", "4. 50 clients"]
-        );
+        assert_eq!(names, ["1. 0 to 10", "2. 10", "4. 50"]);
         assert_eq!(options.length(), Duration::from_secs(95));
         assert_eq!(options.clients(), 50);
     }
