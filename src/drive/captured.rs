@@ -19,13 +19,14 @@ use crate::workload::{CapturedFile, Event, EventKind};
 
 use super::captured_session::{Call, Session};
 use super::doubt::{self, Doubt};
+use super::failure::Failure;
 use super::options::Shard;
 use super::program::OperationNames;
 use super::recorder::{Frame, Moments, Recorder, StageFrame};
-use super::replay::{Times, runtime};
-use super::request::Failure;
+use super::replay::runtime;
 use super::switch::{Phase, Switch};
 use super::timer::Timer;
+use super::times::Times;
 use super::trace::Trace;
 use super::{Control, DriveError, Replayed, session};
 

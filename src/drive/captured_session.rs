@@ -18,9 +18,9 @@ use crate::pool::{AcquireError, ExecuteError};
 use crate::workload::{CapturedStatement, Protocol};
 
 use super::captured::CapturedRun;
+use super::failure::Failure;
 use super::program::slot;
 use super::recorder::Moments;
-use super::request::Failure;
 use super::session;
 use super::switch::Phase;
 use super::trace::Trace;

@@ -19,10 +19,12 @@ use crate::pool::{Execute, Pool, Source};
 
 use super::control::Progress;
 use super::deadline::Deadlines;
+use super::failure::Failure;
 use super::options::DriveOptions;
 use super::plan::Plan;
 use super::recorder::{Moments, Recorder};
-use super::request::{Failure, Request, State, drawn};
+use super::request::{Request, drawn};
+use super::state::State;
 use super::switch::{Phase, Switch};
 
 /// Pause after the first failure of a server that is not there; doubled with each further one in a row
@@ -51,8 +53,6 @@ pub(super) struct Shared<S: Source> {
     pub(super) too_many_errors: AtomicBool,
     /// A request of an open loop had to wait because all clients were busy.
     pub(super) clients_were_busy: AtomicBool,
-    /// Requests of an open loop that are under way or due.
-    pub(super) in_flight: AtomicU32,
 }
 
 impl<S: Source> Shared<S> {
@@ -207,7 +207,6 @@ where
         let mut backoff = Backoff::default();
         while let Some(due) = queue.next().await {
             let failure = self.request(&mut state, Some(due)).await;
-            self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
             // Others go on meanwhile: the schedule does not wait for a server that is not there.
             self.pause(backoff.after(failure.as_ref())).await;
         }

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, DriverRecord, Latency, LoadInterval, LoadResult, LoadSource, Operation,
-    OperationParts, PercentileMethod, ReplayedStatement, Stage,
+    Arrival, DriverRecord, LoadInterval, LoadResult, LoadSource, Operation, OperationParts,
+    PercentileMethod, ReplayedStatement, Stage,
 };
 use crate::stats::LatencyHistogram;
 
+use super::failure::Failure;
 use super::plan::{OperationNames, Plan};
-use super::request::Failure;
+use super::totals::{Totals, total};
 use super::trace::Trace;
 
 /// Length of an interval.
@@ -67,17 +68,6 @@ struct Recorded {
     statements: Vec<ReplayedStatement>,
 }
 
-/// Requests of an operation, or of a stage.
-#[derive(Debug, Clone, Default)]
-struct Totals {
-    requests: u64,
-    failures: u64,
-    skipped: u64,
-    latency: LatencyHistogram,
-    schedule_lag: Option<LatencyHistogram>,
-    errors: BTreeMap<String, u64>,
-}
-
 #[derive(Debug, Clone)]
 struct RecordedStage {
     frame: StageFrame,
@@ -103,48 +93,6 @@ pub(super) struct Frame {
     pub(super) warnings: Vec<String>,
     /// Clients at a moment of the window; `None` in an open loop.
     pub(super) clients: Option<Box<dyn Fn(Duration) -> u32>>,
-}
-
-impl Totals {
-    fn record(&mut self, moments: Moments, latency: Duration, key: Option<&str>) {
-        self.requests += 1;
-        self.latency.record(latency);
-        if let Some(due) = moments.due {
-            let lag = moments.started.saturating_duration_since(due);
-            let histogram = self.schedule_lag.get_or_insert_default();
-            histogram.record(lag);
-        }
-        if let Some(key) = key {
-            self.failures += 1;
-            *self.errors.entry(key.to_owned()).or_default() += 1;
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.failures += other.failures;
-        self.skipped += other.skipped;
-        self.latency.add(&other.latency);
-        if let Some(lag) = &other.schedule_lag {
-            self.schedule_lag.get_or_insert_default().add(lag);
-        }
-        for (key, count) in &other.errors {
-            *self.errors.entry(key.clone()).or_default() += count;
-        }
-    }
-
-    fn into_operation(self, name: String, parts: Option<OperationParts>) -> Operation {
-        Operation {
-            name,
-            requests: self.requests,
-            failures: self.failures,
-            latency: Latency::from_histogram(self.latency),
-            errors: self.errors,
-            parts,
-            schedule_lag: self.schedule_lag,
-            skipped: self.skipped,
-        }
-    }
 }
 
 impl Recorded {
@@ -486,29 +434,5 @@ fn load_stages(stages: Vec<RecordedStage>, window: Duration, total: &Operation) 
     found
 }
 
-/// All operations together. Statements stay with their operations.
-pub(super) fn total(operations: &[Operation]) -> Operation {
-    let mut all = Totals::default();
-    let mut parts = OperationParts::default();
-    for operation in operations {
-        if let Some(histogram) = &operation.latency.histogram {
-            all.latency.add(histogram);
-        }
-        if let Some(lag) = &operation.schedule_lag {
-            all.schedule_lag.get_or_insert_default().add(lag);
-        }
-        for (key, count) in &operation.errors {
-            *all.errors.entry(key.clone()).or_default() += count;
-        }
-        all.requests += operation.requests;
-        all.failures += operation.failures;
-        all.skipped += operation.skipped;
-        if let Some(mine) = &operation.parts {
-            parts.schedule_lag += mine.schedule_lag;
-            parts.pool_wait += mine.pool_wait;
-            parts.statement_latency += mine.statement_latency;
-            parts.held_idle += mine.held_idle;
-        }
-    }
-    all.into_operation("Total".to_owned(), Some(parts))
-}
+#[cfg(test)]
+mod tests;

@@ -1,36 +1,31 @@
 //! The course of a replay: check, warm up, measure, drain, close.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio_postgres::{Config, NoTls};
 
 use crate::pool::{
     DeadpoolSource, DirectSource, Execute, Meter, Pool, Protocol, Source, SqlxSource,
 };
-use crate::record::load::DriverRecord;
 use crate::workload::Workload;
 
 use super::arrivals::Part;
 use super::client::{Active, Shared};
 use super::compare::compare;
+use super::course::{Driver, Measured, measure, sweep};
 use super::deadline::Deadlines;
-use super::doubt::{self, Doubt};
+use super::doubt::Doubt;
 use super::options::{PoolKind, whole};
 use super::plan::{Plan, Terms};
 use super::recorder::{Frame, Recorder};
-use super::switch::{Phase, Switch};
-use super::thread::{self, Ends, Report};
-use super::{Control, DriveError, DriveOptions, Profile, Replayed, session};
-
-/// How long requests under way may take after the end of the window before they are cancelled (ours).
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+use super::switch::Switch;
+use super::{Control, DriveError, DriveOptions, Replayed, session};
 
 /// How long the check of a workload against the server may take (ours), with the samples of tables that its
 /// values are drawn from: a Parse that waits for a lock must not hang the command.
@@ -38,16 +33,6 @@ const CHECK_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long connections may take to say good-bye (ours).
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-
-/// Distance of two readings of the pool's gauges, of two settings of the number of clients, and of two
-/// pings of the threads.
-const TICK: Duration = Duration::from_millis(50);
-
-/// Distance of two looks for statements whose time is up.
-const SWEEP: Duration = Duration::from_millis(10);
-
-/// Time that an observer has to open its own window before a replay that starts at a given moment (ours).
-const OBSERVER_LEAD: Duration = Duration::from_secs(1);
 
 /// SQLSTATE `read_only_sql_transaction`: a workload without `-- writes` tried to write.
 const READ_ONLY: &str = "25006";
@@ -141,7 +126,7 @@ impl Run<'_> {
                 let source = Arc::clone(pool.source());
                 let shared = Arc::new(shared(self, plan, pool));
                 let threads = (0..self.options.threads)
-                    .map(|index| Driver::start(scope, &shared, index, self))
+                    .map(|index| Driver::start(scope, &shared, index, self.options.threads))
                     .collect();
                 let sweeper = spawn_local(sweep(shared.deadlines.clone()));
                 let (measured, threads) = measure(&shared, self.control, threads).await;
@@ -178,7 +163,6 @@ fn shared<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Shared<S> {
             .map(|limit| Arc::new(Deadlines::new(run.options.clients(), limit))),
         too_many_errors: AtomicBool::new(false),
         clients_were_busy: AtomicBool::new(false),
-        in_flight: AtomicU32::new(0),
     }
 }
 
@@ -220,290 +204,6 @@ async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<
         done = tokio::time::timeout(CHECK_LIMIT, step) =>
             done.map_err(|_| DriveError::Silent(CHECK_LIMIT)),
         () = control.stopped() => Err(DriveError::Interrupted),
-    }
-}
-
-/// A thread of the driver, from outside. It leaves when this is dropped.
-struct Driver {
-    started: oneshot::Receiver<Result<i32, DriveError>>,
-    report: oneshot::Receiver<Report>,
-    pings: mpsc::UnboundedSender<Instant>,
-    leave: oneshot::Sender<()>,
-}
-
-impl Driver {
-    fn start<'scope, S: Source>(
-        scope: &'scope std::thread::Scope<'scope, '_>,
-        shared: &Arc<Shared<S>>,
-        index: u32,
-        run: Run<'_>,
-    ) -> Self
-    where
-        S::Connection: Execute,
-    {
-        let part = Part {
-            index,
-            count: run.options.threads,
-        };
-        let (said, started) = oneshot::channel();
-        let (reported, report) = oneshot::channel();
-        let (leave, told) = oneshot::channel();
-        let (pings, pinged) = mpsc::unbounded_channel();
-        let shared = Arc::clone(shared);
-        scope.spawn(move || {
-            let ends = Ends {
-                started: said,
-                report: reported,
-                pings: pinged,
-                leave: told,
-            };
-            thread::run(shared, part, ends);
-        });
-        Self {
-            started,
-            report,
-            pings,
-            leave,
-        }
-    }
-}
-
-/// What the course of the load left behind.
-struct Measured {
-    interrupted: bool,
-    ended: Instant,
-    driver: DriverRecord,
-    /// What all threads recorded; `None` if they died.
-    recorder: Option<Recorder>,
-    /// A thread could not begin.
-    failed: Option<DriveError>,
-}
-
-/// CPU and waiting time of each thread, and the machine's idle time.
-pub(super) struct Times {
-    at: Instant,
-    threads: Vec<Option<(Duration, Duration)>>,
-    idle: Option<Duration>,
-}
-
-impl Times {
-    pub(super) fn read(ids: &[i32]) -> Self {
-        Self {
-            at: Instant::now(),
-            threads: ids.iter().map(|id| doubt::thread_times(*id)).collect(),
-            idle: doubt::idle_time(),
-        }
-    }
-
-    /// What the threads did since `before`; the worst of them counts.
-    pub(super) fn since(&self, before: &Self, lateness: Vec<Duration>) -> DriverRecord {
-        let window = self.at.duration_since(before.at).as_secs_f64();
-        let worst = |part: fn((Duration, Duration)) -> Duration| {
-            let pairs = before.threads.iter().zip(&self.threads);
-            let ratios = pairs.filter_map(|(then, now)| {
-                let used = part((*now)?).saturating_sub(part((*then)?));
-                Some(used.as_secs_f64() / window)
-            });
-            ratios.reduce(f64::max)
-        };
-        let idle = before.idle.zip(self.idle);
-        DriverRecord {
-            threads: u32::try_from(self.threads.len()).unwrap_or(u32::MAX),
-            cpu_ratio: worst(|(cpu, _)| cpu),
-            run_delay_ratio: worst(|(_, delay)| delay),
-            late_p95: doubt::p95(lateness),
-            free_cores: idle.map(|(then, now)| now.saturating_sub(then).as_secs_f64() / window),
-        }
-    }
-}
-
-/// Warm-up, window, drain. The threads live on, because connections are theirs.
-async fn measure<S: Source>(
-    shared: &Arc<Shared<S>>,
-    control: &Control,
-    threads: Vec<Driver>,
-) -> (Measured, Vec<oneshot::Sender<()>>)
-where
-    S::Connection: Execute,
-{
-    let options = &shared.options;
-    let (mut started, mut reports, mut leave) = (Vec::new(), Vec::new(), Vec::new());
-    let mut pings = Vec::new();
-    for thread in threads {
-        pings.push(thread.pings);
-        started.push(thread.started);
-        reports.push(thread.report);
-        leave.push(thread.leave);
-    }
-    let mut ids = Vec::new();
-    let mut failed = None;
-    for said in join_all(started).await {
-        match said.unwrap_or(Err(DriveError::Died)) {
-            Ok(id) => ids.push(id),
-            Err(error) => {
-                shared.switch.enter(Phase::Cancel);
-                failed = Some(error);
-            }
-        }
-    }
-    let mut interrupted = !warm_up(shared, control).await;
-    let mut before = None;
-    if shared.switch.is_running() {
-        let now = Instant::now();
-        shared.pool.meter().open_window(now);
-        let _ = shared.window.set((now, Timestamp::now()));
-        shared.window_opened.send_replace(true);
-        before = Some(Times::read(&ids));
-        let follow = spawn_local(follow(Arc::clone(shared), options.profile(), now, pings));
-        interrupted = !go_on(shared, control, options.length()).await;
-        shared.switch.enter(Phase::Finish);
-        let _ = follow.await;
-    }
-    shared.switch.enter(Phase::Finish);
-    let (reports, stopped) = drain(shared, control, reports).await;
-    interrupted |= stopped;
-    let ended = Instant::now();
-    shared.pool.meter().close_window(ended);
-    let after = Times::read(&ids);
-    let mut lateness = Vec::new();
-    let mut recorder: Option<Recorder> = None;
-    for report in reports.into_iter().flatten() {
-        lateness.extend(report.lateness);
-        match &mut recorder {
-            Some(all) => all.add(report.recorder),
-            None => recorder = Some(report.recorder),
-        }
-    }
-    let driver = before.map_or_else(DriverRecord::default, |before| {
-        after.since(&before, lateness)
-    });
-    let measured = Measured {
-        interrupted,
-        ended,
-        driver,
-        recorder,
-        failed,
-    };
-    (measured, leave)
-}
-
-/// Waits for the threads' reports, and cancels what takes too long. True if it was stopped.
-async fn drain<S: Source>(
-    shared: &Shared<S>,
-    control: &Control,
-    reports: Vec<oneshot::Receiver<Report>>,
-) -> (Vec<Result<Report, oneshot::error::RecvError>>, bool) {
-    let mut reports = std::pin::pin!(join_all(reports));
-    let (drained, stopped) = tokio::select! {
-        reports = &mut reports => (Some(reports), false),
-        () = tokio::time::sleep(DRAIN_LIMIT) => (None, false),
-        () = control.stopped() => (None, true),
-    };
-    if let Some(reports) = drained {
-        return (reports, stopped);
-    }
-    shared.switch.enter(Phase::Cancel);
-    (reports.await, stopped)
-}
-
-/// Load that is not recorded, then the gate of an observer, then the agreed moment. False if it was
-/// stopped.
-async fn warm_up<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
-    let options = &shared.options;
-    let until = |at: Timestamp| {
-        let rest = at.duration_since(Timestamp::now());
-        Duration::try_from(rest).unwrap_or_default()
-    };
-    let mut warmup = options.warmup;
-    if let Some(at) = options.start_at {
-        warmup = warmup.min(until(at));
-        let idle = until(at).saturating_sub(warmup);
-        if !idle.is_zero() && !go_on(shared, control, idle).await {
-            return false;
-        }
-        warmup = warmup.saturating_sub(OBSERVER_LEAD);
-    }
-    // Without a warm-up the window opens before any client sends its first request.
-    if !warmup.is_zero() {
-        let level = options.warm_level();
-        shared.active.set(options.share(whole(level)));
-        if !go_on(shared, control, warmup).await {
-            return false;
-        }
-    }
-    if !shared.switch.is_running() {
-        return true;
-    }
-    control.warm();
-    if !gate(shared, control).await {
-        return false;
-    }
-    match options.start_at {
-        Some(at) => go_on(shared, control, until(at)).await,
-        None => true,
-    }
-}
-
-/// Lets the load go on for `length`. False, with the requests under way cancelled, if it was stopped
-/// before.
-async fn go_on<S: Source>(shared: &Shared<S>, control: &Control, length: Duration) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(length) => true,
-        () = shared.switch.reached(Phase::Finish) => true,
-        () = control.stopped() => {
-            shared.switch.enter(Phase::Cancel);
-            false
-        }
-    }
-}
-
-/// Waits for the gate before the window; the load goes on meanwhile.
-async fn gate<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
-    tokio::select! {
-        biased;
-        () = control.gate_opened() => true,
-        () = shared.switch.reached(Phase::Finish) => true,
-        () = control.stopped() => {
-            shared.switch.enter(Phase::Cancel);
-            false
-        }
-    }
-}
-
-/// Looks for statements whose time is up.
-async fn sweep(deadlines: Option<Arc<Deadlines>>) {
-    let Some(deadlines) = deadlines else { return };
-    let mut tick = tokio::time::interval(SWEEP);
-    loop {
-        let now = tick.tick().await;
-        deadlines.sweep(now.into_std());
-    }
-}
-
-/// Sets the number of clients by the profile, and reads the pool's gauges, until the window is over.
-async fn follow<S: Source>(
-    shared: Arc<Shared<S>>,
-    profile: Arc<Profile>,
-    opened: Instant,
-    pings: Vec<mpsc::UnboundedSender<Instant>>,
-) {
-    let mut tick = tokio::time::interval(TICK);
-    let mut finish = std::pin::pin!(shared.switch.reached(Phase::Finish));
-    loop {
-        let now = Instant::now();
-        let clients = whole(profile.level(now.duration_since(opened)));
-        shared.active.set(shared.options.share(clients));
-        let source = shared.pool.source();
-        let (size, idle) = (source.size(), source.idle());
-        shared.pool.meter().sample(now, size, idle);
-        for thread in &pings {
-            // A thread that has died is found when it does not report.
-            let _ = thread.send(Instant::now());
-        }
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = &mut finish => return,
-        }
     }
 }
 

@@ -1,167 +1,24 @@
 //! One request: draw, acquire a connection, walk the steps of an operation, give it back.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{LocalBoxFuture, join3, poll_immediate};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::future::join3;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::pool::{AcquireError, Control, Execute, ExecuteError, Kept, Lease, Pool, Query, Source};
-use crate::workload::pgbench::{self, EvalError, EvalProblem, Var};
+use crate::pool::{Control, Execute, ExecuteError, Kept, Lease, Pool, Query, Source};
+use crate::workload::pgbench::{self, EvalError, EvalProblem};
 use crate::workload::{Pick, Think, Value};
 
 use super::column;
 use super::deadline::Deadline;
+use super::failure::Failure;
+use super::pipeline::Pipeline;
 use super::plan::PlannedOperation;
 use super::program::{BEGIN, Binding, PlannedStatement, Rows, Step, Stores, slot};
-use super::trace::{Executed, Trace};
-
-/// Why a request failed, without a word of the server's message: it may hold values of rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// No connection within the acquire timeout.
-    AcquireTimeout,
-    /// The pool could not connect; with the SQLSTATE or the kind of the error.
-    Connect(String),
-    /// The connection was lost.
-    ConnectionLost,
-    /// The server answered with this SQLSTATE.
-    Sql(Arc<str>),
-    /// The statement timeout passed.
-    StatementTimeout,
-    /// The driver refused, such as a value that does not fit its type.
-    Conversion,
-    /// A script could not go on.
-    Script(EvalError),
-    /// The replay ended before the answer.
-    Cancelled,
-}
-
-impl Failure {
-    /// The key under which it is counted: the SQLSTATE, or words.
-    pub(super) fn key(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Self::AcquireTimeout => "acquire timeout",
-            Self::ConnectionLost => "connection lost",
-            Self::StatementTimeout => "statement timeout",
-            Self::Conversion => "parameter conversion",
-            Self::Cancelled => "cancelled at the end of the run",
-            Self::Connect(reason) => return Cow::Owned(format!("connect: {reason}")),
-            Self::Sql(state) => return Cow::Owned(state.as_ref().to_owned()),
-            Self::Script(error) => return Cow::Owned(format!("script, {error}")),
-        })
-    }
-
-    /// Repeating the request at once would only hammer a server that is not there.
-    pub(super) fn wants_pause(&self) -> bool {
-        match self {
-            Self::Connect(_) | Self::ConnectionLost => true,
-            // 57P…: shutting down or starting up; 53…: out of connections, memory, disk.
-            Self::Sql(state) => state.starts_with("57P") || state.starts_with("53"),
-            _ => false,
-        }
-    }
-
-    /// The connection is of use, but a transaction may be open on it.
-    fn leaves_a_session(&self) -> bool {
-        matches!(self, Self::Sql(_) | Self::Conversion | Self::Script(_))
-    }
-}
-
-impl From<AcquireError> for Failure {
-    fn from(error: AcquireError) -> Self {
-        match error {
-            AcquireError::TimedOut { .. } => Self::AcquireTimeout,
-            AcquireError::Closed => Self::Connect("pool closed".to_owned()),
-            AcquireError::Connect(reason) => Self::Connect(reason),
-        }
-    }
-}
-
-impl From<ExecuteError> for Failure {
-    fn from(error: ExecuteError) -> Self {
-        match error {
-            ExecuteError::Sql(state) => Self::Sql(state),
-            ExecuteError::ConnectionLost => Self::ConnectionLost,
-            ExecuteError::Conversion => Self::Conversion,
-        }
-    }
-}
-
-/// What a client keeps from one request to the next, so that a request allocates as little as possible.
-#[derive(Debug)]
-pub(super) struct State {
-    /// Number of the client.
-    pub(super) client: usize,
-    pub(super) rng: ChaCha8Rng,
-    pub(super) trace: Trace,
-    deadline: Option<Deadline>,
-    /// Drawn values.
-    slots: Vec<Value>,
-    /// Parameters that are made for one statement.
-    bound: Vec<Value>,
-    /// Kept columns, by statement and kept column.
-    kept: Vec<Vec<Vec<Value>>>,
-    /// Variables of scripts, by operation.
-    vars: Vec<Vec<Var>>,
-    /// The moment at which the last step ended, if nothing was done since: what begins now begins then.
-    /// Asking the clock is a good part of the cost of a fast statement.
-    fresh: Option<Instant>,
-}
-
-impl State {
-    pub(super) fn new(client: usize, rng: ChaCha8Rng, deadline: Option<Deadline>) -> Self {
-        Self {
-            client,
-            rng,
-            trace: Trace::new(Instant::now()),
-            deadline,
-            slots: Vec::new(),
-            bound: Vec::new(),
-            kept: Vec::new(),
-            vars: Vec::new(),
-            fresh: None,
-        }
-    }
-
-    /// Now, or the end of the step that has just ended.
-    pub(super) fn now(&mut self) -> Instant {
-        self.fresh.take().unwrap_or_else(Instant::now)
-    }
-
-    /// Draws the values of a request, and forgets those of the one before.
-    pub(super) fn prepare(&mut self, index: usize, operation: &PlannedOperation) {
-        if let Some(drawers) = &operation.drawers {
-            self.slots.resize(operation.slots, Value::Null);
-            drawers.draw(&mut self.rng, &mut self.slots);
-        }
-        if operation.statements.iter().any(|s| !s.keep.is_empty()) {
-            self.kept.resize_with(operation.statements.len(), Vec::new);
-            for (kept, statement) in self.kept.iter_mut().zip(&operation.statements) {
-                kept.resize_with(statement.keep.len(), Vec::new);
-                kept.iter_mut().for_each(Vec::clear);
-            }
-        }
-        if let Some(script) = &operation.script {
-            if self.vars.len() <= index {
-                self.vars.resize_with(index + 1, Vec::new);
-            }
-            let vars = &mut self.vars[index];
-            if vars.is_empty() {
-                vars.clone_from(&script.vars);
-                if let Some(id) = script.client_id {
-                    let number = i64::try_from(self.client).unwrap_or(i64::MAX);
-                    vars[id.index()] = Var::Int(number);
-                }
-            }
-        }
-    }
-}
+use super::state::State;
 
 /// One request of one client.
 pub(super) struct Request<'a, S: Source> {
@@ -171,23 +28,6 @@ pub(super) struct Request<'a, S: Source> {
     pub(super) operation: &'a PlannedOperation,
     /// Statements that are not in a transaction are put into a read-only one.
     pub(super) read_only: bool,
-}
-
-/// Statements that were sent and not all answered.
-struct Pipeline<'l> {
-    in_flight: FuturesUnordered<LocalBoxFuture<'l, Answer>>,
-    /// The first failure among the answers.
-    failure: Option<Failure>,
-}
-
-/// The answer to one statement of a pipeline.
-struct Answer {
-    /// Index of the statement.
-    index: usize,
-    latency: Duration,
-    /// Rows returned or affected.
-    result: Result<u64, ExecuteError>,
-    kept: Vec<Vec<Value>>,
 }
 
 impl<S: Source> Request<'_, S>
@@ -295,10 +135,7 @@ where
                     let now = state.now();
                     state.trace.begin_pipeline(now);
                     lease.in_flight(true);
-                    pipeline = Some(Pipeline {
-                        in_flight: FuturesUnordered::new(),
-                        failure: None,
-                    });
+                    pipeline = Some(Pipeline::default());
                 }
                 Step::EndPipeline => {
                     if let Some(pipeline) = pipeline.take() {
@@ -378,7 +215,7 @@ where
     }
 
     /// What later statements use of a result.
-    fn hand_on(
+    pub(super) fn hand_on(
         &self,
         statement: &PlannedStatement,
         rows: u64,
@@ -455,7 +292,7 @@ where
     }
 
     /// Behind a pooler only a transaction can be read-only. Its three statements travel together.
-    async fn read_only_once<'v>(
+    pub(super) async fn read_only_once<'v>(
         &self,
         connection: &S::Connection,
         query: &Query,
@@ -472,7 +309,7 @@ where
     }
 
     /// Variables of a script become values for the parameters.
-    fn make_bound(&self, statement: &PlannedStatement, state: &mut State) {
+    pub(super) fn make_bound(&self, statement: &PlannedStatement, state: &mut State) {
         if self.operation.script.is_none() {
             return;
         }
@@ -483,99 +320,6 @@ where
             Binding::Drawn(_) | Binding::Row => Value::Null,
         });
         state.bound.extend(values);
-    }
-
-    /// Sends a statement of a pipeline, and takes the answers that are there.
-    async fn send<'l>(
-        &'l self,
-        lease: &'l Lease<'_, S>,
-        index: usize,
-        state: &mut State,
-        pipeline: &mut Pipeline<'l>,
-    ) {
-        let statement = &self.operation.statements[index];
-        self.make_bound(statement, state);
-        let params = params(
-            &statement.bindings,
-            &state.slots,
-            &state.bound,
-            &Value::Null,
-        );
-        let values: Vec<Value> = params.cloned().collect();
-        let connection = lease.connection();
-        pipeline.in_flight.push(Box::pin(async move {
-            let started = Instant::now();
-            let mut values_of = vec![Vec::new(); statement.keep.len()];
-            let mut kept = Kept {
-                columns: &statement.keep,
-                values: &mut values_of,
-            };
-            let params = values.iter();
-            let result = if self.read_only && !self.operation.transactions {
-                self.read_only_once(connection, &statement.query, params, &mut kept)
-                    .await
-            } else {
-                connection
-                    .execute(&statement.query, params, &mut kept)
-                    .await
-            };
-            Answer {
-                index,
-                latency: started.elapsed(),
-                result,
-                kept: values_of,
-            }
-        }));
-        // A future sends when it is polled for the first time.
-        while let Some(Some(answer)) = poll_immediate(pipeline.in_flight.next()).await {
-            self.take(answer, state, &mut pipeline.failure);
-        }
-    }
-
-    /// Waits for all answers of a pipeline.
-    async fn answers(
-        &self,
-        lease: &Lease<'_, S>,
-        mut pipeline: Pipeline<'_>,
-        state: &mut State,
-    ) -> Result<(), Failure> {
-        while !pipeline.in_flight.is_empty() {
-            let next = pin!(pipeline.in_flight.next());
-            match watched(state.deadline.as_ref(), Instant::now(), next).await {
-                Some(Some(answer)) => self.take(answer, state, &mut pipeline.failure),
-                Some(None) => break,
-                None => {
-                    lease.busy(state.trace.end_pipeline(Instant::now()));
-                    return Err(Failure::StatementTimeout);
-                }
-            }
-        }
-        let now = Instant::now();
-        lease.busy(state.trace.end_pipeline(now));
-        lease.in_flight(false);
-        state.fresh = Some(now);
-        pipeline.failure.map_or(Ok(()), Err)
-    }
-
-    /// Writes down an answer of a pipeline, and hands on what it returned.
-    fn take(&self, answer: Answer, state: &mut State, failure: &mut Option<Failure>) {
-        let statement = &self.operation.statements[answer.index];
-        state.trace.in_pipeline(Executed {
-            slot: slot(answer.index),
-            latency: answer.latency,
-            rows: *answer.result.as_ref().unwrap_or(&0),
-        });
-        let handed_on = answer.result.map_err(Failure::from).and_then(|rows| {
-            if statement.keep.is_empty() {
-                return Ok(());
-            }
-            let done = self.hand_on(statement, rows, &answer.kept, state);
-            state.kept[answer.index] = answer.kept;
-            done
-        });
-        if let Err(error) = handed_on {
-            failure.get_or_insert(error);
-        }
     }
 
     /// A statement of dbperf's own.
@@ -597,7 +341,7 @@ where
 }
 
 /// Where the values of a statement's parameters are.
-fn params<'v>(
+pub(super) fn params<'v>(
     bindings: &'v [Binding],
     slots: &'v [Value],
     bound: &'v [Value],
@@ -614,7 +358,7 @@ fn params<'v>(
 }
 
 /// Runs a statement under its time limit; `None` if that passed.
-async fn watched<T>(
+pub(super) async fn watched<T>(
     deadline: Option<&Deadline>,
     started: Instant,
     work: Pin<&mut impl Future<Output = T>>,

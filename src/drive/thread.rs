@@ -17,9 +17,10 @@ use crate::pool::{Execute, Source};
 
 use super::arrivals::{Part, Schedule};
 use super::client::{Queue, Shared, Thread};
+use super::failure::Failure;
 use super::profile::Profile;
 use super::recorder::{Moments, Recorder};
-use super::request::{Failure, State};
+use super::state::State;
 use super::switch::Phase;
 use super::timer::Timer;
 use super::{DriveError, doubt};
@@ -255,7 +256,6 @@ where
             let mut recorder = self.thread.recorder.borrow_mut();
             return recorder.skipped(opened, operation, due);
         }
-        shared.in_flight.fetch_add(1, Ordering::Relaxed);
         if self.queue.push(due) {
             return;
         }
