@@ -2,16 +2,15 @@
 //!
 //! A timer that is set makes every wait of a thread for its sockets a wait with an end, and setting that end
 //! costs more than the rest of the limit. So clients only write down when their statement began, and the
-//! coordinator looks at all of them a few times a second.
+//! coordinator looks at all of them a hundred times a second.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
-
-use futures_util::task::AtomicWaker;
 
 /// No statement is under way.
 const NONE: u64 = 0;
@@ -31,7 +30,7 @@ pub(super) struct Deadlines {
 struct Client {
     /// Nanoseconds since the base, at least 1, or one of the two marks.
     started: AtomicU64,
-    task: AtomicWaker,
+    task: Mutex<Option<Waker>>,
 }
 
 /// The time limit of one client.
@@ -39,6 +38,8 @@ struct Client {
 pub(super) struct Deadline {
     all: Arc<Deadlines>,
     client: usize,
+    /// Who is registered to be woken; a client's task stays the same.
+    registered: RefCell<Option<Waker>>,
 }
 
 impl Deadlines {
@@ -55,6 +56,7 @@ impl Deadlines {
         (client < self.clients.len()).then(|| Deadline {
             all: Arc::clone(self),
             client,
+            registered: RefCell::default(),
         })
     }
 
@@ -79,13 +81,28 @@ impl Deadlines {
                 Ordering::Relaxed,
             );
             if expire.is_ok() {
-                client.task.wake();
+                let task = client.task.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(task) = &*task {
+                    task.wake_by_ref();
+                }
             }
         }
     }
 }
 
 impl Deadline {
+    fn register(&self, waker: &Waker) {
+        let mut registered = self.registered.borrow_mut();
+        if !registered
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            let task = &self.all.clients[self.client].task;
+            *task.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+            *registered = Some(waker.clone());
+        }
+    }
+
     /// Runs `work`, which began at `started`; `None` if its time is up.
     pub(super) async fn watch<T>(
         &self,
@@ -100,7 +117,7 @@ impl Deadline {
                 client.started.store(NONE, Ordering::Release);
                 return Poll::Ready(Some(done));
             }
-            client.task.register(cx.waker());
+            self.register(cx.waker());
             if client.started.load(Ordering::Acquire) == EXPIRED {
                 return Poll::Ready(None);
             }

@@ -5,16 +5,26 @@
 //! woken while it runs costs it a whole turn for nothing. So they ring a bell that the task looks at itself,
 //! and only what comes while everybody sleeps wakes. Several statements of a pipeline wait at one bell.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+thread_local! {
+    /// Its address tells one thread from another.
+    static THREAD: u8 = const { 0 };
+}
+
+fn this_thread() -> usize {
+    THREAD.with(|mark| std::ptr::from_ref(mark).addr())
+}
 
 #[derive(Debug, Default)]
 struct State {
     /// Everybody who waits for something of this connection.
     waiting: Mutex<Vec<Waker>>,
-    /// One of them has its turn, and looks at `rung` before it sleeps.
-    awake: AtomicBool,
+    /// The thread on which one of them has its turn, and looks at `rung` before it sleeps; else 0.
+    turn_on: AtomicUsize,
     rung: AtomicBool,
     /// It rang in this turn, whether or not somebody looked.
     heard: AtomicBool,
@@ -32,9 +42,11 @@ impl Wake for State {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::SeqCst);
-        self.heard.store(true, Ordering::SeqCst);
-        if !self.awake.load(Ordering::SeqCst) {
+        self.rung.store(true, Ordering::Relaxed);
+        self.heard.store(true, Ordering::Relaxed);
+        // The turn that looks is on this very thread, so what was stored is seen. From any other thread
+        // everybody is woken, turn or not.
+        if self.turn_on.load(Ordering::Relaxed) != this_thread() {
             self.waiting().iter().for_each(Waker::wake_by_ref);
         }
     }
@@ -45,13 +57,19 @@ impl Wake for State {
 pub(super) struct Bell {
     state: Arc<State>,
     waker: Waker,
+    /// What is in `waiting`, to look at without a lock.
+    known: RefCell<Vec<Waker>>,
 }
 
 impl Bell {
     pub(super) fn new() -> Self {
         let state = Arc::new(State::default());
         let waker = Waker::from(Arc::clone(&state));
-        Self { state, waker }
+        Self {
+            state,
+            waker,
+            known: RefCell::default(),
+        }
     }
 
     /// A turn of one of those who wait: futures are to be polled with the context that `turn` gets. It is
@@ -62,39 +80,53 @@ impl Bell {
         cx: &Context<'_>,
         turn: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let state = &self.state;
-        let me = cx.waker();
-        {
-            let mut waiting = state.waiting();
-            if !waiting.iter().any(|waker| waker.will_wake(me)) {
-                waiting.push(me.clone());
-            }
-        }
-        state.awake.store(true, Ordering::SeqCst);
-        state.rung.store(false, Ordering::SeqCst);
+        let (state, me) = (&self.state, cx.waker());
+        self.wait(me);
+        state.rung.store(false, Ordering::Relaxed);
+        state.turn_on.store(this_thread(), Ordering::Relaxed);
         let done = turn(&mut Context::from_waker(&self.waker));
-        state.awake.store(false, Ordering::SeqCst);
-        let late = state.rung.load(Ordering::SeqCst);
-        let heard = state.heard.swap(false, Ordering::SeqCst);
-        let mut waiting = state.waiting();
-        if heard && (late || waiting.len() > 1) {
+        state.turn_on.store(0, Ordering::Relaxed);
+        let late = state.rung.load(Ordering::Relaxed);
+        let heard = state.heard.load(Ordering::Relaxed);
+        state.heard.store(false, Ordering::Relaxed);
+        let alone = self.known.borrow().len() == 1;
+        if heard && (late || !alone) {
+            let waiting = self.known.borrow();
             let others = waiting.iter().filter(|waker| late || !waker.will_wake(me));
             others.for_each(Waker::wake_by_ref);
         }
-        if done.is_ready() {
-            waiting.retain(|waker| !waker.will_wake(me));
+        // One that is alone will most likely be the next one too.
+        if done.is_ready() && !alone {
+            self.set(|waiting| waiting.retain(|waker| !waker.will_wake(me)));
         }
         done
     }
 
-    /// Whether the bell rang since this was asked for the last time.
-    pub(super) fn rang(&self) -> bool {
-        self.state.rung.swap(false, Ordering::SeqCst)
+    /// Adds a waker to those who wait.
+    fn wait(&self, me: &Waker) {
+        let known = self.known.borrow().iter().any(|waker| waker.will_wake(me));
+        if !known {
+            self.set(|waiting| waiting.push(me.clone()));
+        }
     }
 
-    /// Forgets who waits, such as when their futures were dropped.
+    fn set(&self, change: impl Fn(&mut Vec<Waker>)) {
+        change(&mut self.known.borrow_mut());
+        self.state.waiting().clone_from(&self.known.borrow());
+    }
+
+    /// Whether the bell rang since this was asked for the last time.
+    pub(super) fn rang(&self) -> bool {
+        let rang = self.state.rung.load(Ordering::Relaxed);
+        self.state.rung.store(false, Ordering::Relaxed);
+        rang
+    }
+
+    /// Forgets who waits, such as when their futures were dropped; one that was alone is the next one too.
     pub(super) fn clear(&self) {
-        self.state.waiting().clear();
+        if self.known.borrow().len() > 1 {
+            self.set(Vec::clear);
+        }
     }
 }
 
@@ -144,10 +176,15 @@ mod tests {
             Poll::<()>::Pending
         });
         assert_eq!(woken(&count), 2);
-        // Whoever is done waits no more.
-        assert!(bell.turn(&cx, |_| Poll::Ready(())).is_ready());
-        kept.unwrap().wake_by_ref();
-        assert_eq!(woken(&count), 2);
+        // From another thread it wakes in any case.
+        let kept = kept.unwrap();
+        let _ = bell.turn(&cx, |_| {
+            let far = kept.clone();
+            std::thread::spawn(move || far.wake()).join().unwrap();
+            assert!(bell.rang());
+            Poll::<()>::Pending
+        });
+        assert_eq!(woken(&count), 3);
     }
 
     #[test]

@@ -63,13 +63,15 @@ impl DirectSource {
         }
     }
 
-    async fn connect(&self) -> Result<Driven, AcquireError> {
+    async fn connect(&self, client: usize) -> Result<Driven, AcquireError> {
         let start = Instant::now();
         let connected = self.config.connect(NoTls).await;
-        let (client, wire) = connected.map_err(|error| AcquireError::from(&error))?;
+        let (connected, wire) = connected.map_err(|error| AcquireError::from(&error))?;
         self.meter.connected(start);
         Ok(Driven {
-            prepared: Prepared::new(Box::new(client)),
+            places: Arc::clone(&self.clients),
+            client,
+            prepared: Prepared::new(Box::new(connected)),
             wire: RefCell::new(Some(Box::pin(wire))),
             bell: Bell::new(),
         })
@@ -90,26 +92,29 @@ impl Source for DirectSource {
 
     async fn get(&self, client: usize) -> Result<DirectConnection, AcquireError> {
         let place = self.clients.get(client).ok_or(AcquireError::Closed)?;
-        let idle = std::mem::replace(&mut *locked(place), Place::Out);
-        let mut home = Home {
-            places: Arc::clone(&self.clients),
-            client,
-            driven: None,
+        let idle = {
+            let mut place = locked(place);
+            match std::mem::take(&mut *place) {
+                Place::Idle(driven) if !driven.prepared.client().is_closed() => {
+                    *place = Place::Out;
+                    Some(driven)
+                }
+                Place::Idle(_) | Place::Out | Place::None => None,
+            }
         };
-        if let Place::Idle(driven) = idle
-            && !driven.prepared.client().is_closed()
-        {
-            home.driven = Some(driven);
-        } else {
-            home.driven = Some(Box::pin(self.connect()).await?);
+        if let Some(driven) = idle {
+            return Ok(DirectConnection(Some(driven)));
         }
-        Ok(DirectConnection(home))
+        let driven = Box::pin(self.connect(client)).await?;
+        *locked(place) = Place::Out;
+        Ok(DirectConnection(Some(driven)))
     }
 
     async fn discard(&self, mut connection: DirectConnection) {
-        let Some(driven) = connection.0.driven.take() else {
+        let Some(driven) = connection.0.take() else {
             return;
         };
+        driven.leave(Place::None);
         let cancel = driven.prepared.client().cancel_token();
         // A cancel that fails leaves a statement that ends by itself; there is nobody to tell.
         let _ = tokio::time::timeout(CLOSE_LIMIT, cancel.cancel_query(NoTls)).await;
@@ -138,6 +143,9 @@ impl Source for DirectSource {
 
 /// A client and the wire that it drives itself: an answer wakes the client's task and no other.
 struct Driven {
+    /// Where it goes back to.
+    places: Arc<Vec<Mutex<Place>>>,
+    client: usize,
     prepared: Prepared<Box<Client>>,
     /// `None` once it has ended.
     wire: RefCell<Option<Wire>>,
@@ -145,6 +153,13 @@ struct Driven {
 }
 
 impl Driven {
+    /// What its client's place is while the connection is elsewhere.
+    fn leave(&self, state: Place) {
+        if let Some(place) = self.places.get(self.client) {
+            *locked(place) = state;
+        }
+    }
+
     /// Runs `work` and moves the connection's bytes meanwhile: what `work` has to send goes out, answers
     /// come in, `work` takes them. Neither is asked when it cannot have anything new.
     async fn drive<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
@@ -194,7 +209,7 @@ impl Driven {
 }
 
 /// A connection of [`DirectSource`]; goes back to its client's place when dropped.
-pub struct DirectConnection(Home);
+pub struct DirectConnection(Option<Driven>);
 
 impl std::fmt::Debug for DirectConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -202,28 +217,21 @@ impl std::fmt::Debug for DirectConnection {
     }
 }
 
-/// Where a connection goes back to.
-struct Home {
-    places: Arc<Vec<Mutex<Place>>>,
-    client: usize,
-    driven: Option<Driven>,
-}
-
-impl Drop for Home {
+impl Drop for DirectConnection {
     fn drop(&mut self) {
-        if let Some(driven) = &self.driven {
+        if let Some(driven) = self.0.take() {
             driven.bell.clear();
-        }
-        if let Some(place) = self.places.get(self.client) {
-            let back = self.driven.take().map_or(Place::None, Place::Idle);
-            *locked(place) = back;
+            let places = Arc::clone(&driven.places);
+            if let Some(place) = places.get(driven.client) {
+                *locked(place) = Place::Idle(driven);
+            }
         }
     }
 }
 
 impl DirectConnection {
     fn driven(&self) -> Result<&Driven, ExecuteError> {
-        self.0.driven.as_ref().ok_or(ExecuteError::ConnectionLost)
+        self.0.as_ref().ok_or(ExecuteError::ConnectionLost)
     }
 }
 

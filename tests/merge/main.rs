@@ -209,7 +209,12 @@ fn two_machines_drive_one_server_together() {
     assert_eq!(document["load"]["total"]["requests"], all.total.requests);
     let rows = document["coverage"].as_array().unwrap();
     let row = rows.iter().find(|row| row["collector"] == "merge").unwrap();
-    assert_eq!(row["status"], "ok", "{row}");
+    // A machine without a free core begins late, and then this is said.
+    let said = row["reason"].as_str().unwrap_or_default();
+    assert!(
+        row["status"] == "ok" || said.contains("overlap for"),
+        "{row}"
+    );
     assert_eq!(merged.merged.len(), 2);
     let reason = document["pool"]["no_recommendation"].as_str().unwrap();
     assert!(reason.contains("2 machines"), "{reason}");
