@@ -10,7 +10,7 @@
 //!
 //! dbperf's own replay sees everything but the two parts of a statement's latency: `db_exec` comes
 //! from the server's counters, and what is left of the latency is `network` (round trips, planning,
-//! transfer and the driver's work). The replay's own work between statements is `app` (held idle).
+//! transfer and the driver's own work). Pauses with the connection held are `app` (held idle).
 //!
 //! The result of an API's load tool is one number per request. `db_exec` is derived with a mapping
 //! file, or inferred from how calls of statements follow requests of endpoints over time; nothing

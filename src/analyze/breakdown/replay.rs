@@ -13,7 +13,8 @@ const NETWORK_NOTE: &str = "round trips between client and server, planning, tra
 /// Share of the mean above which the schedule lag is worth a word (ours).
 const SHOWN_LAG_RATIO: f64 = 0.02;
 
-const APP_NOTE: &str = "the replay's own work while it held a connection (held idle)";
+const APP_NOTE: &str = "pauses of the workload while it held a connection (held idle); the driver's own \
+                        work between statements counts with the network";
 
 pub(super) fn conclude(result: &LoadResult, catalogue: Result<&Catalogue<'_>, &str>) -> Breakdown {
     let mut notes = Vec::new();
