@@ -356,6 +356,9 @@ pub(super) fn conclude(
     if run.meta.interrupted {
         return Ok(Exit::Interrupted);
     }
+    if let Some(failed) = context.failed() {
+        return Ok(failed);
+    }
     Ok(output::verdict(&shown, context))
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::args::{Color, FailOn, Global, OutputFormat};
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 
 /// Width where the terminal does not tell one (a pipe, a file).
 const DEFAULT_WIDTH: u16 = 120;
@@ -31,6 +32,7 @@ pub(super) struct Context {
     pub(super) progress: bool,
     quiet: bool,
     verbose: bool,
+    failed: OnceLock<Exit>,
 }
 
 impl Context {
@@ -58,6 +60,7 @@ impl Context {
             progress: std::io::stderr().is_terminal() && !global.quiet && !global.no_progress,
             quiet: global.quiet,
             verbose: global.verbose,
+            failed: OnceLock::new(),
         }
     }
 
@@ -73,6 +76,19 @@ impl Context {
         if self.verbose && !self.quiet {
             let _ = writeln!(std::io::stderr(), "{text}");
         }
+    }
+
+    /// Says what went wrong with something whose partial result is shown all the same; the command then ends
+    /// with its exit code.
+    pub(super) fn fail_later(&self, failure: &Failure) {
+        self.error(failure);
+        // The first one counts.
+        let _ = self.failed.set(failure.exit);
+    }
+
+    /// The exit code of what failed, if its result was shown all the same.
+    pub(super) fn failed(&self) -> Option<Exit> {
+        self.failed.get().copied()
     }
 
     /// Says why the command failed.

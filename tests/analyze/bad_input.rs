@@ -325,3 +325,24 @@ fn a_mapping_that_names_unknown_things_is_four() {
         assert_says(&output, 4, &["nosuchtable"]);
     });
 }
+
+#[test]
+fn a_replay_that_fails_too_often_keeps_what_it_recorded() {
+    let workload = crate::staged::workload_file(
+        "-- operation: good\n-- weight: 5\nSELECT 1;\n\
+         -- operation: bad\nSELECT 1 / (random() * 2)::int;\n",
+    );
+    let file = workload.path().to_str().unwrap();
+    Staging::default().newest(|server| {
+        let dsn = server.primary().dsn();
+        let limits = ["--warmup", "0s", "--duration", "20s", "--max-errors", "50"];
+        let output = ["replay", file, &dsn, "--format", "json"];
+        let output = run(&[&output[..], &limits[..]].concat());
+        assert_says(&output, 3, &["failed requests", "50 allowed", "22012"]);
+        let total = &output.json()["load"]["total"];
+        let (requests, failures) = (&total["requests"], &total["failures"]);
+        assert!(failures.as_u64() > Some(50), "{total}");
+        assert!(requests.as_u64() > failures.as_u64(), "{total}");
+        assert_eq!(sessions_of_dbperf(&dsn), "0");
+    });
+}

@@ -133,7 +133,7 @@ impl Driver {
                     Ok(driver)
                 }
                 // The replay ended before it was warm: it says why.
-                Err(_) => match driver.join().await {
+                Err(_) => match driver.join(context).await {
                     Err(failure) => Err(failure),
                     Ok(_) => Err(Failure::interrupted()),
                 },
@@ -173,7 +173,7 @@ impl Driver {
                 &format!("Replaying, {done} operations{failed}"),
             );
         }
-        let replayed = self.join().await?;
+        let replayed = self.join(context).await?;
         bar.done(&format!(
             "Replayed {} operations",
             replayed.load.total.requests
@@ -188,14 +188,27 @@ impl Driver {
         let _ = self.thread.await;
     }
 
-    async fn join(self) -> Result<Replayed, Failure> {
+    async fn join(self, context: &Context) -> Result<Replayed, Failure> {
         let ended = self.thread.await;
         let result =
             ended.map_err(|e| Failure::new(Exit::Bug, format!("the replay failed: {e}")))?;
-        result.map_err(|e| match e {
-            DriveError::Interrupted => Failure::interrupted(),
-            e => Failure::precondition(&e),
-        })
+        let error = match result {
+            Ok(replayed) => return Ok(replayed),
+            Err(DriveError::Interrupted) => return Err(Failure::interrupted()),
+            Err(error) => error,
+        };
+        let failure = Failure::precondition(&error);
+        match error {
+            // What was recorded up to there is not lost.
+            DriveError::TooManyErrors {
+                partial: Some(partial),
+                ..
+            } => {
+                context.fail_later(&failure);
+                Ok(*partial)
+            }
+            _ => Err(failure),
+        }
     }
 }
 
