@@ -233,5 +233,9 @@ impl Bench {
 
 fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        return values[middle];
+    }
+    f64::midpoint(values[middle - 1], values[middle])
 }
