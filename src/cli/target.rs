@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use tokio_postgres::NoTls;
-
 use super::args::TargetArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -11,7 +9,7 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use crate::collect::PgBouncerTarget;
 use crate::lab::{Cluster, Lab, LabOptions, PgBouncer};
-use crate::pg::{self, Conninfo, Target};
+use crate::pg::{self, Connector, Conninfo, Opened, Target};
 use crate::seed::{self, SampleOptions};
 
 /// Where to connect.
@@ -153,14 +151,10 @@ async fn start_lab(
 async fn fill(conninfo: &Conninfo, seed: u64, context: &Context) -> Result<(), Failure> {
     let progress = Progress::of(context, "Filling it with the sample application", 0);
     let bar = progress.bar();
-    let config = conninfo
-        .tokio_config()
-        .map_err(|e| Failure::precondition(&e))?;
-    let (mut client, connection) = config
-        .connect(NoTls)
-        .await
-        .map_err(|e| Failure::precondition(&e))?;
-    let connection = tokio::spawn(connection);
+    let opened = Connector::new(conninfo.clone()).connect().await;
+    let Opened {
+        mut client, task, ..
+    } = opened.map_err(|e| Failure::precondition(&e))?;
     let report = seed::load_sample(
         &mut client,
         &SampleOptions {
@@ -177,7 +171,7 @@ async fn fill(conninfo: &Conninfo, seed: u64, context: &Context) -> Result<(), F
     .map_err(|e| Failure::precondition(&e))?;
     drop(client);
     // The session's counters are flushed when it has ended.
-    let _ = connection.await;
+    let _ = task.await;
     progress.done(&format!(
         "Filled {} tables with {} rows in {:.1} s (seed number {seed})",
         report.tables.len(),

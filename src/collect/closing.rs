@@ -174,7 +174,7 @@ async fn await_end_of_replay(session: &Session) {
         let Ok(reading) = pg_stat_activity::read(session, OWN_PREFIX).await else {
             return;
         };
-        let replays = |name: &str| name == REPLAY_APPLICATION_NAME;
+        let replays = |name: &str| name.starts_with(REPLAY_APPLICATION_NAME);
         let ended = !reading.idle.keys().any(|name| replays(name))
             && !reading
                 .sessions

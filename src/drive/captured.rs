@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio_postgres::Config;
 
+use crate::pg::{Connector, Opened};
 use crate::record::load::{Arrival, DriverRecord};
 use crate::workload::{CapturedFile, Event, EventKind};
 
@@ -68,7 +68,7 @@ pub struct CapturedOptions {
 /// were more failures than allowed; the last error carries what was recorded.
 pub fn replay_captured(
     path: &Path,
-    config: Config,
+    target: Connector,
     options: &CapturedOptions,
     control: &Control,
 ) -> Result<Replayed, DriveError> {
@@ -98,10 +98,10 @@ pub fn replay_captured(
             header.databases.join(", ")
         ));
     }
-    let config = session::guarded(config, header.writes);
+    let connector = session::guarded(target, header.writes);
     let run = CapturedRun {
         name,
-        config,
+        connector,
         options: options.clone(),
         switch: Switch::new(),
         recorder: RefCell::new(Recorder::empty(&stage(options, header.sessions))),
@@ -132,7 +132,7 @@ fn stage(options: &CapturedOptions, sessions: u64) -> StageFrame {
 /// What the sessions of a captured workload share; they live on one thread.
 pub(super) struct CapturedRun {
     name: String,
-    pub(super) config: Config,
+    pub(super) connector: Connector,
     pub(super) options: CapturedOptions,
     pub(super) switch: Switch,
     recorder: RefCell<Recorder>,
@@ -216,10 +216,7 @@ async fn conduct(
     mut remarks: Vec<String>,
 ) -> Result<Replayed, DriveError> {
     // A server that cannot be reached is an error and not thousands of failed calls.
-    let connected = session::connect(&run.config).await;
-    let (client, task) = connected.map_err(|error| DriveError::Connect {
-        reason: session::with_causes(&error),
-    })?;
+    let Opened { client, task, .. } = run.connector.connect().await?;
     drop(client);
     let _ = task.await;
     if let Some(at) = run.options.start_at {
@@ -255,7 +252,7 @@ async fn conduct(
     let stopped = sessions.end(control).await;
     let ended = Instant::now();
     let driver = Times::read(&ids).since(&before, Vec::new());
-    session::wait_until_gone(&run.config).await;
+    session::wait_until_gone(&run.connector).await;
     outcome?;
     let expected = run.expected_failures.get();
     if expected > 0 {

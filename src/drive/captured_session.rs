@@ -12,8 +12,9 @@ use futures_util::TryStreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Error, NoTls, RowStream, Statement};
+use tokio_postgres::{Client, Error, RowStream, Statement};
 
+use crate::pg::Canceller;
 use crate::pool::{AcquireError, ExecuteError};
 use crate::workload::{CapturedStatement, Protocol};
 
@@ -21,7 +22,6 @@ use super::captured::CapturedRun;
 use super::failure::Failure;
 use super::program::slot;
 use super::recorder::Moments;
-use super::session;
 use super::switch::Phase;
 use super::trace::Trace;
 use super::watchdog::Watchdog;
@@ -58,6 +58,7 @@ pub(super) struct Session {
 struct Connection {
     client: Client,
     task: JoinHandle<()>,
+    canceller: Canceller,
     /// By the number of the statement.
     prepared: HashMap<u32, Statement>,
 }
@@ -103,12 +104,12 @@ impl Session {
             .as_ref()
             .is_some_and(|c| !c.client.is_closed());
         if !usable {
-            let connected = session::connect(&self.run.config).await;
-            let (client, task) =
-                connected.map_err(|error| Failure::from(AcquireError::from(&error)))?;
+            let connected = self.run.connector.connect().await;
+            let opened = connected.map_err(|error| Failure::from(AcquireError::from(&error)))?;
             self.connection = Some(Connection {
-                client,
-                task,
+                client: opened.client,
+                task: opened.task,
+                canceller: opened.canceller,
                 prepared: HashMap::new(),
             });
         }
@@ -202,9 +203,8 @@ impl Connection {
 
     /// Cancels what is under way and closes the connection.
     async fn cancel(self) {
-        let cancel = self.client.cancel_token();
         // A cancel that fails leaves a statement that ends by itself; there is nobody to tell.
-        let _ = tokio::time::timeout(CLOSE_LIMIT, cancel.cancel_query(NoTls)).await;
+        let _ = self.canceller.cancel().await;
         self.good_bye().await;
     }
 

@@ -6,8 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Config;
-
+use crate::pg::Connector;
 use crate::record::Millis;
 use crate::record::comparison::{ComparedPool, PoolBlock, PoolComparison};
 use crate::record::load::LoadResult;
@@ -70,7 +69,7 @@ impl Blocks {
 /// No pool worked, for the reason of the first; or the options make no sense for a comparison.
 pub(super) fn compare(
     workload: &Workload,
-    config: &Config,
+    target: &Connector,
     options: &DriveOptions,
     control: &Control,
 ) -> Result<Replayed, DriveError> {
@@ -84,7 +83,7 @@ pub(super) fn compare(
     if options.shard.count > 1 {
         return Err(DriveError::NotInTurns("--shard"));
     }
-    let mut course = Course::new(workload, config, options, control);
+    let mut course = Course::new(workload, target, options, control);
     course.make_warm()?;
     control.warm();
     let runtime = runtime()?;
@@ -149,7 +148,7 @@ impl Doubts {
 /// A comparison on its way.
 struct Course<'a> {
     workload: &'a Workload,
-    config: &'a Config,
+    target: &'a Connector,
     options: &'a DriveOptions,
     control: &'a Control,
     blocks: Blocks,
@@ -162,7 +161,7 @@ struct Course<'a> {
 impl<'a> Course<'a> {
     fn new(
         workload: &'a Workload,
-        config: &'a Config,
+        target: &'a Connector,
         options: &'a DriveOptions,
         control: &'a Control,
     ) -> Self {
@@ -187,7 +186,7 @@ impl<'a> Course<'a> {
         }
         Self {
             workload,
-            config,
+            target,
             options,
             control,
             blocks: Blocks::of(options.duration),
@@ -211,7 +210,7 @@ impl<'a> Course<'a> {
             ..self.options.clone()
         };
         let control = self.control.block();
-        let replayed = replay_one(self.workload, self.config.clone(), &options, &control);
+        let replayed = replay_one(self.workload, self.target.clone(), &options, &control);
         self.control.progress().add(&control.progress());
         match replayed {
             // A block that was cut short is no block.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::pg::PgError;
 use crate::pool::PoolError;
 use crate::workload::DrawProblem;
 
@@ -80,11 +81,8 @@ pub enum DriveError {
     #[error("the driver could not start its thread's event loop: {0}")]
     Runtime(#[source] std::io::Error),
     /// The server cannot be reached, or refuses.
-    #[error("cannot connect to replay the workload: {reason}")]
-    Connect {
-        /// Why, down to the last cause.
-        reason: String,
-    },
+    #[error("cannot connect to replay the workload: {0}")]
+    Connect(#[from] PgError),
     /// The server did not answer.
     #[error("the server did not answer within {0:?} while the workload was checked against it")]
     Silent(Duration),

@@ -51,4 +51,3 @@ pub use error::{DriveError, StatementPlace};
 pub use options::{DriveOptions, LoadShape, PoolKind, Replayed, Shard};
 pub use profile::{Profile, StageSpec, Stages, Unit};
 pub use replay::replay;
-pub use session::APPLICATION_NAME;

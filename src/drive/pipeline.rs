@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{LocalBoxFuture, poll_immediate};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use crate::pool::{Execute, ExecuteError, Kept, Lease, Source};
+use crate::pool::{Execute, ExecuteError, Kept, Lease, Source, Traffic};
 use crate::workload::Value;
 
 use super::failure::Failure;
@@ -68,7 +68,7 @@ where
                     .await
             } else {
                 connection
-                    .execute(&statement.query, params, &mut kept)
+                    .execute(&statement.query, params, &mut kept, Traffic::Pipelined)
                     .await
             };
             Answer {

@@ -17,7 +17,7 @@ use crate::workload::{
 use super::arrivals::Part;
 use super::program::{Binding, Fill, PlannedStatement, Rows, Step};
 pub(super) use super::program::{OperationNames, PlannedOperation};
-use super::{DriveError, StatementPlace, plan_script, session};
+use super::{DriveError, StatementPlace, plan_script};
 
 /// A workload ready to run.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Planner<'_> {
         self.client.prepare(sql).await.map_err(|error| {
             let reason = match error.as_db_error() {
                 Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-                None => session::with_causes(&error),
+                None => with_causes(&error),
             };
             DriveError::Statement {
                 place: Box::new(place()),
@@ -343,4 +343,18 @@ fn bind(place: &Place<'_>, types: &[Type], row: Option<&Type>) -> Result<Vec<Bin
         bindings.push(Binding::Row);
     }
     Ok(bindings)
+}
+
+/// An error with all its causes in one line; the driver's own message hides why.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
-use tokio_postgres::{Config, NoTls};
 
+use crate::pg::{Connector, Opened};
 use crate::pool::{
     DeadpoolSource, DirectSource, Execute, Meter, Pool, Protocol, Source, SqlxSource,
 };
@@ -44,32 +44,32 @@ const READ_ONLY: &str = "25006";
 /// there were more failures than allowed; the last error carries what was recorded.
 pub fn replay(
     workload: &Workload,
-    config: Config,
+    target: Connector,
     options: &DriveOptions,
     control: &Control,
 ) -> Result<Replayed, DriveError> {
     if options.compare_with.is_empty() {
-        replay_one(workload, config, options, control)
+        replay_one(workload, target, options, control)
     } else {
-        compare(workload, &config, options, control)
+        compare(workload, &target, options, control)
     }
 }
 
 /// Replays through one pool.
 pub(super) fn replay_one(
     workload: &Workload,
-    config: Config,
+    target: Connector,
     options: &DriveOptions,
     control: &Control,
 ) -> Result<Replayed, DriveError> {
     options.check(workload)?;
     // Behind a pooler transactions are made read-only instead of sessions.
     let may_write = workload.writes || options.read_only_transactions;
-    let config = session::guarded(config, may_write);
+    let connector = session::guarded(target, may_write);
     let meter = Meter::default();
     let run = Run {
         workload,
-        config: &config,
+        connector: &connector,
         options,
         control,
         meter: &meter,
@@ -77,12 +77,12 @@ pub(super) fn replay_one(
     let connections = options.connections();
     match options.pool {
         PoolKind::Deadpool => {
-            run.through(|| DeadpoolSource::new(config.clone(), connections, meter.clone()))
+            run.through(|| DeadpoolSource::new(connector.clone(), connections, meter.clone()))
         }
-        PoolKind::Sqlx => run.through(|| SqlxSource::new(&config, connections, meter.clone())),
+        PoolKind::Sqlx => run.through(|| SqlxSource::new(&connector, connections, meter.clone())),
         PoolKind::None => run.through(|| {
             Ok(DirectSource::new(
-                config.clone(),
+                connector.clone(),
                 connections,
                 meter.clone(),
             ))
@@ -99,7 +99,7 @@ pub(super) fn runtime() -> Result<Runtime, DriveError> {
 #[derive(Clone, Copy)]
 struct Run<'a> {
     workload: &'a Workload,
-    config: &'a Config,
+    connector: &'a Connector,
     options: &'a DriveOptions,
     control: &'a Control,
     meter: &'a Meter,
@@ -139,7 +139,7 @@ impl Run<'_> {
                 drop(threads);
                 // A pooler keeps its connections to the server, and would be asked in vain.
                 if self.options.protocol == Protocol::Prepared {
-                    session::wait_until_gone(self.config).await;
+                    session::wait_until_gone(self.connector).await;
                 }
                 result
             })
@@ -171,15 +171,17 @@ fn shared<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Shared<S> {
 async fn check(run: Run<'_>) -> Result<Plan, DriveError> {
     let Run {
         workload,
-        config,
+        connector,
         options,
         control,
         ..
     } = run;
-    let connected = limited(session::connect(config), control).await?;
-    let (client, task) = connected.map_err(|error| DriveError::Connect {
-        reason: session::with_causes(&error),
-    })?;
+    let Opened {
+        client,
+        task,
+        canceller,
+        ..
+    } = limited(connector.connect(), control).await??;
     let terms = Terms {
         protocol: options.protocol,
         shard: Part {
@@ -190,8 +192,8 @@ async fn check(run: Run<'_>) -> Result<Plan, DriveError> {
     };
     let plan = limited(Plan::prepare(workload, terms, &client), control).await;
     if plan.is_err() {
-        let cancel = client.cancel_token();
-        let _ = tokio::time::timeout(CLOSE_LIMIT, cancel.cancel_query(NoTls)).await;
+        // A cancel that fails leaves a statement that ends by itself; why the check failed is what counts.
+        let _ = canceller.cancel().await;
     }
     drop(client);
     let _ = tokio::time::timeout(CLOSE_LIMIT, task).await;

@@ -8,7 +8,7 @@ use futures_util::future::join3;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::pool::{Control, Execute, ExecuteError, Kept, Lease, Pool, Query, Source};
+use crate::pool::{Control, Execute, ExecuteError, Kept, Lease, Pool, Query, Source, Traffic};
 use crate::workload::pgbench::{self, EvalError, EvalProblem};
 use crate::workload::{Pick, Think, Value};
 
@@ -285,7 +285,8 @@ where
             let work = self.read_only_once(connection, &statement.query, params, &mut kept);
             watched(state.deadline.as_ref(), started, Box::pin(work).as_mut()).await
         } else {
-            let work = pin!(connection.execute(&statement.query, params, &mut kept));
+            let query = &statement.query;
+            let work = pin!(connection.execute(query, params, &mut kept, Traffic::Alone));
             watched(state.deadline.as_ref(), started, work).await
         };
         settle(lease, state, result)
@@ -296,13 +297,13 @@ where
         &self,
         connection: &S::Connection,
         query: &Query,
-        params: impl ExactSizeIterator<Item = &'v Value>,
+        params: impl ExactSizeIterator<Item = &'v Value> + Clone,
         kept: &mut Kept<'_>,
     ) -> Result<u64, ExecuteError> {
         let (begun, result, ended) = join3(
-            connection.control(Control::BeginReadOnly),
-            connection.execute(query, params, kept),
-            connection.control(Control::Commit),
+            connection.control(Control::BeginReadOnly, Traffic::Pipelined),
+            connection.execute(query, params, kept, Traffic::Pipelined),
+            connection.control(Control::Commit, Traffic::Pipelined),
         )
         .await;
         begun.and(result).and_then(|rows| ended.map(|()| rows))
@@ -334,7 +335,12 @@ where
         state.trace.begin_statement(started, slot);
         lease.in_flight(true);
         let connection = lease.connection();
-        let work = pin!(async { connection.control(control).await.map(|()| 0) });
+        let work = pin!(async {
+            connection
+                .control(control, Traffic::Alone)
+                .await
+                .map(|()| 0)
+        });
         let result = watched(state.deadline.as_ref(), started, work).await;
         settle(lease, state, result).map(|_| ())
     }
@@ -346,7 +352,7 @@ pub(super) fn params<'v>(
     slots: &'v [Value],
     bound: &'v [Value],
     row: &'v Value,
-) -> impl ExactSizeIterator<Item = &'v Value> {
+) -> impl ExactSizeIterator<Item = &'v Value> + Clone {
     bindings.iter().enumerate().map(move |(index, binding)| {
         let value = match binding {
             Binding::Drawn(slot) => slots.get(*slot),

@@ -32,10 +32,7 @@ impl Canceller {
         let address = self.host.to_string();
         let send = async {
             let stream = Stream::connect(&self.host, &self.keepalives).await;
-            let stream = stream.map_err(|e| PgError::Unreachable {
-                address: address.clone(),
-                what: e.to_string(),
-            })?;
+            let stream = stream.map_err(|e| PgError::unreachable(&address, &e))?;
             let sent = self.token.cancel_query_raw(stream, NoTls).await;
             sent.map_err(|e| connect_error(&address, "", "", &e))
         };

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::PgError;
+use super::connector::Startup;
 use super::dsn::{self, Pairs};
 use super::keys::Fields;
 use super::secret::Password;
 
-/// The `application_name` of dbperf's replayed load, to tell it from dbperf's own reading
-/// (`dbperf/<version>/<run>`) and from everybody else.
+/// Begin of the `application_name` of dbperf's replayed load, to tell it from dbperf's own reading
+/// (`dbperf/<version>/<run>`) and from everybody else; behind it comes what tells one replay from another.
 pub const REPLAY_APPLICATION_NAME: &str = "dbperf-replay";
 
 /// Connection information: a connection string with libpq's defaults filled in.
@@ -213,6 +214,12 @@ impl Conninfo {
         &self.user
     }
 
+    /// The password, for a driver that connects by itself.
+    #[must_use]
+    pub fn password(&self) -> Option<&Password> {
+        self.password.as_ref()
+    }
+
     /// The database.
     #[must_use]
     pub fn dbname(&self) -> &str {
@@ -232,71 +239,27 @@ impl Conninfo {
         format!("{}/{}", hosts.join(","), self.dbname)
     }
 
-    /// The driver's configuration of an application-like, **unguarded** session, for the pool of
-    /// a replay. Its `application_name` is [`REPLAY_APPLICATION_NAME`].
-    ///
-    /// Never print it with `Debug`: some wrappers of it show the password. `primary` is asked for
-    /// as `read-write` and `standby` as `read-only`, the nearest that the driver knows;
-    /// `prefer-standby` becomes `any`.
-    ///
-    /// # Errors
-    ///
-    /// [`PgError::TlsUnavailable`] as for a session.
-    pub fn tokio_config(&self) -> Result<tokio_postgres::Config, PgError> {
-        use tokio_postgres::config::TargetSessionAttrs as Attrs;
-        let mut config = self.startup_config(REPLAY_APPLICATION_NAME);
-        for host in &self.hosts {
-            self.check_tls(host)?;
-            match host {
-                Host::Tcp { name, addr, port } => {
-                    // An address in the place of the name: `hostaddr` would have to be given for
-                    // all hosts or for none.
-                    config.host(addr.map_or_else(|| name.clone(), |a| a.to_string()));
-                    config.port(*port);
-                }
-                Host::Unix { folder, port } => {
-                    config.host_path(folder);
-                    config.port(*port);
-                }
-            }
-        }
-        config.target_session_attrs(match self.target_session_attrs {
-            TargetSessionAttrs::Any | TargetSessionAttrs::PreferStandby => Attrs::Any,
-            TargetSessionAttrs::ReadWrite | TargetSessionAttrs::Primary => Attrs::ReadWrite,
-            TargetSessionAttrs::ReadOnly | TargetSessionAttrs::Standby => Attrs::ReadOnly,
-        });
-        config.connect_timeout(self.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT));
-        config.keepalives(self.keepalives.on);
-        if let Some(idle) = self.keepalives.idle {
-            config.keepalives_idle(idle);
-        }
-        if let Some(interval) = self.keepalives.interval {
-            config.keepalives_interval(interval);
-        }
-        if let Some(count) = self.keepalives.count {
-            config.keepalives_retries(count);
-        }
-        if let Some(timeout) = self.keepalives.user_timeout {
-            config.tcp_user_timeout(timeout);
-        }
-        Ok(config)
-    }
-
     /// What the startup message needs; no host.
-    pub(super) fn startup_config(&self, application_name: &str) -> tokio_postgres::Config {
+    pub(super) fn startup_config(&self, startup: &Startup) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config
             .user(&self.user)
             .dbname(&self.dbname)
-            .application_name(application_name)
+            .application_name(&startup.application_name)
             .ssl_mode(tokio_postgres::config::SslMode::Disable);
         if let Some(password) = &self.password {
             config.password(password.reveal());
         }
-        if let Some(options) = &self.options {
+        if let Some(options) = self.options_with(startup.options) {
             config.options(options);
         }
         config
+    }
+
+    /// `options` of the startup message, with more of them behind.
+    pub(super) fn options_with(&self, more: Option<&str>) -> Option<String> {
+        let all: Vec<&str> = self.options.as_deref().into_iter().chain(more).collect();
+        (!all.is_empty()).then(|| all.join(" "))
     }
 
     /// Refuses what this build cannot do. TLS is never used on a Unix socket (as in libpq).
@@ -395,10 +358,10 @@ mod tests {
     fn tls_on_demand_is_refused_but_not_on_a_socket() {
         for mode in ["require", "verify-ca", "verify-full"] {
             let info = parse(&format!("host=h sslmode={mode} user=u")).unwrap();
-            let error = info.tokio_config().unwrap_err();
+            let error = info.check_tls(&info.hosts[0]).unwrap_err();
             assert!(error.to_string().contains("later version"), "{error}");
             let info = parse(&format!("host=/tmp sslmode={mode} user=u")).unwrap();
-            assert!(info.tokio_config().is_ok());
+            assert!(info.check_tls(&info.hosts[0]).is_ok());
         }
         assert!(parse("sslmode=required").is_err());
     }
@@ -408,9 +371,8 @@ mod tests {
         let info = parse("postgres://u:CANARY@h/d?password=CANARY").unwrap();
         let shown = format!("{info} {info:?} {info:#?} {:?}", info.password);
         assert!(!shown.contains("CANARY"), "{shown}");
-        let config = info.tokio_config().unwrap();
+        let config = info.startup_config(&Startup::default());
         assert_eq!(config.get_password(), Some(&b"CANARY"[..]));
-        assert_eq!(config.get_application_name(), Some(REPLAY_APPLICATION_NAME));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
+use super::connector::{Attempt, Startup};
 use super::conninfo::Host;
-use super::error::{connect_error, statement_error};
-use super::stream::Stream;
+use super::error::statement_error;
 use super::{Conninfo, DEFAULT_CONNECT_TIMEOUT, PgError};
 
 /// The console's database.
@@ -115,39 +115,16 @@ impl Console {
         application_name: &str,
         limit: Duration,
     ) -> Result<Self, PgError> {
-        conninfo.check_tls(host)?;
-        let address = host.to_string();
+        let startup = Startup {
+            application_name: application_name.to_owned(),
+            options: None,
+        };
         let console = conninfo.with_dbname(DATABASE);
-        let config = console.startup_config(application_name);
-        let open = async {
-            let socket = Stream::connect(host, &conninfo.keepalives).await;
-            let socket = socket.map_err(|e| PgError::Unreachable {
-                address: address.clone(),
-                what: e.to_string(),
-            })?;
-            config
-                .connect_raw(socket, NoTls)
-                .await
-                .map_err(|e| connect_error(&address, &conninfo.user, DATABASE, &e))
-        };
-        let (client, connection) = match timeout(limit, open).await {
-            Ok(opened) => opened?,
-            Err(_) => {
-                return Err(PgError::ConnectTimeout {
-                    address,
-                    phase: "connecting to PgBouncer's console",
-                    after: limit,
-                });
-            }
-        };
-        let task = tokio::spawn(async move {
-            // The error is seen again by whoever uses the client.
-            let _ended = connection.await;
-        });
+        let opened = Attempt::new(host, limit).open(&console, &startup).await?;
         Ok(Self {
-            client,
-            task,
-            address,
+            client: opened.client,
+            task: opened.task,
+            address: host.to_string(),
         })
     }
 

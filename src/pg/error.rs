@@ -233,6 +233,33 @@ pub enum PgError {
 }
 
 impl PgError {
+    /// The operating system's reason why nothing answers.
+    pub(super) fn unreachable(address: &str, error: &std::io::Error) -> Self {
+        Self::Unreachable {
+            address: address.to_owned(),
+            what: error.to_string(),
+        }
+    }
+
+    /// Why there is no connection, in a word that can be counted: the SQLSTATE, or what failed, without any
+    /// name or number of its own.
+    #[must_use]
+    pub fn keyword(&self) -> String {
+        match (self.sqlstate(), self) {
+            (Some(sqlstate), _) => sqlstate.to_owned(),
+            (None, Self::Unreachable { what, .. }) => {
+                let words = what.split(" (os error").next();
+                words.unwrap_or_default().to_lowercase()
+            }
+            (None, Self::ConnectTimeout { phase, .. }) => format!("timeout while {phase}"),
+            (None, Self::PasswordMissing { .. }) => "no password".to_owned(),
+            (None, Self::NoFittingServer { wanted, .. }) => {
+                format!("no server fits target_session_attrs={wanted}")
+            }
+            (None, _) => "failed".to_owned(),
+        }
+    }
+
     /// The SQLSTATE, where the server gave one that is kept.
     #[must_use]
     pub fn sqlstate(&self) -> Option<&str> {

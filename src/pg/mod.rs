@@ -5,6 +5,7 @@
 mod cancel;
 pub mod catalog;
 pub mod column;
+mod connector;
 mod conninfo;
 mod console;
 mod dsn;
@@ -17,8 +18,10 @@ mod session;
 mod stream;
 mod target;
 mod transaction;
+mod wire;
 
 pub use cancel::Canceller;
+pub use connector::{Connector, Opened};
 pub use conninfo::{
     Conninfo, DEFAULT_CONNECT_TIMEOUT, Host, REPLAY_APPLICATION_NAME, SslMode, TargetSessionAttrs,
 };
@@ -31,3 +34,4 @@ pub use server::{
 };
 pub use session::{OLDEST_MAJOR, Param, Session};
 pub use target::{Target, resolve};
+pub use wire::{ExchangeError, Held, Wire};

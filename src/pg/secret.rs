@@ -11,8 +11,9 @@ impl Password {
         Self(text)
     }
 
-    /// The password itself, for the driver only.
-    pub(super) fn reveal(&self) -> &str {
+    /// The password itself, for a driver only.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

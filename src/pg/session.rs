@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, NoTls, Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::cancel::Canceller;
 use super::catalog::{self, Since, View};
+use super::connector::{Attempt, Opened, Search, Startup, candidates};
 use super::conninfo::{Host, TargetSessionAttrs};
-use super::error::{connect_error, statement_error};
+use super::error::statement_error;
 use super::guard::{Guard, SessionOptions};
-use super::stream::{Stream, Watched};
 use super::{Conninfo, DEFAULT_CONNECT_TIMEOUT, PgError, column};
 
 /// The oldest supported major version.
@@ -49,8 +49,8 @@ pub(super) struct Facts {
     host: Host,
     version: String,
     version_num: u32,
-    in_recovery: bool,
-    read_only: bool,
+    pub(super) in_recovery: bool,
+    pub(super) read_only: bool,
     role_search_path: String,
     database: String,
     pid: i32,
@@ -75,30 +75,14 @@ impl Session {
     /// guard that did not take effect. A refused password, role or database ends the search, an
     /// unreachable host does not.
     pub async fn connect(conninfo: &Conninfo, options: &SessionOptions) -> Result<Self, PgError> {
-        let wanted = conninfo.target_session_attrs;
-        let passes: &[TargetSessionAttrs] = match wanted {
-            TargetSessionAttrs::PreferStandby => {
-                &[TargetSessionAttrs::Standby, TargetSessionAttrs::Any]
-            }
-            _ => &[wanted],
-        };
-        let mut first_error = None;
-        for attrs in passes {
-            for host in &conninfo.hosts {
-                match Self::connect_host(conninfo, host, options, *attrs).await {
-                    Ok(Some(session)) => return Ok(session),
-                    Ok(None) => {}
-                    Err(e) if e.is_connection_lost() || e.is_too_many_connections() => {
-                        first_error.get_or_insert(e);
-                    }
-                    Err(e) => return Err(e),
-                }
+        let mut search = Search::default();
+        for (host, attrs) in candidates(conninfo) {
+            let tried = Box::pin(Self::connect_host(conninfo, host, options, attrs)).await;
+            if let Some(session) = search.note(tried)? {
+                return Ok(session);
             }
         }
-        Err(first_error.unwrap_or_else(|| PgError::NoFittingServer {
-            address: conninfo.address(),
-            wanted: wanted.name(),
-        }))
+        Err(search.into_error(conninfo))
     }
 
     /// One host within one deadline. `None` means that it does not fit.
@@ -108,44 +92,25 @@ impl Session {
         options: &SessionOptions,
         attrs: TargetSessionAttrs,
     ) -> Result<Option<Self>, PgError> {
-        conninfo.check_tls(host)?;
         let limit = options
             .connect_timeout
             .or(conninfo.connect_timeout)
             .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
-        let deadline = tokio::time::Instant::now() + limit;
-        let address = host.to_string();
-        let late = |phase| PgError::ConnectTimeout {
-            address: address.clone(),
-            phase,
-            after: limit,
+        let attempt = Attempt::new(host, limit);
+        let startup = Startup {
+            application_name: options.application_name.clone(),
+            options: None,
         };
-        let socket = Stream::connect(host, &conninfo.keepalives);
-        let socket = tokio::time::timeout_at(deadline, socket)
-            .await
-            .map_err(|_| late("opening the socket"))?
-            .map_err(|e| PgError::Unreachable {
-                address: address.clone(),
-                what: e.to_string(),
-            })?;
-        let (socket, key_pid) = Watched::new(socket);
-        let config = conninfo.startup_config(&options.application_name);
-        let (client, connection) =
-            tokio::time::timeout_at(deadline, config.connect_raw(socket, NoTls))
-                .await
-                .map_err(|_| late("waiting for the startup and authentication"))?
-                .map_err(|e| connect_error(&address, &conninfo.user, &conninfo.dbname, &e))?;
-        let task = ConnectionTask(tokio::spawn(async move {
-            // The error is seen again by whoever uses the client.
-            let _ended = connection.await;
-        }));
-        let canceller = Canceller {
-            token: client.cancel_token(),
-            host: host.clone(),
-            keepalives: conninfo.keepalives,
-        };
+        let opened = attempt.open(conninfo, &startup).await?;
         let prepare = async {
-            let facts = Facts::read(&client, host, key_pid.get()).await?;
+            let Opened {
+                client,
+                task,
+                wire,
+                canceller,
+            } = opened;
+            let task = ConnectionTask(task);
+            let facts = Facts::read(&client, host, wire.key_pid()).await?;
             if !facts.fits(attrs) {
                 return Ok(None);
             }
@@ -162,9 +127,9 @@ impl Session {
             session.set_guard().await?;
             Ok(Some(session))
         };
-        tokio::time::timeout_at(deadline, prepare)
-            .await
-            .map_err(|_| late("setting the guards of the session"))?
+        attempt
+            .within("setting the guards of the session", prepare)
+            .await?
     }
 
     /// Sets the guards and reads them back.
@@ -398,7 +363,11 @@ impl Session {
 }
 
 impl Facts {
-    async fn read(client: &Client, host: &Host, key_pid: Option<i32>) -> Result<Self, PgError> {
+    pub(super) async fn read(
+        client: &Client,
+        host: &Host,
+        key_pid: Option<i32>,
+    ) -> Result<Self, PgError> {
         let view = &catalog::SESSION;
         let address = host.to_string();
         // The version is not known yet; this statement runs on every one.
@@ -432,7 +401,7 @@ impl Facts {
         })
     }
 
-    fn fits(&self, attrs: TargetSessionAttrs) -> bool {
+    pub(super) fn fits(&self, attrs: TargetSessionAttrs) -> bool {
         match attrs {
             TargetSessionAttrs::Any | TargetSessionAttrs::PreferStandby => true,
             TargetSessionAttrs::ReadWrite => !self.in_recovery && !self.read_only,

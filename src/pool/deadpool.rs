@@ -1,24 +1,21 @@
 //! deadpool-postgres behind the permits, with connect and recycle timed.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Metrics, Object, Timeouts};
+use deadpool::managed::{self, Metrics, Object, RecycleError, Timeouts};
 use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Config, NoTls};
 
+use crate::pg::{Canceller, Connector, PgError};
 use crate::workload::Value;
 
 use super::prepared::Prepared;
-use super::{AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Query, Source};
-
-/// How long a discarded connection may take to say good-bye after its statement was cancelled
-/// (ours): after this it is closed without the server's answer.
-const DISCARD_LIMIT: Duration = Duration::from_secs(2);
+use super::{
+    AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Query, Source, Traffic,
+};
 
 /// How long all connections may take to say good-bye (ours).
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -46,23 +43,20 @@ impl std::fmt::Debug for DeadpoolSource {
 }
 
 impl DeadpoolSource {
-    /// A deadpool of `pool_size` connections to `config`; connect and recycle times go to `meter`.
+    /// A deadpool of `pool_size` connections made by `connector`; connect and recycle times go to `meter`.
     ///
     /// # Errors
     /// deadpool refuses the configuration.
-    pub fn new(config: Config, pool_size: u32, meter: Meter) -> Result<Self, PoolError> {
+    pub fn new(connector: Connector, pool_size: u32, meter: Meter) -> Result<Self, PoolError> {
         let tasks = Tasks::default();
-        let connect = GracefulConnect {
-            tasks: Arc::clone(&tasks),
+        let config = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
         };
         let manager = TimedManager {
-            inner: deadpool_postgres::Manager::from_connect(
-                config,
-                connect,
-                ManagerConfig {
-                    recycling_method: RecyclingMethod::Fast,
-                },
-            ),
+            connector,
+            // It recycles; connections are made by the connector, as those of every other pool.
+            inner: deadpool_postgres::Manager::from_config(Config::new(), NoTls, config),
+            tasks: Arc::clone(&tasks),
             meter,
         };
         let pool = managed::Pool::builder(manager)
@@ -101,14 +95,11 @@ impl Source for DeadpoolSource {
     }
 
     async fn discard(&self, connection: DeadpoolConnection) {
-        let prepared = Object::take(connection);
-        let client = prepared.client();
-        if !client.is_closed() {
-            let cancel = client.cancel_token();
+        let session = Object::take(connection);
+        if !session.prepared.is_closed() {
             // A cancel that fails leaves a statement that ends by itself; there is nobody to tell.
-            let _ = tokio::time::timeout(DISCARD_LIMIT, cancel.cancel_query(NoTls)).await;
+            let _ = session.canceller.cancel().await;
         }
-        drop(prepared);
     }
 
     fn size(&self) -> u32 {
@@ -134,41 +125,65 @@ impl Source for DeadpoolSource {
 
 /// deadpool-postgres' manager with its two steps timed.
 pub struct TimedManager {
+    connector: Connector,
     inner: deadpool_postgres::Manager,
+    tasks: Tasks,
     meter: Meter,
 }
 
 impl std::fmt::Debug for TimedManager {
-    /// Leaves out the inner manager, whose `Debug` prints the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TimedManager").finish_non_exhaustive()
     }
 }
 
-impl managed::Manager for TimedManager {
-    type Type = Prepared<ClientWrapper>;
-    type Error = tokio_postgres::Error;
+/// What deadpool keeps.
+#[derive(Debug)]
+pub struct Session {
+    prepared: Prepared<ClientWrapper>,
+    canceller: Canceller,
+}
 
-    async fn create(&self) -> Result<Self::Type, Self::Error> {
+impl managed::Manager for TimedManager {
+    type Type = Session;
+    type Error = PgError;
+
+    async fn create(&self) -> Result<Session, PgError> {
         let start = Instant::now();
-        let client = self.inner.create().await?;
+        let opened = self.connector.connect().await?;
         self.meter.connected(start);
-        Ok(Prepared::new(client))
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(opened.task);
+        // deadpool-postgres aborts the task of a client that is dropped, and the server would never hear the
+        // good-bye that makes it flush the counters of that session: it gets another task.
+        let client = ClientWrapper::new(opened.client, tokio::spawn(std::future::ready(())));
+        Ok(Session {
+            prepared: Prepared::new(client, opened.wire),
+            canceller: opened.canceller,
+        })
     }
 
     async fn recycle(
         &self,
-        connection: &mut Self::Type,
+        session: &mut Session,
         metrics: &Metrics,
-    ) -> managed::RecycleResult<Self::Error> {
+    ) -> managed::RecycleResult<PgError> {
         let start = Instant::now();
-        let result = self.inner.recycle(connection.client_mut(), metrics).await;
+        // What the driver would have seen if it were awake.
+        let recycled = if session.prepared.is_closed() {
+            Err(RecycleError::message("Connection closed"))
+        } else {
+            let client = session.prepared.client_mut();
+            let recycled = self.inner.recycle(client, metrics).await;
+            recycled.map_err(|error| RecycleError::message(error.to_string()))
+        };
         self.meter.recycled(start);
-        result
+        recycled
     }
 
-    fn detach(&self, connection: &mut Self::Type) {
-        self.inner.detach(connection.client_mut());
+    fn detach(&self, session: &mut Session) {
+        self.inner.detach(session.prepared.client_mut());
     }
 }
 
@@ -176,41 +191,14 @@ impl Execute for DeadpoolConnection {
     async fn execute<'v>(
         &self,
         query: &Query,
-        params: impl ExactSizeIterator<Item = &'v Value>,
+        params: impl ExactSizeIterator<Item = &'v Value> + Clone,
         kept: &mut Kept<'_>,
+        traffic: Traffic,
     ) -> Result<u64, ExecuteError> {
-        self.as_ref().execute(query, params, kept).await
+        self.prepared.execute(query, params, kept, traffic).await
     }
 
-    async fn control(&self, control: Control) -> Result<(), ExecuteError> {
-        self.as_ref().control(control).await
+    async fn control(&self, control: Control, traffic: Traffic) -> Result<(), ExecuteError> {
+        self.prepared.control(control, traffic).await
     }
 }
-
-/// Connects like deadpool-postgres, but keeps the connection's task to itself: deadpool-postgres aborts
-/// the task when a client is dropped, and the server would never hear the good-bye that makes it flush
-/// the counters of that session.
-struct GracefulConnect {
-    tasks: Tasks,
-}
-
-impl deadpool_postgres::Connect for GracefulConnect {
-    fn connect(&self, config: &Config) -> Connecting<'_> {
-        let config = config.clone();
-        Box::pin(async move {
-            let (client, connection) = config.connect(NoTls).await?;
-            let task = tokio::spawn(async move {
-                // The error reaches every statement that waits on this connection.
-                let _ = connection.await;
-            });
-            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks.retain(|task| !task.is_finished());
-            tasks.push(task);
-            Ok((client, tokio::spawn(std::future::ready(()))))
-        })
-    }
-}
-
-type Connecting<'a> = Pin<
-    Box<dyn Future<Output = Result<(Client, JoinHandle<()>), tokio_postgres::Error>> + Send + 'a>,
->;

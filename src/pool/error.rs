@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pg::PgError;
+
 /// A pool could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -29,7 +31,7 @@ pub enum AcquireError {
         /// The acquire timeout.
         timeout: Duration,
     },
-    /// A permit was there, but the connection could not be made: by SQLSTATE or kind of I/O error.
+    /// A permit was there, but the connection could not be made: by SQLSTATE or what failed.
     #[error("the pool could not connect: {0}")]
     Connect(String),
     /// The pool was closed.
@@ -37,18 +39,9 @@ pub enum AcquireError {
     Closed,
 }
 
-impl From<&tokio_postgres::Error> for AcquireError {
+impl From<&PgError> for AcquireError {
     /// A failed connect, without a word of the server's message.
-    fn from(error: &tokio_postgres::Error) -> Self {
-        if let Some(state) = error.code() {
-            return Self::Connect(state.code().to_owned());
-        }
-        let source = std::error::Error::source(error);
-        Self::Connect(
-            match source.and_then(|s| s.downcast_ref::<std::io::Error>()) {
-                Some(io) => io.kind().to_string(),
-                None => "failed".to_owned(),
-            },
-        )
+    fn from(error: &PgError) -> Self {
+        Self::Connect(error.keyword())
     }
 }

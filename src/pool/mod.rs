@@ -7,7 +7,6 @@
 //! a pool's estimates. A new kind of pool is one file with one [`Source`], whose connections
 //! [`Execute`] statements.
 
-mod bell;
 mod deadpool;
 mod direct;
 mod error;
@@ -27,5 +26,5 @@ pub use lease::Lease;
 pub use meter::Meter;
 pub use permits::{Pool, Reaper};
 pub use prepared::Prepared;
-pub use source::{Control, Execute, ExecuteError, Kept, Protocol, Query, Source};
+pub use source::{Control, Execute, ExecuteError, Kept, Protocol, Query, Source, Traffic};
 pub use sqlx::{SqlxConnection, SqlxSource};

@@ -61,15 +61,25 @@ pub trait Execute {
     async fn execute<'v>(
         &self,
         query: &Query,
-        params: impl ExactSizeIterator<Item = &'v Value>,
+        params: impl ExactSizeIterator<Item = &'v Value> + Clone,
         kept: &mut Kept<'_>,
+        traffic: Traffic,
     ) -> Result<u64, ExecuteError>;
 
     /// Runs one of dbperf's own statements that control a transaction.
     ///
     /// # Errors
     /// As [`Self::execute`].
-    async fn control(&self, control: Control) -> Result<(), ExecuteError>;
+    async fn control(&self, control: Control, traffic: Traffic) -> Result<(), ExecuteError>;
+}
+
+/// What else is under way on the connection of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// Nothing until its answer is there.
+    Alone,
+    /// Other statements may be sent before its answer is there.
+    Pipelined,
 }
 
 /// How a statement travels.

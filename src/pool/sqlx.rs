@@ -24,14 +24,14 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 use tokio::sync::{Mutex, Semaphore};
-use tokio_postgres::Config;
-use tokio_postgres::config::Host;
 use tokio_postgres::types::{FromSql as _, ToSql as _, Type};
 
+use crate::pg::{Connector, Host};
 use crate::workload::{RawValue, Value};
 
 use super::{
     AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Protocol, Query, Source,
+    Traffic,
 };
 
 /// How long all connections may take to say good-bye (ours).
@@ -55,12 +55,12 @@ pub struct SqlxSource {
 }
 
 impl SqlxSource {
-    /// A pool of `pool_size` connections to `config`; connect and recycle times go to `meter`.
+    /// A pool of `pool_size` connections as `connector` makes them; connect and recycle times go to `meter`.
     ///
     /// # Errors
     /// The configuration has something that sqlx cannot be given.
-    pub fn new(config: &Config, pool_size: u32, meter: Meter) -> Result<Self, PoolError> {
-        let options = connect_options(config).map_err(|reason| PoolError::Build {
+    pub fn new(connector: &Connector, pool_size: u32, meter: Meter) -> Result<Self, PoolError> {
+        let options = connect_options(connector).map_err(|reason| PoolError::Build {
             pool_size,
             reason: reason.to_owned(),
         })?;
@@ -76,36 +76,28 @@ impl SqlxSource {
     }
 }
 
-fn connect_options(config: &Config) -> Result<PgConnectOptions, &'static str> {
-    let mut options = PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::Disable);
-    options = match config.get_hosts() {
-        [Host::Tcp(name)] => options.host(name),
-        #[cfg(unix)]
-        [Host::Unix(folder)] => options.socket(folder),
-        [] => match config.get_hostaddrs() {
-            [address] => options.host(&address.to_string()),
-            _ => return Err("sqlx takes one host"),
-        },
-        _ => return Err("sqlx takes one host"),
+fn connect_options(connector: &Connector) -> Result<PgConnectOptions, &'static str> {
+    let conninfo = connector.conninfo();
+    let [host] = conninfo.hosts() else {
+        return Err("sqlx takes one host");
     };
-    if let [port] = config.get_ports() {
-        options = options.port(*port);
+    let mut options = PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::Disable);
+    options = match host {
+        Host::Tcp { name, addr, port } => match addr {
+            Some(addr) => options.host(&addr.to_string()).port(*port),
+            None => options.host(name).port(*port),
+        },
+        Host::Unix { folder, port } => options.socket(folder).port(*port),
+    };
+    options = options
+        .username(conninfo.user())
+        .database(conninfo.dbname())
+        .application_name(connector.application_name());
+    if let Some(password) = conninfo.password() {
+        options = options.password(password.reveal());
     }
-    if let Some(user) = config.get_user() {
-        options = options.username(user);
-    }
-    if let Some(password) = config.get_password() {
-        let text = std::str::from_utf8(password);
-        options = options.password(text.map_err(|_| "sqlx takes passwords of UTF-8 only")?);
-    }
-    if let Some(database) = config.get_dbname() {
-        options = options.database(database);
-    }
-    if let Some(name) = config.get_application_name() {
-        options = options.application_name(name);
-    }
-    if let Some(startup) = config.get_options() {
-        options = options.options(settings(startup)?);
+    if let Some(startup) = connector.options() {
+        options = options.options(settings(&startup)?);
     }
     Ok(options)
 }
@@ -190,8 +182,9 @@ impl Execute for SqlxConnection {
     async fn execute<'v>(
         &self,
         query: &Query,
-        params: impl ExactSizeIterator<Item = &'v Value>,
+        params: impl ExactSizeIterator<Item = &'v Value> + Clone,
         kept: &mut Kept<'_>,
+        _: Traffic,
     ) -> Result<u64, ExecuteError> {
         let mut arguments = PgArguments::default();
         for (value, ty) in params.zip(&query.types) {
@@ -218,7 +211,7 @@ impl Execute for SqlxConnection {
         Ok(affected.unwrap_or(count))
     }
 
-    async fn control(&self, control: Control) -> Result<(), ExecuteError> {
+    async fn control(&self, control: Control, _: Traffic) -> Result<(), ExecuteError> {
         let mut connection = self.0.lock().await;
         let sent = connection.execute(control.sql()).await;
         sent.map(|_| ()).map_err(|error| execute_error(&error))
@@ -321,6 +314,7 @@ fn acquire_error(error: &sqlx::Error) -> AcquireError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pg::Conninfo;
 
     #[test]
     fn settings_of_the_startup_packet_are_taken_apart() {
@@ -343,8 +337,8 @@ mod tests {
             .build()
             .unwrap();
         let _entered = runtime.enter();
-        let config: Config = "host=h user=u password=canary".parse().unwrap();
-        let source = SqlxSource::new(&config, 1, Meter::default()).unwrap();
+        let conninfo = Conninfo::parse("host=h user=u password=canary", &|_| None).unwrap();
+        let source = SqlxSource::new(&Connector::new(conninfo), 1, Meter::default()).unwrap();
         assert!(!format!("{source:?}").contains("canary"));
     }
 }

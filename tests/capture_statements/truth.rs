@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dbperf::drive::{Control, DriveOptions, replay};
+use dbperf::pg::{Connector, Conninfo};
 use dbperf::workload::Workload;
 use tokio_postgres::types::ToSql;
 
@@ -97,9 +98,10 @@ fn replays(lab: &dbperf::lab::Lab, workload: &Workload, major: u32) {
         allow_writes: true,
         ..DriveOptions::default()
     };
-    let config = lab.primary().dsn().parse().unwrap();
+    let target = Conninfo::parse(&lab.primary().dsn(), &|_| None).unwrap();
+    let target = Connector::new(target);
     let (workload, control) = (workload.clone(), Control::default());
-    let replayed = std::thread::spawn(move || replay(&workload, config, &options, &control));
+    let replayed = std::thread::spawn(move || replay(&workload, target, &options, &control));
     let replayed = replayed.join().unwrap().unwrap();
     assert!(replayed.load.total.requests > 10, "{major}");
     assert_eq!(

@@ -127,7 +127,7 @@ fn a_captured_log_gives_the_same_calls_on_a_copy() {
             shard: dbperf::drive::Shard::default(),
             allow_writes: true,
         };
-        let replayed = replay_captured(&file, config(&copy), &options, &Control::default());
+        let replayed = replay_captured(&file, target(&copy), &options, &Control::default());
         let replayed = replayed.unwrap_or_else(|e| panic!("{major}: {e}"));
         assert_eq!(
             replayed.load.total.failures, 0,
@@ -191,7 +191,7 @@ fn a_session_keeps_the_pace_of_the_log_or_the_speed_that_is_asked_for() {
             allow_writes: false,
         };
         let replayed =
-            replay_captured(&file, config(&source), &options, &Control::default()).unwrap();
+            replay_captured(&file, target(&source), &options, &Control::default()).unwrap();
         let took = (replayed.window_ended - replayed.window_started).as_secs_f64();
         assert!(seconds.contains(&took), "{speed:?}: {took}");
         assert_eq!(replayed.load.total.requests, 5);

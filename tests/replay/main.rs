@@ -21,10 +21,11 @@ use std::time::{Duration, Instant};
 
 use dbperf::drive::{Control, DriveError, DriveOptions, LoadShape, PoolKind, Replayed, replay};
 use dbperf::lab::{Lab, LabOptions, StopMode};
+use dbperf::pg::{Connector, Conninfo};
 use dbperf::record::load::Operation;
 use dbperf::record::pool::PoolRecord;
 use dbperf::workload::{Think, Workload};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 /// Tests that measure want the machine for themselves; the others may run side by side.
 static MACHINE: RwLock<()> = RwLock::new(());
@@ -45,8 +46,12 @@ fn lab() -> Lab {
     support::lab(major, LabOptions::default()).expect("the server that was found")
 }
 
-fn config(lab: &Lab) -> Config {
-    lab.primary().dsn().parse().unwrap()
+fn target(lab: &Lab) -> Connector {
+    target_of(&lab.primary().dsn())
+}
+
+fn target_of(dsn: &str) -> Connector {
+    Connector::new(Conninfo::parse(dsn, &|_| None).unwrap())
 }
 
 fn options() -> DriveOptions {
@@ -70,9 +75,8 @@ fn with_client<T>(lab: &Lab, work: impl AsyncFnOnce(&Client) -> T) -> T {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (client, connection) = config(lab).connect(NoTls).await.unwrap();
-        tokio::spawn(connection);
-        work(&client).await
+        let opened = target(lab).connect().await.unwrap();
+        work(&opened.client).await
     })
 }
 

@@ -14,7 +14,7 @@ fn a_pool_too_small_shows_as_permit_wait() {
         duration: Duration::from_secs(3),
         ..options()
     };
-    let replayed = replay(&sleep, config(&lab), &options, &Control::default()).unwrap();
+    let replayed = replay(&sleep, target(&lab), &options, &Control::default()).unwrap();
     adds_up(&replayed);
     let (load, pool) = (&replayed.load, pool(&replayed));
     // pg_sleep(0.01) takes 10 ms and a little: two at a time are somewhat less than 200 a second.
@@ -90,7 +90,7 @@ fn the_record_agrees_with_the_server() {
          -- operation: insert\n-- param id: sequence 1000\n-- statement: insert item\n\
          INSERT INTO items (id) VALUES (:id);",
     );
-    let refused = replay(&mixed, config(&lab), &options(), &Control::default());
+    let refused = replay(&mixed, target(&lab), &options(), &Control::default());
     assert!(matches!(refused, Err(DriveError::Writes { .. })));
     let allowed = DriveOptions {
         allow_writes: true,
@@ -100,7 +100,7 @@ fn the_record_agrees_with_the_server() {
         },
         ..options()
     };
-    let replayed = replay(&mixed, config(&lab), &allowed, &Control::default()).unwrap();
+    let replayed = replay(&mixed, target(&lab), &allowed, &Control::default()).unwrap();
     adds_up(&replayed);
     assert_eq!(
         replayed.load.total.errors,
@@ -175,7 +175,7 @@ fn the_window_begins_after_the_warm_up_and_says_so() {
         gate.open();
         warm
     });
-    let replayed = replay(&quick, config(&lab), &options, &control).unwrap();
+    let replayed = replay(&quick, target(&lab), &options, &control).unwrap();
     adds_up(&replayed);
     let warm = observer.join().unwrap();
     assert!(warm - start >= Duration::from_millis(400));
@@ -207,7 +207,7 @@ fn clients_that_think_obey_the_closed_loop_law() {
         },
         ..options()
     };
-    let replayed = replay(&quick, config(&lab), &thinking, &Control::default()).unwrap();
+    let replayed = replay(&quick, target(&lab), &thinking, &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     let throughput = total.requests as f64 / replayed.load.length.unwrap().secs();

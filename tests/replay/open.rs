@@ -25,7 +25,7 @@ fn a_rate_that_can_be_held_is_held() {
             warmup: Duration::from_millis(300),
             ..open(200.0)
         };
-        let replayed = replay(&quick, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&quick, target(&lab), &options, &Control::default()).unwrap();
         adds_up(&replayed);
         assert_eq!(replayed.load.source.arrival, Arrival::Open);
         let total = &replayed.load.total;
@@ -56,7 +56,7 @@ fn waits_of_requests_that_a_closed_loop_would_never_send_are_in_the_latency() {
         acquire_timeout: Duration::from_secs(30),
         ..open(30.0)
     };
-    let replayed = replay(&slow, config(&lab), &too_fast, &Control::default()).unwrap();
+    let replayed = replay(&slow, target(&lab), &too_fast, &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     assert_eq!(total.requests, 90);
@@ -84,7 +84,7 @@ fn clients_without_a_pool_that_are_all_busy_are_a_lag_and_said() {
         open_clients: Some(2),
         ..open(50.0)
     };
-    let replayed = replay(&slow, config(&lab), &two, &Control::default()).unwrap();
+    let replayed = replay(&slow, target(&lab), &two, &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     let lag = total.schedule_lag.as_ref().unwrap();
@@ -113,7 +113,7 @@ fn what_is_too_late_is_skipped_and_counted_where_that_was_asked_for() {
         max_schedule_lag: Some(Duration::from_millis(60)),
         ..open(40.0)
     };
-    let replayed = replay(&slow, config(&lab), &limited, &Control::default()).unwrap();
+    let replayed = replay(&slow, target(&lab), &limited, &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     assert_eq!(total.requests + total.skipped, 120);
@@ -149,7 +149,7 @@ fn a_rate_that_nothing_can_hold_ends_in_time_and_keeps_the_waits_of_what_was_nev
         stopper.stop();
     });
     let start = Instant::now();
-    let replayed = replay(&hopeless, config(&lab), &options, &control).unwrap();
+    let replayed = replay(&hopeless, target(&lab), &options, &control).unwrap();
     stop.join().unwrap();
     assert!(start.elapsed() < Duration::from_secs(6));
     adds_up(&replayed);

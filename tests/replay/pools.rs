@@ -27,7 +27,7 @@ fn every_pool_runs_the_same_workload_and_adds_up() {
             warmup: Duration::from_millis(200),
             ..options()
         };
-        let replayed = replay(&mixed, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&mixed, target(&lab), &options, &Control::default()).unwrap();
         adds_up(&replayed);
         let (total, pool) = (&replayed.load.total, pool(&replayed));
         assert_eq!(total.errors, std::collections::BTreeMap::new(), "{kind:?}");
@@ -62,7 +62,7 @@ fn connections_are_timed_where_they_are_made_and_checked() {
             pool: kind,
             ..options()
         };
-        let replayed = replay(&quick, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&quick, target(&lab), &options, &Control::default()).unwrap();
         let pool = pool(&replayed);
         assert_eq!(pool.connect.count(), 4, "{kind:?}");
         let recycled = pool.recycle.count();
@@ -80,7 +80,7 @@ fn a_restart_and_a_storm_of_connections_are_survived_by_every_pool() {
     let quick = workload("-- operation: quick\nSELECT pg_sleep(0.002);");
     for kind in ALL {
         let mut lab = lab();
-        let target = config(&lab);
+        let target = target(&lab);
         let options = DriveOptions {
             pool: kind,
             duration: Duration::from_secs(6),
@@ -129,7 +129,7 @@ fn a_server_without_a_free_slot_is_an_error_by_its_sqlstate() {
             acquire_timeout: Duration::from_millis(700),
             ..options()
         };
-        let replayed = replay(&slow, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&slow, target(&lab), &options, &Control::default()).unwrap();
         adds_up(&replayed);
         let total = &replayed.load.total;
         let refused = match kind {
@@ -167,7 +167,7 @@ fn a_statement_that_takes_too_long_costs_its_connection_and_nothing_runs_on() {
             statement_timeout: Some(Duration::from_millis(150)),
             ..options()
         };
-        let replayed = replay(&slow, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&slow, target(&lab), &options, &Control::default()).unwrap();
         adds_up(&replayed);
         let total = &replayed.load.total;
         assert!(total.requests >= 8, "{kind:?}: {}", total.requests);
@@ -189,7 +189,7 @@ fn statements_of_a_pipeline_overlap_on_a_slow_line() {
     );
     for pool in [PoolKind::Deadpool, PoolKind::None] {
         let options = DriveOptions { pool, ..options() };
-        let replayed = replay(&pipelined, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&pipelined, target(&lab), &options, &Control::default()).unwrap();
         adds_up(&replayed);
         let parts = replayed.load.operations[0].parts.as_ref().unwrap();
         let latencies: Vec<f64> = parts

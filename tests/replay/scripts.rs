@@ -36,7 +36,7 @@ fn tpcb_runs_unchanged_and_the_books_balance() {
     for pool in [PoolKind::Deadpool, PoolKind::Sqlx, PoolKind::None] {
         let before = count(&lab, "SELECT count(*) FROM pgbench_history");
         let options = DriveOptions { pool, ..writing() };
-        let replayed = replay(&tpcb, config(&lab), &options, &Control::default()).unwrap();
+        let replayed = replay(&tpcb, target(&lab), &options, &Control::default()).unwrap();
         adds_up(&replayed);
         let total = &replayed.load.total;
         assert_eq!(total.failures, 0, "{:?}", total.errors);
@@ -81,7 +81,7 @@ fn conditions_results_sleeps_and_pipelines_do_what_pgbench_does() {
         ("scale".to_owned(), "7".to_owned()),
         ("word".to_owned(), "it's".to_owned()),
     ];
-    let replayed = replay(&script, config(&lab), &writing(), &Control::default()).unwrap();
+    let replayed = replay(&script, target(&lab), &writing(), &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     assert_eq!(total.failures, 0, "{:?}", total.errors);
@@ -129,7 +129,7 @@ fn what_a_script_gets_wrong_is_said_with_its_line() {
             max_errors: Some(5),
             ..writing()
         };
-        replay(&script, config(&lab), &limited, &Control::default())
+        replay(&script, target(&lab), &limited, &Control::default())
             .unwrap_err()
             .to_string()
     };
@@ -162,7 +162,7 @@ fn what_a_script_gets_wrong_is_said_with_its_line() {
     }
     // A failure inside of a transaction leaves none open for the next user of the connection.
     let open = Workload::parse("BEGIN;\nSELECT 1 / (random() * 2)::int;\nEND;", "t.sql").unwrap();
-    let replayed = replay(&open, config(&lab), &writing(), &Control::default()).unwrap();
+    let replayed = replay(&open, target(&lab), &writing(), &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     assert!(

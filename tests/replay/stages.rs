@@ -16,7 +16,7 @@ fn clients_come_and_go_by_stage() {
     let lab = lab();
     let steady = workload("-- operation: steady\nSELECT pg_sleep(0.02);");
     let options = staged("2:0s,2:1s,12:0s,12:1s,0:1s");
-    let replayed = replay(&steady, config(&lab), &options, &Control::default()).unwrap();
+    let replayed = replay(&steady, target(&lab), &options, &Control::default()).unwrap();
     adds_up(&replayed);
     let stages = &replayed.load.stages;
     let names: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
@@ -50,7 +50,7 @@ fn rates_rise_in_a_straight_line() {
         arrivals: dbperf::drive::Arrivals::Even,
         ..staged("200/s:2s,200/s:1s")
     };
-    let replayed = replay(&quick, config(&lab), &options, &Control::default()).unwrap();
+    let replayed = replay(&quick, target(&lab), &options, &Control::default()).unwrap();
     adds_up(&replayed);
     // 0 to 200 in 2 s are 200 requests, of them 50 in the first second; then 200 in one second.
     let seconds: Vec<u64> = replayed
@@ -77,7 +77,7 @@ fn a_replay_begins_at_the_agreed_moment() {
         warmup: Duration::from_millis(500),
         ..options()
     };
-    let replayed = replay(&quick, config(&lab), &options, &Control::default()).unwrap();
+    let replayed = replay(&quick, target(&lab), &options, &Control::default()).unwrap();
     let started = replayed.load.started_at.unwrap();
     let late = started.duration_since(at).as_millis();
     assert!((0..150).contains(&late), "{late}");
@@ -85,6 +85,6 @@ fn a_replay_begins_at_the_agreed_moment() {
         start_at: Some(jiff::Timestamp::UNIX_EPOCH),
         ..options
     };
-    let refused = replay(&quick, config(&lab), &past, &Control::default()).unwrap_err();
+    let refused = replay(&quick, target(&lab), &past, &Control::default()).unwrap_err();
     assert!(refused.to_string().contains("has passed"), "{refused}");
 }

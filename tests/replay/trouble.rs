@@ -34,7 +34,7 @@ fn what_does_not_fit_the_server_is_said_before_the_load() {
         ),
     ] {
         let workload = workload(&format!("{op}{text}"));
-        let error = replay(&workload, config(&lab), &options(), &Control::default()).unwrap_err();
+        let error = replay(&workload, target(&lab), &options(), &Control::default()).unwrap_err();
         let message = error.to_string();
         for part in parts {
             assert!(message.contains(part), "{part}: {message}");
@@ -46,11 +46,9 @@ fn what_does_not_fit_the_server_is_said_before_the_load() {
 #[test]
 fn a_server_that_is_not_there_is_an_error_without_the_password() {
     let _machine = beside_others();
-    let config: Config = "host=127.0.0.1 port=1 user=u password=canary"
-        .parse()
-        .unwrap();
+    let closed = target_of("host=127.0.0.1 port=1 user=u password=canary");
     let one = workload("-- operation: a\nSELECT 1;");
-    let error = replay(&one, config, &options(), &Control::default()).unwrap_err();
+    let error = replay(&one, closed.clone(), &options(), &Control::default()).unwrap_err();
     let message = format!("{error} {error:?}");
     assert!(message.contains("Connection refused"), "{message}");
     assert!(!message.contains("canary"));
@@ -58,20 +56,19 @@ fn a_server_that_is_not_there_is_an_error_without_the_password() {
         load: LoadShape::Closed { clients: 0 },
         ..options()
     };
-    let config: Config = "host=127.0.0.1 port=1".parse().unwrap();
-    let error = replay(&one, config.clone(), &none, &Control::default());
+    let error = replay(&one, closed.clone(), &none, &Control::default());
     assert!(matches!(error, Err(DriveError::NoClients)));
     let zero = DriveOptions {
         duration: Duration::ZERO,
         ..options()
     };
-    let error = replay(&one, config.clone(), &zero, &Control::default());
+    let error = replay(&one, closed.clone(), &zero, &Control::default());
     assert!(matches!(error, Err(DriveError::NoDuration)));
     let empty = DriveOptions {
         pool_size: 0,
         ..options()
     };
-    let error = replay(&one, config, &empty, &Control::default());
+    let error = replay(&one, closed, &empty, &Control::default());
     assert!(matches!(error, Err(DriveError::Pool(_))));
 }
 
@@ -94,7 +91,7 @@ fn stopped_in_the_middle_it_cancels_and_keeps_what_it_has() {
         ..options()
     };
     let start = Instant::now();
-    let replayed = replay(&mixed, config(&lab), &long, &control).unwrap();
+    let replayed = replay(&mixed, target(&lab), &long, &control).unwrap();
     stop.join().unwrap();
     assert!(
         start.elapsed() < Duration::from_secs(5),
@@ -124,7 +121,7 @@ fn a_statement_timeout_leaves_nothing_running() {
         statement_timeout: Some(Duration::from_millis(100)),
         ..options()
     };
-    let replayed = replay(&slow, config(&lab), &limited, &Control::default()).unwrap();
+    let replayed = replay(&slow, target(&lab), &limited, &Control::default()).unwrap();
     adds_up(&replayed);
     let total = &replayed.load.total;
     assert!(total.requests >= 8, "{}", total.requests);
@@ -156,7 +153,7 @@ fn an_acquire_timeout_is_recorded_with_the_time_it_waited() {
         acquire_timeout: Duration::from_millis(100),
         ..options()
     };
-    let replayed = replay(&slow, config(&lab), &narrow, &Control::default()).unwrap();
+    let replayed = replay(&slow, target(&lab), &narrow, &Control::default()).unwrap();
     adds_up(&replayed);
     let timed_out = pool(&replayed).counters.timed_out;
     assert!(timed_out > 5, "{timed_out}");
@@ -178,7 +175,7 @@ fn a_workload_that_only_reads_cannot_write_through_a_function() {
         max_errors: Some(20),
         ..options()
     };
-    let error = replay(&sneak, config(&lab), &limited, &Control::default()).unwrap_err();
+    let error = replay(&sneak, target(&lab), &limited, &Control::default()).unwrap_err();
     let DriveError::TooManyErrors {
         errors,
         limit,
@@ -208,7 +205,7 @@ fn a_restart_in_the_middle_is_survived_and_accounted_for() {
     let _machine = beside_others();
     let mut lab = lab();
     let quick = workload("-- operation: quick\nSELECT pg_sleep(0.002);");
-    let target = config(&lab);
+    let target = target(&lab);
     let long = DriveOptions {
         duration: Duration::from_secs(4),
         ..options()
@@ -240,7 +237,7 @@ fn a_check_that_waits_for_a_lock_is_cancelled_on_the_server() {
             .batch_execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
             .await
             .unwrap();
-        let target = config(&lab);
+        let target = target(&lab);
         let driver = std::thread::spawn(move || replay(&blocked, target, &options(), &control));
         tokio::time::sleep(Duration::from_millis(300)).await;
         stopper.stop();

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_postgres::Config;
 
 use crate::cli::args::{ArrivalArg, DriveArgs, PoolArg};
 use crate::cli::context::Context;
@@ -18,7 +17,7 @@ use crate::drive::{
     self, Arrivals, CapturedOptions, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind,
     Replayed, Stopper,
 };
-use crate::pg::{Conninfo, Session, SessionOptions};
+use crate::pg::{Connector, Conninfo, Session, SessionOptions};
 use crate::pool::Protocol;
 use crate::workload::Workload;
 
@@ -53,13 +52,13 @@ impl Job {
         }
     }
 
-    fn run(&self, config: Config, control: &Control) -> Result<Replayed, DriveError> {
+    fn run(&self, target: Connector, control: &Control) -> Result<Replayed, DriveError> {
         match self {
             Self::Workload { workload, options } => {
-                drive::replay(workload, config, options, control)
+                drive::replay(workload, target, options, control)
             }
             Self::Captured { path, options, .. } => {
-                drive::replay_captured(path, config, options, control)
+                drive::replay_captured(path, target, options, control)
             }
         }
     }
@@ -107,8 +106,7 @@ impl Driver {
         interrupt: &Interrupt,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let config = servers.load.tokio_config();
-        let config = config.map_err(|e| Failure::precondition(&e))?;
+        let target = Connector::new(servers.load.clone());
         let (warm, is_warm) = oneshot::channel();
         let (control, gate) = Control::gated(move || {
             // Nobody waits any more if the command is being interrupted.
@@ -118,7 +116,7 @@ impl Driver {
         let length = job.length();
         let job = interrupt.or(job.clone().behind(&servers.load)).await?;
         let progress = Progress::step(context, "Warming up");
-        let thread = tokio::task::spawn_blocking(move || job.run(config, &control));
+        let thread = tokio::task::spawn_blocking(move || job.run(target, &control));
         let driver = Self {
             thread,
             gate,
