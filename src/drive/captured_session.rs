@@ -1,20 +1,18 @@
 //! One captured session: a connection of its own, and its calls one after the other.
 
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut as _, BytesMut};
 use futures_util::TryStreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
-use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, RowStream, Statement};
 
-use crate::pg::Canceller;
+use crate::pg::{Canceller, TextParam};
 use crate::pool::{AcquireError, ExecuteError};
 use crate::workload::{CapturedStatement, Protocol};
 
@@ -176,7 +174,7 @@ impl Connection {
         while rows.try_next().await?.is_some() {
             count += 1;
         }
-        Ok(rows.rows_affected().unwrap_or(count))
+        Ok(rows.rows_affected().map_or(count, |n| n.max(count)))
     }
 
     /// Sends a call as it was sent: prepared once, or parsed for this call.
@@ -217,32 +215,4 @@ impl Connection {
             task.abort();
         }
     }
-}
-
-/// A parameter as the log has it: text, which the server's own input function reads.
-#[derive(Debug)]
-struct TextParam<'a>(Option<&'a str>);
-
-impl ToSql for TextParam<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        let Some(text) = self.0 else {
-            return Ok(IsNull::Yes);
-        };
-        out.put_slice(text.as_bytes());
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
-        Format::Text
-    }
-
-    to_sql_checked!();
 }

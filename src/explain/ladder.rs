@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use serde_json::Value;
 use tokio_postgres::Client;
-use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::ToSql;
 
 use super::error::ProbeError;
 use super::gate::{
@@ -13,6 +12,7 @@ use super::gate::{
     with_casts,
 };
 use super::scrub::scrub;
+use crate::pg::TextParam;
 use crate::record::plan::{PlanMode, PlanRecord};
 use crate::record::{Coverage, Millis, QueryId, Status};
 
@@ -292,7 +292,7 @@ async fn explain(
     values: &[Option<String>],
 ) -> Result<Value, ProbeError> {
     let sql = format!("EXPLAIN /* dbperf */ ({options}, FORMAT JSON) {statement}");
-    let values: Vec<TextValue<'_>> = values.iter().map(|v| TextValue(v.as_deref())).collect();
+    let values: Vec<TextParam<'_>> = values.iter().map(|v| TextParam(v.as_deref())).collect();
     let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
     let row = client.query_one(&sql, &bound).await?;
     let document: Value = row.try_get(0)?;
@@ -300,34 +300,6 @@ async fn explain(
         .get(0)
         .cloned()
         .ok_or_else(|| ProbeError::own("EXPLAIN gave no plan".to_owned()))
-}
-
-/// A value in text form, which the server reads as the parameter's own type.
-#[derive(Debug)]
-struct TextValue<'a>(Option<&'a str>);
-
-impl ToSql for TextValue<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        let Some(text) = self.0 else {
-            return Ok(IsNull::Yes);
-        };
-        out.extend_from_slice(text.as_bytes());
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
-        Format::Text
-    }
-
-    to_sql_checked!();
 }
 
 /// One statement by the extended protocol, its rows dropped.

@@ -17,6 +17,7 @@ mod server;
 mod session;
 mod stream;
 mod target;
+mod text_param;
 mod transaction;
 mod wire;
 
@@ -34,4 +35,5 @@ pub use server::{
 };
 pub use session::{OLDEST_MAJOR, Param, Session};
 pub use target::{Target, resolve};
+pub use text_param::TextParam;
 pub use wire::{ExchangeError, Held, Wire};

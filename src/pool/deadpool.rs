@@ -80,8 +80,8 @@ impl Source for DeadpoolSource {
             create: None,
             recycle: None,
         };
-        // Its future has room for a whole connect; boxed it is not moved from caller to caller.
-        Box::pin(self.pool.timeout_get(&timeouts))
+        self.pool
+            .timeout_get(&timeouts)
             .await
             .map_err(|error| match error {
                 managed::PoolError::Backend(error) => AcquireError::from(&error),
@@ -145,12 +145,14 @@ pub struct Session {
 }
 
 impl managed::Manager for TimedManager {
-    type Type = Session;
+    // A pool moves what it keeps from hand to hand.
+    type Type = Box<Session>;
     type Error = PgError;
 
-    async fn create(&self) -> Result<Session, PgError> {
+    async fn create(&self) -> Result<Box<Session>, PgError> {
         let start = Instant::now();
-        let opened = self.connector.connect().await?;
+        // Boxed, so that an acquire that makes no connection is not as large as one that does.
+        let opened = Box::pin(self.connector.connect()).await?;
         self.meter.connected(start);
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.retain(|task| !task.is_finished());
@@ -158,15 +160,15 @@ impl managed::Manager for TimedManager {
         // deadpool-postgres aborts the task of a client that is dropped, and the server would never hear the
         // good-bye that makes it flush the counters of that session: it gets another task.
         let client = ClientWrapper::new(opened.client, tokio::spawn(std::future::ready(())));
-        Ok(Session {
+        Ok(Box::new(Session {
             prepared: Prepared::new(client, opened.wire),
             canceller: opened.canceller,
-        })
+        }))
     }
 
     async fn recycle(
         &self,
-        session: &mut Session,
+        session: &mut Box<Session>,
         metrics: &Metrics,
     ) -> managed::RecycleResult<PgError> {
         let start = Instant::now();
@@ -182,7 +184,7 @@ impl managed::Manager for TimedManager {
         recycled
     }
 
-    fn detach(&self, session: &mut Session) {
+    fn detach(&self, session: &mut Box<Session>) {
         self.inner.detach(session.prepared.client_mut());
     }
 }

@@ -113,7 +113,8 @@ async fn drain(rows: RowStream, kept: &mut Kept<'_>) -> Result<u64, Error> {
             values.push(value);
         }
     }
-    Ok(rows.rows_affected().unwrap_or(count))
+    // A tag without a count, such as that of EXPLAIN, is taken for 0.
+    Ok(rows.rows_affected().map_or(count, |n| n.max(count)))
 }
 
 impl Known {

@@ -196,10 +196,10 @@ impl Execute for SqlxConnection {
             .persistent(query.protocol == Protocol::Prepared);
         let mut connection = self.0.lock().await;
         let mut answers = connection.fetch_many(statement);
-        let (mut count, mut affected) = (0, None);
+        let (mut count, mut affected) = (0, 0);
         while let Some(answer) = answers.try_next().await.map_err(|e| execute_error(&e))? {
             match answer {
-                Either::Left(done) => affected = Some(done.rows_affected()),
+                Either::Left(done) => affected = done.rows_affected(),
                 Either::Right(row) => {
                     count += 1;
                     for (column, values) in kept.columns.iter().zip(kept.values.iter_mut()) {
@@ -208,7 +208,8 @@ impl Execute for SqlxConnection {
                 }
             }
         }
-        Ok(affected.unwrap_or(count))
+        // A tag without a count, such as that of EXPLAIN, is taken for 0.
+        Ok(affected.max(count))
     }
 
     async fn control(&self, control: Control, _: Traffic) -> Result<(), ExecuteError> {

@@ -6,6 +6,7 @@
     reason = "clippy takes helpers of tests for ordinary code; a failed step is a failed test"
 )]
 
+mod answers;
 mod captured;
 mod measure;
 mod open;

@@ -10,6 +10,8 @@
 mod answer;
 mod exchange;
 mod follow;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::pin::Pin;
