@@ -1,15 +1,17 @@
 //! How sessions are opened: the socket, the startup, who else could be asked instead.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use super::conninfo::{Conninfo, DEFAULT_CONNECT_TIMEOUT, Host, REPLAY_APPLICATION_NAME};
 use super::error::connect_error;
 use super::session::Facts;
 use super::stream::Stream;
+use super::tls::{self, Protection, Secured, Way};
 use super::wire::Wire;
 use super::{Canceller, PgError, TargetSessionAttrs};
 
@@ -25,6 +27,8 @@ pub struct Opened {
     pub wire: Wire,
     /// Cancels what the session is executing.
     pub canceller: Canceller,
+    /// What protects its connection.
+    pub protection: Protection,
 }
 
 /// What the startup message says beside who asks for which database.
@@ -201,26 +205,85 @@ impl<'h> Attempt<'h> {
         timeout_at(self.deadline, step).await.map_err(late)
     }
 
-    /// Opens the socket and starts a session.
+    /// Opens the socket and starts a session, encrypted or not as `sslmode` says.
     pub(super) async fn open(
         &self,
         conninfo: &Conninfo,
         startup: &Startup,
     ) -> Result<Opened, PgError> {
-        conninfo.check_tls(self.host)?;
+        let mut before: Option<(Way, PgError)> = None;
+        for way in tls::ways(conninfo.tls.mode, self.host) {
+            let refused = before.as_ref().map(|(_, error)| error.to_string());
+            let opened = Box::pin(self.open_one_way(conninfo, startup, *way, refused)).await;
+            let failed = match (opened, before.take()) {
+                (Ok(opened), _) => return Ok(opened),
+                (Err(failed), None) if tls::next_way(*way, failed.encrypted, &failed.error) => {
+                    before = Some((*way, failed.error));
+                    continue;
+                }
+                (Err(failed), before) => (failed, before),
+            };
+            // Of two ways that led nowhere the encrypted one tells more.
+            return Err(match failed {
+                (_, Some((Way::Tls { .. }, error))) => error,
+                (failed, _) => failed.error,
+            });
+        }
+        Err(before.map_or_else(
+            || PgError::Unreachable {
+                address: self.host.to_string(),
+                what: "there is no way to it".to_owned(),
+            },
+            |(_, error)| error,
+        ))
+    }
+
+    /// `refused` is why the way before this one led nowhere.
+    async fn open_one_way(
+        &self,
+        conninfo: &Conninfo,
+        startup: &Startup,
+        way: Way,
+        refused: Option<String>,
+    ) -> Result<Opened, Failed> {
         let address = self.host.to_string();
+        if matches!(way, Way::Tls { .. }) {
+            conninfo.tls.read_files().map_err(PgError::Tls)?;
+        }
         let socket = Stream::connect(self.host, &conninfo.keepalives);
         let socket = self.within("opening the socket", socket).await?;
         let socket = socket.map_err(|e| PgError::unreachable(&address, &e))?;
-        let (wire, end) = Wire::new(socket);
-        let config = conninfo.startup_config(startup);
+        let secured = match way {
+            Way::Tls { or_plain } => {
+                let secured = tls::secure(socket, self.host, &conninfo.tls, or_plain);
+                let secured = self.within("agreeing on the encryption", secured).await?;
+                secured.map_err(PgError::Tls)?
+            }
+            Way::Plain => Secured::plain(socket, conninfo.tls.mode, refused),
+        };
+        let encrypted = secured.protection.is_encrypted();
+        let failed = |error| Failed { error, encrypted };
+        tls::check_binding(self.host, &conninfo.tls, &secured)
+            .map_err(|e| failed(PgError::Tls(e)))?;
+        let (wire, end) = Wire::new(secured.stream);
+        let mut config = conninfo.startup_config(startup);
+        tls::configure(&mut config, &conninfo.tls, encrypted);
+        let ready = tls::Ready {
+            binding: secured.binding,
+        };
         // Its future has room for a whole authentication; boxed it is not moved from caller to caller.
-        let started = Box::pin(config.connect_raw(end, NoTls));
+        let started = Box::pin(config.connect_raw(end, ready));
         let started = self
             .within("waiting for the startup and authentication", started)
-            .await?;
+            .await
+            .map_err(failed)?;
         let (client, connection) =
-            started.map_err(|e| connect_error(&address, &conninfo.user, &conninfo.dbname, &e))?;
+            started.map_err(|e| {
+                let of_tls = tls::startup_error(self.host, &conninfo.tls, &e).map(PgError::Tls);
+                failed(of_tls.unwrap_or_else(|| {
+                    connect_error(&address, &conninfo.user, &conninfo.dbname, &e)
+                }))
+            })?;
         let task = tokio::spawn(async move {
             // The error is seen again by whoever uses the client.
             let _ended = connection.await;
@@ -229,12 +292,29 @@ impl<'h> Attempt<'h> {
             token: client.cancel_token(),
             host: self.host.clone(),
             keepalives: conninfo.keepalives,
+            encrypted: encrypted.then(|| Arc::clone(&conninfo.tls)),
         };
         Ok(Opened {
             client,
             task,
             wire,
             canceller,
+            protection: secured.protection,
         })
+    }
+}
+
+/// A way that led nowhere, and whether the server had agreed to encrypt.
+struct Failed {
+    error: PgError,
+    encrypted: bool,
+}
+
+impl From<PgError> for Failed {
+    fn from(error: PgError) -> Self {
+        Self {
+            error,
+            encrypted: false,
+        }
     }
 }

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::PgError;
 use super::connector::Startup;
-use super::dsn::{self, Pairs};
-use super::keys::Fields;
+use super::dsn;
+use super::keys::{ENVIRONMENT, Fields};
 use super::secret::Password;
+use super::tls::TlsSettings;
 
 /// Begin of the `application_name` of dbperf's replayed load, to tell it from dbperf's own reading
 /// (`dbperf/<version>/<run>`) and from everybody else; behind it comes what tells one replay from another.
@@ -26,7 +28,7 @@ pub struct Conninfo {
     pub(super) dbname: String,
     pub(super) options: Option<String>,
     pub(super) connect_timeout: Option<Duration>,
-    pub(super) sslmode: SslMode,
+    pub(super) tls: Arc<TlsSettings>,
     pub(super) target_session_attrs: TargetSessionAttrs,
     pub(super) keepalives: Keepalives,
     pub(super) warnings: Vec<String>,
@@ -77,7 +79,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// `sslmode`. This build has no TLS: the first three connect in plain text.
+/// `sslmode`: whether a connection is encrypted, and what is checked of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "libpq's own values")]
 pub enum SslMode {
@@ -148,12 +150,13 @@ pub(super) struct Keepalives {
 }
 
 impl Conninfo {
-    /// Reads a connection string and fills in libpq's environment (`PGHOST`, `PGPORT`, `PGUSER`,
-    /// `PGDATABASE`, `PGPASSWORD`, `PGSSLMODE`, `PGCONNECT_TIMEOUT`) and defaults.
+    /// Reads a connection string and fills in libpq's environment (`PGHOST`, `PGUSER`, `PGPASSWORD`,
+    /// `PGSSLMODE` and so on) and defaults.
     ///
     /// # Errors
     ///
-    /// [`PgError::Dsn`], [`PgError::UnknownKey`], [`PgError::UnsupportedKey`]. No message holds a
+    /// [`PgError::Dsn`], [`PgError::UnknownKey`], [`PgError::UnsupportedKey`], and [`PgError::Tls`] for
+    /// settings of the encryption that contradict each other. No message holds a
     /// value of the string.
     pub fn parse(dsn: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, PgError> {
         let mut fields = Fields::default();
@@ -165,20 +168,16 @@ impl Conninfo {
         {
             pairs = dsn::parse(&pairs[0].1)?;
         }
-        let environment = [
-            ("PGHOST", "host"),
-            ("PGPORT", "port"),
-            ("PGUSER", "user"),
-            ("PGDATABASE", "dbname"),
-            ("PGPASSWORD", "password"),
-            ("PGSSLMODE", "sslmode"),
-            ("PGCONNECT_TIMEOUT", "connect_timeout"),
-        ];
-        let defaults: Pairs = environment
-            .iter()
-            .filter_map(|(name, key)| Some(((*key).to_owned(), env(name)?)))
-            .collect();
-        for (key, value) in defaults.into_iter().chain(pairs) {
+        // libpq's old name for it.
+        if env("PGREQUIRESSL").is_some_and(|value| value.starts_with('1')) {
+            fields.set("sslmode", "require".to_owned())?;
+        }
+        for (name, key) in ENVIRONMENT {
+            if let Some(value) = env(name) {
+                fields.set(key, value).map_err(|e| e.of_variable(name))?;
+            }
+        }
+        for (key, value) in pairs {
             fields.set(&key, value)?;
         }
         fields.build(env)
@@ -226,6 +225,12 @@ impl Conninfo {
         &self.dbname
     }
 
+    /// What the connection string asks of the encryption.
+    #[must_use]
+    pub fn tls(&self) -> &TlsSettings {
+        &self.tls
+    }
+
     /// Keys that were ignored and why, without any value: to be shown to the user.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -245,8 +250,7 @@ impl Conninfo {
         config
             .user(&self.user)
             .dbname(&self.dbname)
-            .application_name(&startup.application_name)
-            .ssl_mode(tokio_postgres::config::SslMode::Disable);
+            .application_name(&startup.application_name);
         if let Some(password) = &self.password {
             config.password(password.reveal());
         }
@@ -260,17 +264,6 @@ impl Conninfo {
     pub(super) fn options_with(&self, more: Option<&str>) -> Option<String> {
         let all: Vec<&str> = self.options.as_deref().into_iter().chain(more).collect();
         (!all.is_empty()).then(|| all.join(" "))
-    }
-
-    /// Refuses what this build cannot do. TLS is never used on a Unix socket (as in libpq).
-    pub(super) fn check_tls(&self, host: &Host) -> Result<(), PgError> {
-        if self.sslmode.demands_tls() && matches!(host, Host::Tcp { .. }) {
-            return Err(PgError::TlsUnavailable {
-                sslmode: self.sslmode.name(),
-                address: host.to_string(),
-            });
-        }
-        Ok(())
     }
 }
 
@@ -287,6 +280,7 @@ impl fmt::Display for Conninfo {
 #[cfg(test)]
 mod tests {
     use super::super::keys::os_user;
+    use super::super::tls::{ChannelBinding, RootCert, SslNegotiation};
     use super::*;
 
     fn no_env(_: &str) -> Option<String> {
@@ -302,7 +296,7 @@ mod tests {
         let info = parse("").unwrap();
         assert_eq!(info.user, os_user(&no_env).unwrap());
         assert_eq!(info.dbname, info.user);
-        assert_eq!(info.sslmode, SslMode::Prefer);
+        assert_eq!(info.tls.mode, SslMode::Prefer);
         assert!(matches!(&info.hosts[..], [Host::Unix { port: 5432, .. }]));
     }
 
@@ -321,7 +315,7 @@ mod tests {
         };
         let info = Conninfo::parse("dbname=shop port=7000", &env).unwrap();
         assert_eq!(info.to_string(), "app@db.example:7000/shop");
-        assert_eq!(info.sslmode, SslMode::Disable);
+        assert_eq!(info.tls.mode, SslMode::Disable);
         assert_eq!(info.password.as_ref().unwrap().reveal(), "CANARY");
     }
 
@@ -349,21 +343,50 @@ mod tests {
     fn unknown_keys_are_named() {
         let error = parse("host=h sslmod=disable").unwrap_err();
         assert!(matches!(&error, PgError::UnknownKey { key } if key == "sslmod"));
-        let error = parse("host=h sslrootcert=/x").unwrap_err();
-        assert!(matches!(&error, PgError::UnsupportedKey { key, .. } if key == "sslrootcert"));
+        let error = parse("host=h sslpassword=CANARY").unwrap_err();
+        assert!(matches!(&error, PgError::UnsupportedKey { key, .. } if key == "sslpassword"));
+        assert!(!error.to_string().contains("CANARY"));
         assert!(parse("host=h gssencmode=disable channel_binding=prefer").is_ok());
     }
 
     #[test]
-    fn tls_on_demand_is_refused_but_not_on_a_socket() {
-        for mode in ["require", "verify-ca", "verify-full"] {
-            let info = parse(&format!("host=h sslmode={mode} user=u")).unwrap();
-            let error = info.check_tls(&info.hosts[0]).unwrap_err();
-            assert!(error.to_string().contains("later version"), "{error}");
-            let info = parse(&format!("host=/tmp sslmode={mode} user=u")).unwrap();
-            assert!(info.check_tls(&info.hosts[0]).is_ok());
+    fn variables_of_the_encryption_are_read_and_the_string_wins() {
+        let env = |name: &str| {
+            let value = match name {
+                "PGREQUIRESSL" => "1",
+                "PGSSLROOTCERT" => "/of/variable",
+                "PGSSLNEGOTIATION" => "direct",
+                "PGCHANNELBINDING" => "require",
+                "HOME" => "/home/of/u",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let tls = |dsn| Conninfo::parse(dsn, &env).unwrap().tls;
+        let read = tls("host=h user=u");
+        assert_eq!(read.mode, SslMode::Require);
+        assert_eq!(read.negotiation, SslNegotiation::Direct);
+        assert_eq!(read.channel_binding, ChannelBinding::Require);
+        let key = read.key.path.clone().unwrap();
+        assert_eq!(key, PathBuf::from("/home/of/u/.postgresql/postgresql.key"));
+        let root = |tls: Arc<TlsSettings>| match &tls.root {
+            RootCert::File(file) => file.path.clone().unwrap(),
+            RootCert::System => panic!("a file is named"),
+        };
+        assert_eq!(root(tls("host=h user=u")), PathBuf::from("/of/variable"));
+        let own = tls("host=h user=u sslmode=verify-ca sslrootcert=/own");
+        assert_eq!(own.mode, SslMode::VerifyCa);
+        assert_eq!(root(own), PathBuf::from("/own"));
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_obeyed_is_refused_by_its_name() {
+        for name in ["PGREQUIREAUTH", "PGREQUIREPEER", "PGSSLCRLDIR"] {
+            let env = |asked: &str| (asked == name).then(|| "CANARY".to_owned());
+            let error = Conninfo::parse("host=h user=u", &env).unwrap_err();
+            let shown = error.to_string();
+            assert!(shown.contains(name) && !shown.contains("CANARY"), "{shown}");
         }
-        assert!(parse("sslmode=required").is_err());
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub struct Console {
     client: Client,
     task: JoinHandle<()>,
     address: String,
+    warning: Option<String>,
 }
 
 impl Console {
@@ -125,6 +126,7 @@ impl Console {
             client: opened.client,
             task: opened.task,
             address: host.to_string(),
+            warning: opened.protection.warning(host),
         })
     }
 
@@ -148,6 +150,14 @@ impl Console {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// What the user should know about the connection, with the cure; see [`Protection::warning`].
+    ///
+    /// [`Protection::warning`]: super::Protection::warning
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// Host and port, or socket.

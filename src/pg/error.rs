@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::TlsError;
+
 /// An error of the room `pg` (and of the rooms that read a server through it).
 ///
 /// Messages hold an SQLSTATE and the server's primary message, never DETAIL, CONTEXT or a
@@ -22,33 +24,25 @@ pub enum PgError {
     /// A key that libpq does not know either.
     #[error(
         "the connection string has an unknown key `{key}`; remove it or correct its spelling \
-         (known keys: host, hostaddr, port, user, password, dbname, sslmode, connect_timeout, \
+         (known keys: host, hostaddr, port, user, password, dbname, sslmode, sslrootcert, \
+         connect_timeout, \
          options, application_name, target_session_attrs, keepalives…)"
     )]
     UnknownKey {
         /// The key, never its value.
         key: String,
     },
-    /// A key that libpq knows and this build does not.
-    #[error("the connection string uses `{key}`, which this version does not support: {why}")]
+    /// A key or a variable that libpq knows and this build does not.
+    #[error("the connection asks for `{key}`, which this version does not support: {why}")]
     UnsupportedKey {
-        /// The key, never its value.
+        /// The key or the variable, never its value.
         key: String,
         /// Reason and cure.
         why: String,
     },
-    /// An encrypted connection is demanded, and this build has none.
-    #[error(
-        "sslmode={sslmode} demands an encrypted connection to {address}, and this build has no \
-         TLS yet (it comes with a later version); connect through the server's Unix socket or a \
-         tunnel such as `ssh -L`, with sslmode=disable"
-    )]
-    TlsUnavailable {
-        /// The mode that was asked for.
-        sslmode: &'static str,
-        /// Host and port.
-        address: String,
-    },
+    /// The connection is not encrypted as it was asked for.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nothing answers at the address.
     #[error(
         "cannot reach a PostgreSQL server at {address}: {what}; check the host and the port, and \
@@ -98,7 +92,8 @@ pub enum PgError {
     /// SQLSTATE 28000: no entry in `pg_hba.conf`, no such role, or a refused method.
     #[error(
         "{address} does not let user \"{user}\" in: {message} (SQLSTATE 28000); check the user \
-         name and pg_hba.conf (an entry for this user, database and address)"
+         name and pg_hba.conf (an entry for this user, database and address){}",
+        hint(message)
     )]
     NotAllowed {
         /// Host and port, or socket.
@@ -232,7 +227,30 @@ pub enum PgError {
     },
 }
 
+/// What the server's message says about the encryption; "SSL off" before `PostgreSQL` 14.
+fn hint(message: &str) -> &'static str {
+    if message.contains("no encryption") || message.contains("SSL off") {
+        "; the connection was not encrypted: with sslmode=require it may be let in"
+    } else {
+        ""
+    }
+}
+
 impl PgError {
+    /// The same, where it is not the connection string that asks for it but a variable.
+    pub(super) fn of_variable(self, name: &str) -> Self {
+        match self {
+            Self::UnsupportedKey { why, .. } => Self::UnsupportedKey {
+                key: name.to_owned(),
+                why,
+            },
+            Self::Dsn { what } => Self::Dsn {
+                what: format!("{what} (in {name})"),
+            },
+            other => other,
+        }
+    }
+
     /// The operating system's reason why nothing answers.
     pub(super) fn unreachable(address: &str, error: &std::io::Error) -> Self {
         Self::Unreachable {
@@ -252,6 +270,7 @@ impl PgError {
                 words.unwrap_or_default().to_lowercase()
             }
             (None, Self::ConnectTimeout { phase, .. }) => format!("timeout while {phase}"),
+            (None, Self::Tls(error)) => error.keyword().to_owned(),
             (None, Self::PasswordMissing { .. }) => "no password".to_owned(),
             (None, Self::NoFittingServer { wanted, .. }) => {
                 format!("no server fits target_session_attrs={wanted}")
@@ -276,6 +295,9 @@ impl PgError {
     /// The session is gone; another attempt may succeed later.
     #[must_use]
     pub fn is_connection_lost(&self) -> bool {
+        if let Self::Tls(error) = self {
+            return error.is_cut();
+        }
         matches!(
             self,
             Self::Lost { .. }

@@ -2,18 +2,45 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::PgError;
-use super::conninfo::{
-    Conninfo, Host, Keepalives, REPLAY_APPLICATION_NAME, SslMode, TargetSessionAttrs,
-};
+use super::conninfo::{Conninfo, Host, Keepalives, REPLAY_APPLICATION_NAME, TargetSessionAttrs};
 use super::dsn::shown_key;
 use super::secret::Password;
+use super::tls::TlsFields;
 
 /// The folder of Debian's and Red Hat's packages; upstream's default is `/tmp`.
 const PACKAGED_SOCKET_FOLDER: &str = "/var/run/postgresql";
 const DEFAULT_PORT: u16 = 5432;
+
+/// The variables of libpq that are read, and the keys that they stand for. Those that ask for something that
+/// dbperf does not do are in the list so that they are refused and not left out in silence.
+pub(super) const ENVIRONMENT: [(&str, &str); 22] = [
+    ("PGHOST", "host"),
+    ("PGPORT", "port"),
+    ("PGUSER", "user"),
+    ("PGDATABASE", "dbname"),
+    ("PGPASSWORD", "password"),
+    ("PGCONNECT_TIMEOUT", "connect_timeout"),
+    ("PGSSLMODE", "sslmode"),
+    ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGSSLCERT", "sslcert"),
+    ("PGSSLKEY", "sslkey"),
+    ("PGSSLCRL", "sslcrl"),
+    ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGSSLSNI", "sslsni"),
+    ("PGSSLCERTMODE", "sslcertmode"),
+    ("PGSSLCOMPRESSION", "sslcompression"),
+    ("PGSSLNEGOTIATION", "sslnegotiation"),
+    ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
+    ("PGSSLMAXPROTOCOLVERSION", "ssl_max_protocol_version"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGREQUIREPEER", "requirepeer"),
+    ("PGGSSENCMODE", "gssencmode"),
+];
 
 /// Keys as read, before defaults.
 #[derive(Default)]
@@ -26,7 +53,7 @@ pub(super) struct Fields {
     dbname: Option<String>,
     options: Option<String>,
     connect_timeout: Option<Duration>,
-    sslmode: Option<SslMode>,
+    tls: TlsFields,
     target_session_attrs: Option<TargetSessionAttrs>,
     keepalives_off: bool,
     idle: Option<Duration>,
@@ -49,7 +76,6 @@ impl Fields {
             "dbname" => self.dbname = text(value),
             "options" => self.options = text(value),
             "connect_timeout" => self.connect_timeout = seconds(key, &value)?,
-            "sslmode" => self.sslmode = Some(sslmode(&value)?),
             "target_session_attrs" => self.target_session_attrs = Some(target_attrs(&value)?),
             "keepalives" => self.keepalives_off = number(key, &value)? == 0,
             "keepalives_idle" => self.idle = seconds(key, &value)?,
@@ -59,6 +85,7 @@ impl Fields {
                 let ms = u64::try_from(number(key, &value)?).unwrap_or(0);
                 self.user_timeout = (ms > 0).then(|| Duration::from_millis(ms));
             }
+            _ if self.tls.set(key, &value)? => {}
             _ => self.set_ignored(key, &value)?,
         }
         Ok(())
@@ -89,8 +116,8 @@ impl Fields {
             }
             // What is asked for is what happens anyway.
             "client_encoding" => {}
-            "gssencmode" | "channel_binding" if value != "require" => {}
-            "sslnegotiation" if value == "postgres" => {}
+            "gssencmode" if value != "require" => {}
+            "sslcompression" if value != "1" => {}
             "gssencmode" | "krbsrvname" | "gsslib" | "gssdelegation" => {
                 return Err(unsupported("there is no GSSAPI; remove the key"));
             }
@@ -100,30 +127,37 @@ impl Fields {
                      parameters into the connection string and the password into PGPASSWORD",
                 ));
             }
-            "sslcert"
-            | "sslkey"
-            | "sslrootcert"
-            | "sslcrl"
-            | "sslcrldir"
-            | "sslpassword"
-            | "sslsni"
-            | "sslcompression"
-            | "sslcertmode"
-            | "sslkeylogfile"
-            | "sslnegotiation"
-            | "ssl_min_protocol_version"
-            | "ssl_max_protocol_version"
-            | "channel_binding" => {
+            "sslpassword" => {
                 return Err(unsupported(
-                    "TLS comes with a later version; remove the key and connect through a Unix \
-                     socket or a tunnel",
+                    "dbperf reads private keys without a passphrase only; make such a key with \
+                     `openssl pkey -in KEY -out NEW`, name it with sslkey and remove sslpassword",
+                ));
+            }
+            "sslcrldir" => {
+                return Err(unsupported(
+                    "put the lists of revoked certificates one after the other into one file and \
+                     name it with sslcrl",
+                ));
+            }
+            "sslcompression" => {
+                return Err(unsupported(
+                    "compression below TLS gives secrets away; remove the key",
+                ));
+            }
+            "sslkeylogfile" => {
+                return Err(unsupported(
+                    "dbperf writes no keys of sessions to a file; remove the key",
+                ));
+            }
+            "requiressl" => return Err(unsupported("write sslmode=require instead")),
+            "require_auth" => {
+                return Err(unsupported(
+                    "channel_binding=require is there to make sure of the server; remove the key",
                 ));
             }
             "load_balance_hosts"
             | "replication"
-            | "require_auth"
             | "requirepeer"
-            | "requiressl"
             | "min_protocol_version"
             | "max_protocol_version" => {
                 return Err(unsupported("remove the key"));
@@ -154,7 +188,7 @@ impl Fields {
             password: self.password.map(Password::new),
             options: self.options,
             connect_timeout: self.connect_timeout,
-            sslmode: self.sslmode.unwrap_or(SslMode::Prefer),
+            tls: Arc::new(self.tls.build(home(env).as_deref())?),
             target_session_attrs: self.target_session_attrs.unwrap_or(TargetSessionAttrs::Any),
             keepalives: Keepalives {
                 on: !self.keepalives_off,
@@ -246,6 +280,15 @@ pub(super) fn os_user(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     entry.ok().flatten().map(|u| u.name).or_else(|| env("USER"))
 }
 
+/// The user's home folder, as libpq finds it.
+fn home(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let named = env("HOME").filter(|home| !home.is_empty());
+    named.map(PathBuf::from).or_else(|| {
+        let entry = nix::unistd::User::from_uid(nix::unistd::geteuid());
+        entry.ok().flatten().map(|user| user.dir)
+    })
+}
+
 fn is_utf8(value: &str) -> bool {
     matches!(
         value.to_ascii_lowercase().as_str(),
@@ -263,23 +306,6 @@ fn number(key: &str, value: &str) -> Result<i64, PgError> {
 fn seconds(key: &str, value: &str) -> Result<Option<Duration>, PgError> {
     let seconds = u64::try_from(number(key, value)?).unwrap_or(0);
     Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
-}
-
-fn sslmode(value: &str) -> Result<SslMode, PgError> {
-    [
-        SslMode::Disable,
-        SslMode::Allow,
-        SslMode::Prefer,
-        SslMode::Require,
-        SslMode::VerifyCa,
-        SslMode::VerifyFull,
-    ]
-    .into_iter()
-    .find(|m| m.name() == value)
-    .ok_or_else(|| PgError::Dsn {
-        what: "sslmode is none of disable, allow, prefer, require, verify-ca, verify-full"
-            .to_owned(),
-    })
 }
 
 fn target_attrs(value: &str) -> Result<TargetSessionAttrs, PgError> {

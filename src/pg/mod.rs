@@ -1,4 +1,4 @@
-//! One server: connection information, the guarded session, version and privileges, catalogue SQL.
+//! One server: connection information, encryption, the guarded session, version and privileges, catalogue SQL.
 //!
 //! No reading of statistics: that is `collect`.
 
@@ -18,6 +18,7 @@ mod session;
 mod stream;
 mod target;
 mod text_param;
+mod tls;
 mod transaction;
 mod wire;
 
@@ -36,4 +37,8 @@ pub use server::{
 pub use session::{OLDEST_MAJOR, Param, Session};
 pub use target::{Target, resolve};
 pub use text_param::TextParam;
+pub use tls::{
+    ChannelBinding, Checked, NamedFile, Protection, RootCert, SslNegotiation, TlsError,
+    TlsSettings, TlsVersion,
+};
 pub use wire::{ExchangeError, Held, Wire};

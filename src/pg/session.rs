@@ -15,7 +15,7 @@ use super::connector::{Attempt, Opened, Search, Startup, candidates};
 use super::conninfo::{Host, TargetSessionAttrs};
 use super::error::statement_error;
 use super::guard::{Guard, SessionOptions};
-use super::{Conninfo, DEFAULT_CONNECT_TIMEOUT, PgError, column};
+use super::{Conninfo, DEFAULT_CONNECT_TIMEOUT, PgError, Protection, column};
 
 /// The oldest supported major version.
 pub const OLDEST_MAJOR: u32 = 13;
@@ -37,6 +37,7 @@ pub struct Session {
     pub(super) client: Client,
     task: ConnectionTask,
     canceller: Canceller,
+    protection: Protection,
     pub(super) facts: Facts,
     pub(super) guard: Guard,
     pub(super) limit: Duration,
@@ -108,6 +109,7 @@ impl Session {
                 task,
                 wire,
                 canceller,
+                protection,
             } = opened;
             let task = ConnectionTask(task);
             let facts = Facts::read(&client, host, wire.key_pid()).await?;
@@ -119,6 +121,7 @@ impl Session {
                 client,
                 task,
                 canceller,
+                protection,
                 facts,
                 guard,
                 limit: options.statement_timeout + GRACE,
@@ -298,6 +301,12 @@ impl Session {
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.facts.host
+    }
+
+    /// What protects the connection.
+    #[must_use]
+    pub fn protection(&self) -> &Protection {
+        &self.protection
     }
 
     /// The host that answered, without secrets.

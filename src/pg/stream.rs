@@ -1,6 +1,6 @@
 //! The socket to a server, opened here so that every step has its own deadline and name.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
 
 use super::conninfo::{Host, Keepalives};
 
@@ -15,6 +16,8 @@ use super::conninfo::{Host, Keepalives};
 pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// An encrypted one; never on a Unix socket.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
@@ -67,7 +70,30 @@ impl Stream {
         match self {
             Self::Tcp(s) => s.try_read(buf),
             Self::Unix(s) => s.try_read(buf),
+            Self::Tls(s) => try_read_encrypted(s, buf),
         }
+    }
+}
+
+/// Decrypts what has come.
+fn try_read_encrypted(stream: &mut TlsStream<TcpStream>, buf: &mut [u8]) -> io::Result<usize> {
+    let (socket, session) = stream.get_mut();
+    loop {
+        match session.reader().read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+        session.read_tls(&mut Arrived(socket))?;
+        session.process_new_packets().map_err(io::Error::other)?;
+    }
+}
+
+/// What has come on a socket, as something to read from.
+struct Arrived<'s>(&'s TcpStream);
+
+impl io::Read for Arrived<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
     }
 }
 
@@ -80,6 +106,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(s) => Pin::new(s).poll_read(cx, buf),
             Self::Unix(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Tls(s) => Pin::new(s).poll_read(cx, buf),
         }
     }
 }
@@ -93,6 +120,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(s) => Pin::new(s).poll_write(cx, buf),
             Self::Unix(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Tls(s) => Pin::new(s).poll_write(cx, buf),
         }
     }
 
@@ -100,6 +128,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(s) => Pin::new(s).poll_flush(cx),
             Self::Unix(s) => Pin::new(s).poll_flush(cx),
+            Self::Tls(s) => Pin::new(s).poll_flush(cx),
         }
     }
 
@@ -107,6 +136,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(s) => Pin::new(s).poll_shutdown(cx),
             Self::Unix(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Tls(s) => Pin::new(s).poll_shutdown(cx),
         }
     }
 }

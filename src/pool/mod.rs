@@ -18,6 +18,7 @@ mod prepared;
 mod properties;
 mod source;
 mod sqlx;
+mod sqlx_tls;
 
 pub use deadpool::{DeadpoolConnection, DeadpoolSource, TimedManager};
 pub use direct::{DirectConnection, DirectSource};

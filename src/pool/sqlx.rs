@@ -16,8 +16,8 @@ use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgArguments, PgConnectOptions, PgDatabaseError, PgPoolOptions, PgSslMode,
-    PgTypeInfo, PgValueFormat,
+    PgArgumentBuffer, PgArguments, PgConnectOptions, PgDatabaseError, PgPoolOptions, PgTypeInfo,
+    PgValueFormat,
 };
 use sqlx::{
     Arguments as _, AssertSqlSafe, Either, Encode, Executor as _, PgPool, Postgres, Row as _,
@@ -31,7 +31,7 @@ use crate::workload::{RawValue, Value};
 
 use super::{
     AcquireError, Control, Execute, ExecuteError, Kept, Meter, PoolError, Protocol, Query, Source,
-    Traffic,
+    Traffic, sqlx_tls,
 };
 
 /// How long all connections may take to say good-bye (ours).
@@ -81,7 +81,7 @@ fn connect_options(connector: &Connector) -> Result<PgConnectOptions, &'static s
     let [host] = conninfo.hosts() else {
         return Err("sqlx takes one host");
     };
-    let mut options = PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::Disable);
+    let mut options = PgConnectOptions::new_without_pgpass();
     options = match host {
         Host::Tcp { name, addr, port } => match addr {
             Some(addr) => options.host(&addr.to_string()).port(*port),
@@ -89,6 +89,7 @@ fn connect_options(connector: &Connector) -> Result<PgConnectOptions, &'static s
         },
         Host::Unix { folder, port } => options.socket(folder).port(*port),
     };
+    options = sqlx_tls::encrypted(options, host, conninfo.tls())?;
     options = options
         .username(conninfo.user())
         .database(conninfo.dbname())

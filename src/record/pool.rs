@@ -64,7 +64,7 @@ pub struct PoolRecord {
     pub counters: AcquireCounters,
     /// Wait for a permit, of every acquire that got one or gave up (0 if immediate).
     pub permit_wait: LatencyHistogram,
-    /// TCP, startup and authentication of new connections.
+    /// TCP, TLS, startup and authentication of new connections.
     pub connect: LatencyHistogram,
     /// Check of a used connection before it is handed out again.
     pub recycle: LatencyHistogram,
