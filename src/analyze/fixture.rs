@@ -67,6 +67,8 @@ fn server() -> Server {
         size_bytes: Some(Bytes(1 << 30)),
         in_recovery: false,
         tls: false,
+        protection: None,
+        connection_warnings: Vec::new(),
         extensions: BTreeMap::new(),
         extension_default_versions: BTreeMap::new(),
         settings: BTreeMap::new(),

@@ -60,6 +60,8 @@ pub(super) fn server(settings: &[(&str, &str)], cores: Option<u32>) -> Server {
         size_bytes: None,
         in_recovery: false,
         tls: false,
+        protection: None,
+        connection_warnings: Vec::new(),
         extensions: std::collections::BTreeMap::new(),
         extension_default_versions: std::collections::BTreeMap::new(),
         settings: settings

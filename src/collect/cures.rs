@@ -115,6 +115,15 @@ pub(super) fn privileges(server: &Server, unreadable_tables: u64, ledger: &mut L
             format!("some settings are hidden: {}", grant_monitor(server)),
         );
     }
+    for warning in &server.connection_warnings {
+        ledger.note("connection", Status::Partial, warning);
+    }
+    if server.tls
+        && let Some(protection) = &server.protection
+    {
+        let reason = format!("encrypted: {protection}");
+        ledger.note("connection", Status::Ok, reason);
+    }
     if server.through_pooler == Some(true) {
         ledger.note(
             "connection",

@@ -31,7 +31,7 @@ use crate::record::replication::ReplicationWindow;
 use crate::record::server::{Disturbance, Server, ServerLife};
 use crate::record::statements::StatementWindow;
 use crate::record::tables::TableWindow;
-use crate::record::{Coverage, Millis};
+use crate::record::{Coverage, Millis, Status};
 
 /// How to observe.
 #[derive(Debug, Clone)]
@@ -251,7 +251,7 @@ impl Observer {
             None => None,
         };
         let pooler = match pooler {
-            Some(pooler) => pooler.finish(self.origin, &mut ledger).await,
+            Some(pooler) => Box::pin(pooler.finish(self.origin, &mut ledger)).await,
             None => None,
         };
 
@@ -259,7 +259,7 @@ impl Observer {
         let activity = match activity {
             Some(activity) => {
                 own_ids.clone_from(&activity.own_ids);
-                Some(finish_activity(activity, &self.server, &mut ledger).await)
+                Some(Box::pin(finish_activity(activity, &self.server, &mut ledger)).await)
             }
             None => None,
         };
@@ -307,6 +307,12 @@ impl Replication {
             if let Err(e) = opened {
                 ledger.failed("standby", &e);
                 standby.standby.failure = Some(e.to_string());
+            }
+            if let Some(session) = standby.link.current() {
+                let weak = session.protection().warning(session.host());
+                for warning in target.conninfo.warnings().iter().cloned().chain(weak) {
+                    ledger.note("connection", Status::Partial, warning);
+                }
             }
             standbys.push(standby);
         }

@@ -103,6 +103,12 @@ impl PgBouncerWatch {
             ledger: Ledger::default(),
         };
         watch.connect(None).await;
+        if let Some(warning) = watch.console.as_ref().and_then(Console::warning) {
+            watch.ledger.note(COLLECTOR, Status::Partial, warning);
+        }
+        for warning in watch.target.target.conninfo.warnings() {
+            watch.ledger.note(COLLECTOR, Status::Partial, warning);
+        }
         let version = watch.ask(ConsoleQuery::Version).await.unwrap_or_default();
         let version = version.first().and_then(|row| row.text("version"));
         watch.window.version = version.map(str::to_owned);

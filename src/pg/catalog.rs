@@ -136,6 +136,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_STAT_IO = "pg_stat_io" ["16" (16, 0)];
     /// Standbys as the primary sees them.
     PG_STAT_REPLICATION = "pg_stat_replication" ["13" (13, 0)];
+    /// The own session's encryption, as the server sees it.
+    PG_STAT_SSL = "pg_stat_ssl" ["13" (13, 0)];
     /// Indexes' counters.
     PG_STAT_USER_INDEXES = "pg_stat_user_indexes" ["13" (13, 0), "16" (16, 0)];
     /// Tables' counters.

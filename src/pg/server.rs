@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 
 use super::catalog;
 use super::column::{get, only};
-use super::{PgError, Session, Target};
+use super::{PgError, Protection, Session, Target};
 use crate::record::server::{Privileges, Server, ServerLife, Setting};
 use crate::record::{Bytes, Millis};
 
@@ -41,6 +41,9 @@ pub async fn read_server(session: &Session, target: &Target) -> Result<Server, P
     let defaults = extensions
         .iter()
         .filter_map(|(n, e)| Some((n.clone(), e.default_version.clone()?)));
+    let (tls, protection, tls_warning) = protection(session).await?;
+    let mut connection_warnings = target.conninfo.warnings().to_vec();
+    connection_warnings.extend(tls_warning);
     Ok(Server {
         address: address_of(session, target),
         target_source: target.source.clone(),
@@ -51,7 +54,9 @@ pub async fn read_server(session: &Session, target: &Target) -> Result<Server, P
         database_oid: get(&row, "server", "database_oid")?,
         size_bytes: database_size(session).await?,
         in_recovery: get(&row, "server", "in_recovery")?,
-        tls: false,
+        tls,
+        protection: Some(protection),
+        connection_warnings,
         extensions: versions.collect(),
         extension_default_versions: defaults.collect(),
         settings: read_settings(session).await?,
@@ -62,6 +67,43 @@ pub async fn read_server(session: &Session, target: &Target) -> Result<Server, P
         role_names: names(session, &catalog::PG_ROLES, "rolname").await?,
         database_names: names(session, &catalog::PG_DATABASE, "datname").await?,
     })
+}
+
+/// Whether the session is encrypted, how, and what the user should know about it.
+async fn protection(session: &Session) -> Result<(bool, String, Option<String>), PgError> {
+    let own = session.protection();
+    let warning = own.warning(session.host());
+    if session.through_pooler() == Some(true) {
+        // The server only knows how the pooler connects to it.
+        return Ok((own.is_encrypted(), own.to_string(), warning));
+    }
+    let view = &catalog::PG_STAT_SSL;
+    let rows = session.read(view, &[]).await?;
+    let seen = match rows.first() {
+        Some(row) => get::<bool>(row, view.name, "ssl")?,
+        None => own.is_encrypted(),
+    };
+    let Protection::Tls { checked, .. } = own else {
+        return Ok((false, own.to_string(), warning));
+    };
+    if !seen {
+        let warning = format!(
+            "the connection to {} is encrypted, and the server says that its own end is not: something in between \
+             (a proxy or a load balancer) ends the encryption; look after the way from there to the server",
+            session.address()
+        );
+        return Ok((false, own.to_string(), Some(warning)));
+    }
+    let name = |column| {
+        rows.first()
+            .map(|row| get::<Option<String>>(row, view.name, column))
+    };
+    let (version, cipher) = (name("version").transpose()?, name("cipher").transpose()?);
+    let shown = match (version.flatten(), cipher.flatten()) {
+        (Some(version), Some(cipher)) => format!("{version}, {cipher}, {checked}"),
+        _ => own.to_string(),
+    };
+    Ok((true, shown, warning))
 }
 
 fn address_of(session: &Session, target: &Target) -> String {

@@ -28,8 +28,16 @@ pub struct Server {
     pub size_bytes: Option<Bytes>,
     /// `pg_is_in_recovery()`: a standby.
     pub in_recovery: bool,
-    /// The session is encrypted.
+    /// The session is encrypted from dbperf to the server (behind a pooler: to the pooler).
     pub tls: bool,
+    /// What protects the session: the version of TLS, the cipher suite and what was checked of the server, or
+    /// why nothing needs to; `None` in runs that were saved before this was recorded.
+    #[serde(default)]
+    pub protection: Option<String>,
+    /// What the user should know about the connection, with the cure: keys that were ignored, an encryption that
+    /// is weaker than it looks.
+    #[serde(default)]
+    pub connection_warnings: Vec<String>,
     /// Installed extensions and their versions.
     pub extensions: BTreeMap<String, String>,
     /// `pg_available_extensions.default_version` of the extensions that are installed.
