@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use dbperf::lab::{Cluster, Lab, LabOptions};
-use dbperf::pg::{Conninfo, PgError, SearchPath, Session, SessionOptions};
+use dbperf::pg::{Conninfo, PgError, SearchPath, Session, SessionOptions, TlsError};
 use support::{connect, lab, servers};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -91,13 +91,15 @@ async fn a_host_that_does_not_answer_does_not_hold_dbperf_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let dsn = format!("postgres://u:{CANARY}@127.0.0.1:{port}/d?connect_timeout=1");
-    let start = Instant::now();
-    let error = refused(&dsn).await;
-    assert!(start.elapsed() < Duration::from_secs(3));
-    assert!(
-        error.to_string().contains("waiting for the startup"),
-        "{error}"
-    );
+    for (mode, phase) in [
+        ("disable", "waiting for the startup"),
+        ("prefer", "agreeing on the encryption"),
+    ] {
+        let start = Instant::now();
+        let error = refused(&format!("{dsn}&sslmode={mode}")).await;
+        assert!(start.elapsed() < Duration::from_secs(3));
+        assert!(error.to_string().contains(phase), "{error}");
+    }
     drop(listener);
     let error = refused(&dsn).await;
     assert!(matches!(error, PgError::Unreachable { .. }), "{error}");
@@ -123,13 +125,21 @@ async fn something_else_than_postgresql_is_an_error_and_no_panic() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut asked = [0; 64];
-        let _read = stream.read(&mut asked).await;
-        let _sent = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 64];
+            let _read = stream.read(&mut asked).await;
+            let _sent = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
     });
-    let error = refused(&format!("postgres://u:{CANARY}@127.0.0.1:{port}/d")).await;
+    let dsn = format!("postgres://u:{CANARY}@127.0.0.1:{port}/d");
+    let error = refused(&format!("{dsn}?sslmode=disable")).await;
     assert!(matches!(error, PgError::Unreachable { .. }), "{error}");
+    let error = refused(&dsn).await;
+    assert!(
+        matches!(error, PgError::Tls(TlsError::Foreign { .. })),
+        "{error}"
+    );
     server.await.unwrap();
 }
 

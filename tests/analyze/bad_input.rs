@@ -2,7 +2,8 @@
 //! left running on the server.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 use std::time::Duration;
@@ -74,10 +75,25 @@ fn an_unreachable_server_is_three_and_the_password_stays_secret() {
 }
 
 #[test]
-fn tls_that_is_demanded_is_not_silently_left_out() {
+fn encryption_that_is_demanded_is_not_silently_left_out() {
+    // A server that answers every question for encryption with no.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut asked = [0; 8];
+            let _read = stream.read_exact(&mut asked);
+            let _sent = stream.write_all(b"N");
+        }
+    });
     for mode in ["require", "verify-ca", "verify-full"] {
-        let dsn = format!("postgres://me@127.0.0.1:1/app?sslmode={mode}");
-        assert_says(&run(&["analyze", &dsn, "--window", "1s"]), 3, &["TLS"]);
+        let dsn = format!("postgres://me@127.0.0.1:{port}/app?sslmode={mode}&sslrootcert=/nowhere");
+        let says = if mode == "require" {
+            "does not encrypt"
+        } else {
+            "/nowhere"
+        };
+        assert_says(&run(&["analyze", &dsn, "--window", "1s"]), 3, &[says, mode]);
     }
 }
 
