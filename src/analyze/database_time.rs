@@ -19,6 +19,9 @@ use super::conclusions::{DatabaseTime, WaitShare};
 /// instrumented, which includes waiting for a free core.
 pub const CPU: &str = "CPU*";
 
+/// Begin of the `application_name` of a replay's sessions.
+const REPLAY_PREFIX: &str = "dbperf-replay";
+
 /// The time of active sessions by wait; `None` without any sample, or where the role may not see
 /// what other sessions do: then every share would be of a part that nobody chose.
 #[must_use]
@@ -89,7 +92,8 @@ pub fn average_on_cpu(series: &ActivitySeries) -> Option<f64> {
 
 /// The session is part of the session load: active, of a client or one of its parallel workers,
 /// and not in a wait of class Activity (a background process at rest).
-fn counts(session: &SessionSample) -> bool {
+#[must_use]
+pub fn counts(session: &SessionSample) -> bool {
     session.is_active()
         && matches!(
             session.backend_type.as_str(),
@@ -103,6 +107,12 @@ fn counts(session: &SessionSample) -> bool {
 pub fn is_busy_client(session: &SessionSample) -> bool {
     session.backend_type == "client backend"
         && (session.is_active() || session.is_idle_in_transaction())
+}
+
+/// The session is one of dbperf's own replay.
+#[must_use]
+pub fn is_own_replay(session: &SessionSample) -> bool {
+    session.application_name.starts_with(REPLAY_PREFIX)
 }
 
 fn wait_of(session: &SessionSample) -> (String, Option<String>) {

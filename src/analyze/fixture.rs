@@ -49,6 +49,7 @@ pub(crate) fn run() -> Run {
         replay: None,
         pool: None,
         comparison: None,
+        sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),

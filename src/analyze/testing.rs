@@ -41,6 +41,7 @@ pub(super) fn run(window: Millis) -> Run {
         replay: None,
         pool: None,
         comparison: None,
+        sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),

@@ -8,7 +8,7 @@ use super::args::{AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, 
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
-use super::measure::{self, Job, Load, Plans};
+use super::measure::{self, Job, Load, Plans, SweepJob};
 use super::target::{self, Servers, read_input};
 use super::{captured, import, output, run_file};
 use crate::analyze::conclusions::Conclusions;
@@ -34,6 +34,8 @@ pub(super) enum View {
     Replication,
     /// `replay`.
     Replay,
+    /// `pool`.
+    Pool,
 }
 
 /// `analyze` and its sections.
@@ -112,7 +114,7 @@ pub(super) async fn run(
 
 /// `replay`.
 pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
-    let (files, target) = replay_files(args);
+    let (files, target) = replayed_files(&args.workload, &args.file, &args.target);
     check_pools(&args.drive)?;
     let load = workload_load(&files, &args.drive, target.lab)?;
     let plans = Plans {
@@ -134,10 +136,14 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
 }
 
 /// The files of a replay and its target: beside `-f` the one positional argument is the DSN.
-fn replay_files(args: &ReplayArgs) -> (Vec<(PathBuf, u32)>, TargetArgs) {
-    let mut target = args.target.clone();
-    let mut files = args.file.clone();
-    match &args.workload {
+pub(super) fn replayed_files(
+    workload: &Option<PathBuf>,
+    file: &[(PathBuf, u32)],
+    target: &TargetArgs,
+) -> (Vec<(PathBuf, u32)>, TargetArgs) {
+    let mut target = target.clone();
+    let mut files = file.to_vec();
+    match workload {
         Some(dsn) if !files.is_empty() && target.dsn.is_none() => {
             target.dsn = Some(dsn.display().to_string());
         }
@@ -248,7 +254,11 @@ fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
     }
 }
 
-fn workload_load(files: &[(PathBuf, u32)], drive: &DriveArgs, lab: bool) -> Result<Load, Failure> {
+pub(super) fn workload_load(
+    files: &[(PathBuf, u32)],
+    drive: &DriveArgs,
+    lab: bool,
+) -> Result<Load, Failure> {
     if let [(path, _)] = files
         && captured::recognises(path)?
     {
@@ -295,7 +305,9 @@ pub(super) fn refused_writes(file: &str) -> Failure {
 /// Whether what is replayed may write.
 fn job_writes(job: &Job) -> Result<bool, Failure> {
     match job {
-        Job::Workload { workload, .. } => Ok(workload.writes),
+        Job::Workload { workload, .. } | Job::Sweep(SweepJob { workload, .. }) => {
+            Ok(workload.writes)
+        }
         Job::Captured { path, .. } => captured::writes(path),
     }
 }
@@ -309,7 +321,7 @@ fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Loa
 }
 
 /// A workload that writes goes only to the database that was named.
-fn confirm_writes(drive: &DriveArgs, servers: &Servers) -> Result<(), Failure> {
+pub(super) fn confirm_writes(drive: &DriveArgs, servers: &Servers) -> Result<(), Failure> {
     if servers.lab {
         return Ok(());
     }
@@ -368,7 +380,7 @@ fn nothing_to_show(shown: &Conclusions, view: View) -> Option<Failure> {
         View::Statements => (shown.statements.is_none(), "pg_stat_statements"),
         View::Indexes => (shown.indexes.is_none(), "pg_index"),
         View::Replication => (shown.replication.is_none(), "pg_stat_replication"),
-        View::Everything | View::Replay => return None,
+        View::Everything | View::Replay | View::Pool => return None,
     };
     let rows = shown.coverage.iter();
     let mut reasons = rows.filter(|row| row.collector == collector);
@@ -395,7 +407,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         View::Statements => keep_rules(&["statement", "endpoint"]),
         View::Indexes => keep_rules(&["index", "table"]),
         View::Replication => keep_rules(&["standby", "slot"]),
-        View::Replay | View::Everything => keep_rules(&["pool", "driver"]),
+        View::Replay | View::Pool | View::Everything => keep_rules(&["pool", "driver"]),
     };
     Conclusions {
         database_time: None,
@@ -406,7 +418,9 @@ fn only(all: Conclusions, view: View) -> Conclusions {
             .filter(|_| section(View::Statements)),
         indexes: all.indexes.filter(|_| section(View::Indexes)),
         missing_indexes: all.missing_indexes.filter(|_| section(View::Indexes)),
-        pool: all.pool.filter(|_| section(View::Replay)),
+        pool: all
+            .pool
+            .filter(|_| section(View::Replay) || section(View::Pool)),
         replication: all.replication.filter(|_| section(View::Replication)),
         load: all.load.filter(|_| section(View::Replay)),
         findings: all.findings.map(|findings| {

@@ -102,6 +102,11 @@ pub(super) enum Command {
     Lag(AnalyzeArgs),
     /// Run a workload through an instrumented connection pool.
     Replay(ReplayArgs),
+    /// Find the size of a connection pool by measuring, and prove it.
+    ///
+    /// Measures one pool at several sizes under the same load, each early and late, more closely around the
+    /// knee, then replays the recommended size in turns with the present one (`--pool-size`) and the next ones.
+    Pool(Box<super::pool::PoolArgs>),
     /// Make a workload of what a server has run.
     Capture(CaptureArgs),
     /// Show what the result files of a load tool say.
@@ -472,7 +477,7 @@ fn define(text: &str) -> Result<(String, String), String> {
 }
 
 /// `FILE` or `FILE@WEIGHT`.
-fn weighted_file(text: &str) -> Result<(PathBuf, u32), String> {
+pub(super) fn weighted_file(text: &str) -> Result<(PathBuf, u32), String> {
     let (path, weight) = pgbench::split_weight(text).map_err(|e| e.to_string())?;
     Ok((path.into(), weight))
 }
@@ -482,7 +487,7 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
         .map_err(|e| format!("{e}; expected a time such as 250ms, 30s or 5m"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = duration_or_zero(text)?;
     if duration.is_zero() {
         return Err(

@@ -15,6 +15,7 @@ mod lab;
 mod measure;
 mod merge;
 mod output;
+mod pool;
 mod progress;
 mod redact;
 mod run_file;
@@ -69,6 +70,7 @@ fn run(cli: Cli) -> Exit {
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
+        Command::Pool(args) => on_runtime(pool::run(&args, &context)),
         Command::Capture(args) => match args.source {
             CaptureSource::Log(args) => capture::log(&args, &context),
             CaptureSource::Statements(args) => on_runtime(capture_statements::run(&args, &context)),

@@ -305,6 +305,7 @@ fn conclude(
         load: recorder.finish(frame),
         pool: None,
         comparison: None,
+        sweep: None,
         interrupted,
         window_started,
         window_ended: ended,

@@ -314,6 +314,7 @@ impl<'a> Course<'a> {
             load,
             pool,
             comparison: Some(comparison),
+            sweep: None,
             interrupted: self.interrupted,
             window_started: opened,
             window_ended: Instant::now(),
@@ -347,7 +348,7 @@ impl Runner {
 }
 
 /// Puts the intervals of a later block to where they are in the time since the first.
-fn place(later: &mut LoadResult, first: &LoadResult) {
+pub(super) fn place(later: &mut LoadResult, first: &LoadResult) {
     let Some((began, first_began)) = later.started_at.zip(first.started_at) else {
         return;
     };

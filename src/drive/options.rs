@@ -9,6 +9,7 @@ use crate::pool::Protocol;
 use crate::record::comparison::PoolComparison;
 use crate::record::load::{Arrival, LoadResult};
 use crate::record::pool::PoolRecord;
+use crate::record::sweep::PoolSweep;
 use crate::workload::{Think, Workload};
 
 use super::recorder::StageFrame;
@@ -361,6 +362,8 @@ pub struct Replayed {
     pub pool: Option<PoolRecord>,
     /// Pools in turns; `load` and `pool` are then those of the first one that worked.
     pub comparison: Option<PoolComparison>,
+    /// One pool at several sizes; `load` is then that of all blocks together.
+    pub sweep: Option<PoolSweep>,
     /// The replay was stopped before its time.
     pub interrupted: bool,
     /// Begin of the window, to align it with an observer's.

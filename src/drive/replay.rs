@@ -254,6 +254,7 @@ fn conclude<S: Source>(
             pool: Some(run.meter.record(name, options.connections(), clients)),
             load: recorder.finish(frame),
             comparison: None,
+            sweep: None,
             interrupted: measured.interrupted,
             window_started: window.0,
             window_ended: measured.ended,

@@ -20,6 +20,7 @@ pub mod replication;
 pub mod run;
 pub mod server;
 pub mod statements;
+pub mod sweep;
 pub mod tables;
 mod units;
 

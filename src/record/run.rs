@@ -15,6 +15,7 @@ use super::pool::PoolRecord;
 use super::replication::ReplicationWindow;
 use super::server::{Disturbance, Server, ServerLife};
 use super::statements::StatementWindow;
+use super::sweep::PoolSweep;
 use super::tables::TableWindow;
 use super::{Bytes, Millis};
 
@@ -72,6 +73,9 @@ pub struct Run {
     /// Pools compared in turns; `replay` and `pool` are then those of the first.
     #[serde(default)]
     pub comparison: Option<PoolComparison>,
+    /// One pool at several sizes; `pool` is then `None` and `replay` is all of its load. Absent in older files.
+    #[serde(default)]
+    pub sweep: Option<PoolSweep>,
     /// The runs of several machines that were added to make this one; empty for a run as it was measured.
     #[serde(default)]
     pub merged: Vec<MergedRun>,

@@ -214,14 +214,25 @@ pub struct Recommendation {
 pub struct SweepPoint {
     /// Size.
     pub pool_size: u32,
-    /// Operations per second.
+    /// Operations per second that did not fail.
     pub throughput_per_sec: f64,
+    /// Half of its 95 % interval, from the differences between blocks; `null` of one block.
+    pub throughput_error_per_sec: Option<f64>,
     /// Median response time.
     pub p50_ms: f64,
     /// 99th percentile of the response time.
     pub p99_ms: f64,
     /// 99th percentile of the wait for a connection.
     pub wait_p99_ms: f64,
-    /// Share of the database's capacity in use (0 to 1).
+    /// Mean time of a lease in which statements were under way.
+    pub statements_ms: f64,
+    /// Sessions of the load that were executing without a wait over the cores of the server (0 to 1, and more
+    /// where they queue for a core); `null` where either is not known.
     pub db_busy_ratio: Option<f64>,
+    /// Class of waits of most active sessions, `CPU*` for none; `null` where nothing stands out.
+    pub main_wait: Option<String>,
+    /// Operations, failures included.
+    pub requests: u64,
+    /// Failures.
+    pub failures: u64,
 }

@@ -16,12 +16,14 @@ mod observed;
 mod pgbouncer;
 mod recommend;
 mod replayed;
+mod sweep;
 
 use crate::record::Run;
 
 use super::conclusions::{Pool, Recommendation};
 
 pub use budget::usable_connections;
+pub use sweep::{SweepPlan, next_turns};
 
 /// What the caller knows of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,9 @@ pub(crate) enum NoRecommendation {
         "several pools were compared in turns; replay through the one that you choose to get its size"
     )]
     Compared,
+    /// A sweep without a result.
+    #[error("{0}")]
+    Sweep(String),
     /// The replay hardly used its pool.
     #[error(
         "{0} leases are too few; at least {min} are needed, so replay for longer",
@@ -79,14 +84,15 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
     let observed = observed::conclude(run);
     let replay = run.pool.as_ref().map(replayed::conclude);
     let pgbouncer = pgbouncer::conclude(run);
-    if observed.is_none() && replay.is_none() && pgbouncer.is_none() {
+    if observed.is_none() && replay.is_none() && pgbouncer.is_none() && run.sweep.is_none() {
         return None;
     }
-    let found: Result<Recommendation, NoRecommendation> = match &run.pool {
-        Some(_) if run.comparison.is_some() => Err(NoRecommendation::Compared),
-        Some(_) if run.merged.len() > 1 => Err(NoRecommendation::Merged(run.merged.len())),
-        Some(pool) => recommend::from_replay(run, pool, *options),
-        None => estimate::from_observation(run, *options),
+    let found: Result<Recommendation, NoRecommendation> = match (&run.sweep, &run.pool) {
+        (Some(sweep), _) => sweep::recommend(run, sweep, *options),
+        (None, Some(_)) if run.comparison.is_some() => Err(NoRecommendation::Compared),
+        (None, Some(_)) if run.merged.len() > 1 => Err(NoRecommendation::Merged(run.merged.len())),
+        (None, Some(pool)) => recommend::from_replay(run, pool, *options),
+        (None, None) => estimate::from_observation(run, *options),
     };
     let (recommendation, no_recommendation) = match found {
         Ok(recommendation) => (Some(recommendation), None),
@@ -98,7 +104,10 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
         pgbouncer,
         recommendation,
         no_recommendation,
-        sweep: Vec::new(),
+        sweep: run
+            .sweep
+            .as_ref()
+            .map_or_else(Vec::new, |sweep| sweep::sweep_points(run, sweep)),
         comparison: run.comparison.as_ref().map(compared::conclude),
     })
 }

@@ -187,6 +187,7 @@ pub(super) fn pool() -> Pool {
         pgbouncer: None,
         sweep: Vec::new(),
         comparison: None,
+        sweep: None,
     }
 }
 

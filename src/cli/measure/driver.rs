@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::analyze::pool::{SweepPlan, next_turns};
 use crate::cli::args::{ArrivalArg, DriveArgs, PoolArg};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -15,11 +16,38 @@ use crate::cli::progress::Progress;
 use crate::cli::target::Servers;
 use crate::drive::{
     self, Arrivals, CapturedOptions, Control, DriveError, DriveOptions, Gate, LoadShape, PoolKind,
-    Replayed, Stopper,
+    Replayed, Stopper, SweepTerms,
 };
 use crate::pg::{Connector, Conninfo, Session, SessionOptions};
 use crate::pool::Protocol;
+use crate::record::sweep::PoolSweep;
 use crate::workload::Workload;
+
+/// A sweep of pool sizes.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct SweepJob {
+    /// What to run.
+    pub(in crate::cli) workload: Arc<Workload>,
+    /// How; the pool size is that of each block.
+    pub(in crate::cli) options: DriveOptions,
+    /// Blocks and bounds.
+    pub(in crate::cli) terms: SweepTerms,
+    /// Which sizes.
+    pub(in crate::cli) plan: SweepPlan,
+}
+
+impl SweepJob {
+    fn run(&self, target: &Connector, control: &Control) -> Result<Replayed, DriveError> {
+        let mut next = |sweep: &PoolSweep| next_turns(sweep, &self.plan);
+        let Self {
+            workload,
+            options,
+            terms,
+            ..
+        } = self;
+        drive::sweep(workload, target, options, terms, control, &mut next)
+    }
+}
 
 /// What is replayed, and how.
 #[derive(Debug, Clone)]
@@ -31,6 +59,8 @@ pub(in crate::cli) enum Job {
         /// How.
         options: DriveOptions,
     },
+    /// A workload, through one pool of several sizes.
+    Sweep(SweepJob),
     /// A captured workload, session by session.
     Captured {
         /// The file.
@@ -46,6 +76,8 @@ impl Job {
     fn length(&self) -> Duration {
         match self {
             Self::Workload { options, .. } => options.measured_time(),
+            // How many blocks there are is decided on the way.
+            Self::Sweep(_) => Duration::ZERO,
             Self::Captured {
                 options, length, ..
             } => options.duration.map_or(*length, |limit| limit.min(*length)),
@@ -57,6 +89,7 @@ impl Job {
             Self::Workload { workload, options } => {
                 drive::replay(workload, target, options, control)
             }
+            Self::Sweep(sweep) => sweep.run(&target, control),
             Self::Captured { path, options, .. } => {
                 drive::replay_captured(path, target, options, control)
             }
@@ -70,7 +103,10 @@ impl Job {
         let Ok(session) = Session::connect(load, &SessionOptions::new("replay")).await else {
             return self;
         };
-        if let Self::Workload { workload, options } = &mut self
+        if let Self::Workload { workload, options }
+        | Self::Sweep(SweepJob {
+            workload, options, ..
+        }) = &mut self
             && session.through_pooler() == Some(true)
         {
             options.protocol = Protocol::Unnamed;
@@ -83,7 +119,9 @@ impl Job {
     /// The workload whose statements can be explained with values of its own.
     pub(super) fn workload(&self) -> Option<&Workload> {
         match self {
-            Self::Workload { workload, .. } => Some(workload),
+            Self::Workload { workload, .. } | Self::Sweep(SweepJob { workload, .. }) => {
+                Some(workload)
+            }
             Self::Captured { .. } => None,
         }
     }

@@ -4,7 +4,7 @@ mod command;
 mod driver;
 mod plans;
 
-pub(super) use driver::Job;
+pub(super) use driver::{Job, SweepJob};
 pub(super) use plans::Plans;
 
 use std::time::{Duration, Instant};
@@ -70,6 +70,7 @@ pub(super) async fn run(
         run.replay = Some(replayed.load);
         run.pool = replayed.pool;
         run.comparison = replayed.comparison;
+        run.sweep = replayed.sweep;
     }
     if !interrupt.asked() {
         let workload = match &load {
@@ -153,6 +154,7 @@ impl Window {
             replay: None,
             pool: None,
             comparison: None,
+            sweep: None,
             merged: Vec::new(),
             pgbouncer: observed.pgbouncer,
             api: Vec::new(),

@@ -149,6 +149,7 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         replay: Some(load),
         pool: Some(pool),
         comparison: None,
+        sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),

@@ -1,0 +1,149 @@
+//! A size from a sweep: measured, chosen, explained and proved.
+//!
+//! The size is the smallest one that has what the best has: 98 % of the best throughput, and a 99th percentile
+//! at most 10 % above the best (or below the target). What ails the pool is told by what changes with the size:
+//! statements that get slower as connections are added mean that the database is the limit, a wait for
+//! connections that vanishes means that the pool was.
+
+mod choose;
+mod plan;
+mod points;
+mod proof;
+mod verdict;
+
+use crate::analyze::conclusions::{Evidence, Expected, Recommendation, SweepPoint};
+use crate::record::Run;
+use crate::record::sweep::PoolSweep;
+
+use super::budget::budget;
+use super::draft::{Draft, cores};
+use super::{NoRecommendation, PoolOptions};
+use choose::{Choice, choose};
+pub use plan::{SweepPlan, next_turns};
+use points::{Point, points_with_server};
+use proof::Proof;
+
+/// Active sessions of others over those of the load from which the numbers are not the load's own (ours).
+const OTHERS_RATIO: f64 = 0.25;
+
+/// Share of a size's blocks in which the driver was the limit from which its numbers are the driver's (ours).
+const DRIVER_RATIO: f64 = 0.5;
+
+/// The sizes that were measured.
+pub(super) fn sweep_points(run: &Run, sweep: &PoolSweep) -> Vec<SweepPoint> {
+    let cores = cores(run);
+    let points = points_with_server(run, sweep);
+    let points = points.iter().map(|point| SweepPoint {
+        pool_size: point.size,
+        throughput_per_sec: point.throughput,
+        throughput_error_per_sec: point.throughput_margin(),
+        p50_ms: point.p50_ms(),
+        p99_ms: point.p99_ms(),
+        wait_p99_ms: point.wait_p99_ms(),
+        statements_ms: point.statements_ms,
+        db_busy_ratio: point
+            .server
+            .as_ref()
+            .and_then(|server| Some(server.on_cpu / cores?)),
+        main_wait: point.server.as_ref().and_then(verdict::main_wait),
+        requests: point.requests,
+        failures: point.failures,
+    });
+    points.collect()
+}
+
+/// The size that follows from a sweep.
+pub(super) fn recommend(
+    run: &Run,
+    sweep: &PoolSweep,
+    options: PoolOptions,
+) -> Result<Recommendation, NoRecommendation> {
+    let refuse = |reason: String| Err(NoRecommendation::Sweep(reason));
+    if let Some(failure) = &sweep.failure {
+        return refuse(format!("the sweep ended early: {failure}"));
+    }
+    if sweep.interrupted {
+        return refuse("the sweep was interrupted before its end".to_owned());
+    }
+    let target_p99_ms = target(sweep);
+    let points = points_with_server(run, sweep);
+    let Some(choice) = choose(&points, target_p99_ms) else {
+        return refuse("requests failed at every size: see the errors of the load".to_owned());
+    };
+    if let Some(reason) = not_its_own(choice.chosen) {
+        return refuse(reason);
+    }
+    let (verified, mut proved) = match proof::judge(sweep, choice.chosen.size) {
+        Proof::Fails(reason) => return refuse(format!("not proved: {reason}")),
+        Proof::Holds(measured, told) => (Some(measured), told),
+        Proof::NotTried => (None, Vec::new()),
+    };
+    let mut reasons = verdict::reasons(&points, &choice, sweep, target_p99_ms);
+    reasons.append(&mut proved);
+    let draft = Draft {
+        size: choice.chosen.size,
+        interval: Some(interval(&choice)),
+        verdict: verdict::verdict(&points, &choice, sweep, cores(run)),
+        evidence: if verified.is_some() {
+            Evidence::Proved
+        } else {
+            Evidence::Measured
+        },
+        target: target_text(target_p99_ms),
+        expected: Expected {
+            throughput_per_sec: Some(choice.chosen.throughput),
+            p99_ms: Some(choice.chosen.p99_ms()),
+            wait_p99_ms: Some(choice.chosen.wait_p99_ms()),
+        },
+        reasons,
+    };
+    let others = choice.chosen.server.as_ref().map_or(0.0, |s| s.others);
+    let others = crate::stats::round_to_count(others.ceil());
+    let finished = draft.finish(budget(run, others, options.instances), options);
+    let as_measured = finished.pool_size == choice.chosen.size;
+    Ok(Recommendation {
+        verified: verified.filter(|_| as_measured),
+        evidence: if as_measured {
+            finished.evidence
+        } else {
+            Evidence::Estimated
+        },
+        ..finished
+    })
+}
+
+/// From just above the next smaller size, which is not enough, to the size itself.
+fn interval(choice: &Choice<'_>) -> (u32, u32) {
+    let low = choice.below.map_or(1, |below| below.size + 1);
+    (low.min(choice.chosen.size), choice.chosen.size)
+}
+
+/// The target of the user for the 99th percentile, in milliseconds.
+fn target(sweep: &PoolSweep) -> Option<f64> {
+    sweep.target_p99.map(|target| target.0)
+}
+
+fn target_text(target_p99_ms: Option<f64>) -> String {
+    let throughput = "at least 98 % of the best throughput";
+    match target_p99_ms {
+        Some(ms) => format!("{throughput}, 99 % of response times below {ms} ms"),
+        None => format!("{throughput}, p99 at most 10 % above the best"),
+    }
+}
+
+/// Why the numbers of a size are not those of its pool.
+fn not_its_own(point: &Point) -> Option<String> {
+    let server = point.server.as_ref();
+    if let Some(server) = server.filter(|s| s.others > OTHERS_RATIO * s.active) {
+        return Some(format!(
+            "the server was in use by others: {:.1} of their sessions were active beside {:.1} of the load, so the \
+             numbers are not its own; sweep when the server is quiet, or on a copy",
+            server.others, server.active
+        ));
+    }
+    (point.driver_saturated_ratio > DRIVER_RATIO && server.is_none_or(|s| s.on_cpu < 0.5)).then(|| {
+        "the load driver was the limit, not the pool or the database: give it more --driver-threads or a \
+         machine of its own"
+            .to_owned()
+    })
+}

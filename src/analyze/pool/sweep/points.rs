@@ -1,0 +1,188 @@
+//! What each size of a sweep came to.
+
+use std::collections::BTreeMap;
+
+use crate::analyze::database_time::{counts, is_own_replay};
+use crate::record::activity::ActivitySample;
+use crate::record::sweep::{PoolSweep, Purpose, SizeBlock};
+use crate::record::{Millis, Run};
+use crate::stats::{LatencyHistogram, student_t_quantile};
+
+/// One size, over its blocks.
+#[derive(Debug, Clone)]
+pub(super) struct Point {
+    pub(super) size: u32,
+    pub(super) blocks: usize,
+    pub(super) requests: u64,
+    pub(super) failures: u64,
+    /// Mean over the blocks, weighted by their length.
+    pub(super) throughput: f64,
+    /// Standard error of it, from the differences between blocks; `None` of one block.
+    pub(super) throughput_error: Option<f64>,
+    pub(super) latency: LatencyHistogram,
+    pub(super) permit_wait: LatencyHistogram,
+    /// Mean time of a lease in which statements were under way.
+    pub(super) statements_ms: f64,
+    pub(super) held_idle_ratio: f64,
+    /// Time for new connections over the time of leases.
+    pub(super) connect_ratio: f64,
+    /// Acquires that gave up over all.
+    pub(super) timed_out_ratio: f64,
+    /// Share of the blocks in which the driver was the limit.
+    pub(super) driver_saturated_ratio: f64,
+    /// What the server did meanwhile; `None` without samples.
+    pub(super) server: Option<ServerShare>,
+}
+
+/// What the sessions of the load did, by samples of `pg_stat_activity` in the blocks of one size.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ServerShare {
+    pub(super) samples: u64,
+    /// Mean number of active sessions of the load.
+    pub(super) active: f64,
+    /// Mean number of them that were not waiting.
+    pub(super) on_cpu: f64,
+    /// Mean number of active sessions of others.
+    pub(super) others: f64,
+    /// Mean number of the load's sessions in each class of waits.
+    pub(super) waiting: BTreeMap<String, f64>,
+}
+
+impl Point {
+    fn of(size: u32, blocks: &[&SizeBlock]) -> Self {
+        let length: Millis = blocks.iter().map(|block| block.length).sum();
+        let sum = |of: &dyn Fn(&SizeBlock) -> f64| blocks.iter().map(|b| of(b)).sum::<f64>();
+        let lease_total = sum(&|b| b.pool.lease_total.0);
+        let held_idle = sum(&|b| b.pool.held_idle_total.0);
+        let connecting =
+            sum(&|b| b.pool.connect.mean_ms().unwrap_or(0.0) * b.pool.connect.count() as f64);
+        let leases = sum(&|b| b.pool.lease.count() as f64);
+        let acquires = sum(&|b| b.pool.counters.acquires as f64);
+        let add = |of: fn(&SizeBlock) -> &LatencyHistogram| {
+            let mut all = LatencyHistogram::new();
+            blocks.iter().for_each(|block| all.add(of(block)));
+            all
+        };
+        let (requests, failures) = blocks
+            .iter()
+            .fold((0, 0), |(r, f), b| (r + b.requests, f + b.failures));
+        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        Self {
+            size,
+            blocks: blocks.len(),
+            requests,
+            failures,
+            throughput: ratio((requests - failures) as f64, length.secs()),
+            throughput_error: error_of_mean(blocks),
+            latency: add(|b| &b.latency),
+            permit_wait: add(|b| &b.pool.permit_wait),
+            statements_ms: ratio(lease_total - held_idle, leases),
+            held_idle_ratio: ratio(held_idle, lease_total),
+            connect_ratio: ratio(connecting, lease_total),
+            timed_out_ratio: ratio(sum(&|b| b.pool.counters.timed_out as f64), acquires),
+            driver_saturated_ratio: ratio(
+                sum(&|b| f64::from(u8::from(b.driver_saturated == Some(true)))),
+                blocks.len() as f64,
+            ),
+            server: None,
+        }
+    }
+
+    pub(super) fn p50_ms(&self) -> f64 {
+        self.latency.quantile_ms(0.5).unwrap_or(0.0)
+    }
+
+    pub(super) fn p99_ms(&self) -> f64 {
+        self.latency.quantile_ms(0.99).unwrap_or(0.0)
+    }
+
+    pub(super) fn wait_p99_ms(&self) -> f64 {
+        self.permit_wait.quantile_ms(0.99).unwrap_or(0.0)
+    }
+
+    /// Half of the 95 % interval of the throughput; `None` of one block.
+    pub(super) fn throughput_margin(&self) -> Option<f64> {
+        let degrees = self.blocks.checked_sub(1).filter(|d| *d > 0)? as f64;
+        Some(student_t_quantile(0.975, degrees)? * self.throughput_error?)
+    }
+}
+
+/// Standard error of the mean throughput, as the differences between the blocks of one size give it.
+fn error_of_mean(blocks: &[&SizeBlock]) -> Option<f64> {
+    let rates: Vec<f64> = blocks.iter().filter_map(|b| b.throughput()).collect();
+    let count = rates.len() as f64;
+    if rates.len() < 2 {
+        return None;
+    }
+    let mean = rates.iter().sum::<f64>() / count;
+    let squares: f64 = rates.iter().map(|rate| (rate - mean).powi(2)).sum();
+    Some((squares / (count - 1.0) / count).sqrt())
+}
+
+/// The sizes that were measured for this purpose, smallest first.
+pub(super) fn points(sweep: &PoolSweep, purpose: Option<Purpose>) -> Vec<Point> {
+    let mut by_size: BTreeMap<u32, Vec<&SizeBlock>> = BTreeMap::new();
+    for block in &sweep.blocks {
+        if purpose.is_none_or(|wanted| wanted == block.purpose) {
+            by_size.entry(block.pool_size).or_default().push(block);
+        }
+    }
+    let points = by_size
+        .iter()
+        .map(|(size, blocks)| Point::of(*size, blocks));
+    points.collect()
+}
+
+/// The same with what the server did in their blocks.
+pub(super) fn points_with_server(run: &Run, sweep: &PoolSweep) -> Vec<Point> {
+    let mut points = points(sweep, None);
+    let Some(series) = &run.activity else {
+        return points;
+    };
+    for point in &mut points {
+        let blocks = sweep.blocks.iter().filter(|b| b.pool_size == point.size);
+        let spans: Vec<(f64, f64)> = blocks.filter_map(|block| span(run, block)).collect();
+        let within = |sample: &&ActivitySample| {
+            let at = sample.at.0;
+            spans.iter().any(|(from, to)| (*from..*to).contains(&at))
+        };
+        point.server = share(series.samples.iter().filter(within));
+    }
+    points
+}
+
+/// Begin and end of a block in milliseconds since the start of the window.
+fn span(run: &Run, block: &SizeBlock) -> Option<(f64, f64)> {
+    let since = block.started_at?.duration_since(run.meta.started_at);
+    let from = since.as_secs_f64() * 1000.0;
+    Some((from, from + block.length.0))
+}
+
+fn share<'a>(samples: impl Iterator<Item = &'a ActivitySample>) -> Option<ServerShare> {
+    let mut share = ServerShare::default();
+    for sample in samples {
+        share.samples += 1;
+        for session in sample.sessions.iter().filter(|session| counts(session)) {
+            if !is_own_replay(session) {
+                share.others += 1.0;
+                continue;
+            }
+            share.active += 1.0;
+            match &session.wait_event_type {
+                None => share.on_cpu += 1.0,
+                Some(class) => *share.waiting.entry(class.clone()).or_default() += 1.0,
+            }
+        }
+    }
+    if share.samples == 0 {
+        return None;
+    }
+    let samples = share.samples as f64;
+    for sum in [&mut share.active, &mut share.on_cpu, &mut share.others]
+        .into_iter()
+        .chain(share.waiting.values_mut())
+    {
+        *sum /= samples;
+    }
+    Some(share)
+}
