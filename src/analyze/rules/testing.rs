@@ -187,7 +187,6 @@ pub(super) fn pool() -> Pool {
         pgbouncer: None,
         sweep: Vec::new(),
         comparison: None,
-        sweep: None,
     }
 }
 

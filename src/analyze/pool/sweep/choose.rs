@@ -27,8 +27,9 @@ pub(super) struct Choice<'p> {
     pub(super) meets_target: bool,
 }
 
-/// The smallest size with at least 98 % of the best throughput, within the error of the mean, whose 99th
-/// percentile is at most 10 % above the best of those, or meets the target. `None` where every size fails.
+/// The smallest size with at least 98 % of the best throughput whose 99th percentile is at most 10 % above the
+/// best of those, or meets the target; both within one standard error of what is compared, so that of sizes that
+/// cannot be told apart it is the smallest. `None` where every size fails.
 pub(super) fn choose(points: &[Point], target_p99_ms: Option<f64>) -> Option<Choice<'_>> {
     let works =
         |p: &&Point| p.requests > 0 && p.failures as f64 <= FAILURES_RATIO * p.requests as f64;
@@ -36,15 +37,20 @@ pub(super) fn choose(points: &[Point], target_p99_ms: Option<f64>) -> Option<Cho
         .iter()
         .filter(works)
         .max_by(|a, b| a.throughput.total_cmp(&b.throughput))?;
+    let noise = block_noise(points);
+    let rate_error = |p: &Point| noise / (p.blocks as f64).sqrt();
     let enough = |p: &&Point| {
-        let reached = p.throughput + p.throughput_error.unwrap_or(0.0);
-        reached >= GOOD_THROUGHPUT_RATIO * best.throughput
+        let error = rate_error(p).hypot(rate_error(best));
+        p.throughput >= (GOOD_THROUGHPUT_RATIO - error) * best.throughput
     };
     let fast = || points.iter().filter(works).filter(enough);
-    let best_p99 = fast().map(Point::p99_ms).min_by(f64::total_cmp)?;
-    let within = |limit: f64| fast().find(|p| p.p99_ms() <= limit);
-    let met = target_p99_ms.and_then(within);
-    let chosen = met.or_else(|| within(GOOD_P99_RATIO * best_p99))?;
+    let best_p99 = fast().min_by(|a, b| a.p99_ms().total_cmp(&b.p99_ms()))?;
+    let met = target_p99_ms.and_then(|limit| fast().find(|p| p.p99_ms() <= limit));
+    let quick = |p: &&Point| {
+        let error = p99_error(p).hypot(p99_error(best_p99));
+        p.p99_ms() <= (GOOD_P99_RATIO + error) * best_p99.p99_ms()
+    };
+    let chosen = met.or_else(|| fast().find(quick))?;
     let at = points.iter().position(|p| p.size == chosen.size)?;
     Some(Choice {
         chosen,
@@ -53,4 +59,25 @@ pub(super) fn choose(points: &[Point], target_p99_ms: Option<f64>) -> Option<Cho
         above: points.get(at + 1),
         meets_target: met.is_some() || target_p99_ms.is_none(),
     })
+}
+
+/// What the throughput of one block differs by from the mean of its size, as a share of it: pooled over all sizes,
+/// since two blocks of one size say little.
+fn block_noise(points: &[Point]) -> f64 {
+    let (squares, degrees) = points.iter().fold((0.0, 0.0), |(squares, degrees), point| {
+        let free = point.blocks.saturating_sub(1) as f64;
+        (squares + free * point.block_variance, degrees + free)
+    });
+    if degrees > 0.0 {
+        (squares / degrees).sqrt()
+    } else {
+        0.0
+    }
+}
+
+/// Standard error of a 99th percentile of so many requests, as a share of it: that of an exponential
+/// distribution, √(p(1 − p)/n) ÷ density.
+fn p99_error(point: &Point) -> f64 {
+    let density = 0.01 * 100f64.ln();
+    (0.99 * 0.01 / point.requests.max(1) as f64).sqrt() / density
 }

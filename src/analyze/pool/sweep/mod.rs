@@ -9,11 +9,13 @@ mod choose;
 mod plan;
 mod points;
 mod proof;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use crate::analyze::conclusions::{Evidence, Expected, Recommendation, SweepPoint};
 use crate::record::Run;
-use crate::record::sweep::PoolSweep;
+use crate::record::sweep::{PoolSweep, Purpose};
 
 use super::budget::budget;
 use super::draft::{Draft, cores};
@@ -29,10 +31,13 @@ const OTHERS_RATIO: f64 = 0.25;
 /// Share of a size's blocks in which the driver was the limit from which its numbers are the driver's (ours).
 const DRIVER_RATIO: f64 = 0.5;
 
+/// Requests of a size below which its numbers are an estimate.
+const ENOUGH_REQUESTS: u64 = 1000;
+
 /// The sizes that were measured.
 pub(super) fn sweep_points(run: &Run, sweep: &PoolSweep) -> Vec<SweepPoint> {
     let cores = cores(run);
-    let points = points_with_server(run, sweep);
+    let points = points_with_server(run, sweep, None);
     let points = points.iter().map(|point| SweepPoint {
         pool_size: point.size,
         throughput_per_sec: point.throughput,
@@ -66,7 +71,8 @@ pub(super) fn recommend(
         return refuse("the sweep was interrupted before its end".to_owned());
     }
     let target_p99_ms = target(sweep);
-    let points = points_with_server(run, sweep);
+    // The proof judges what the blocks before it chose.
+    let points = points_with_server(run, sweep, Some(Purpose::Explore));
     let Some(choice) = choose(&points, target_p99_ms) else {
         return refuse("requests failed at every size: see the errors of the load".to_owned());
     };
@@ -84,10 +90,10 @@ pub(super) fn recommend(
         size: choice.chosen.size,
         interval: Some(interval(&choice)),
         verdict: verdict::verdict(&points, &choice, sweep, cores(run)),
-        evidence: if verified.is_some() {
-            Evidence::Proved
-        } else {
-            Evidence::Measured
+        evidence: match verified {
+            Some(_) => Evidence::Proved,
+            None if choice.chosen.requests >= ENOUGH_REQUESTS => Evidence::Measured,
+            None => Evidence::Estimated,
         },
         target: target_text(target_p99_ms),
         expected: Expected {

@@ -17,8 +17,8 @@ pub(super) struct Point {
     pub(super) failures: u64,
     /// Mean over the blocks, weighted by their length.
     pub(super) throughput: f64,
-    /// Standard error of it, from the differences between blocks; `None` of one block.
-    pub(super) throughput_error: Option<f64>,
+    /// Variance of the throughput of its blocks, as a share of the squared mean; 0 of one block.
+    pub(super) block_variance: f64,
     pub(super) latency: LatencyHistogram,
     pub(super) permit_wait: LatencyHistogram,
     /// Mean time of a lease in which statements were under way.
@@ -73,7 +73,7 @@ impl Point {
             requests,
             failures,
             throughput: ratio((requests - failures) as f64, length.secs()),
-            throughput_error: error_of_mean(blocks),
+            block_variance: block_variance(blocks),
             latency: add(|b| &b.latency),
             permit_wait: add(|b| &b.pool.permit_wait),
             statements_ms: ratio(lease_total - held_idle, leases),
@@ -103,20 +103,21 @@ impl Point {
     /// Half of the 95 % interval of the throughput; `None` of one block.
     pub(super) fn throughput_margin(&self) -> Option<f64> {
         let degrees = self.blocks.checked_sub(1).filter(|d| *d > 0)? as f64;
-        Some(student_t_quantile(0.975, degrees)? * self.throughput_error?)
+        let error = (self.block_variance / self.blocks as f64).sqrt() * self.throughput;
+        Some(student_t_quantile(0.975, degrees)? * error)
     }
 }
 
-/// Standard error of the mean throughput, as the differences between the blocks of one size give it.
-fn error_of_mean(blocks: &[&SizeBlock]) -> Option<f64> {
+/// Variance of the throughput of blocks, as a share of the squared mean.
+fn block_variance(blocks: &[&SizeBlock]) -> f64 {
     let rates: Vec<f64> = blocks.iter().filter_map(|b| b.throughput()).collect();
     let count = rates.len() as f64;
-    if rates.len() < 2 {
-        return None;
-    }
     let mean = rates.iter().sum::<f64>() / count;
-    let squares: f64 = rates.iter().map(|rate| (rate - mean).powi(2)).sum();
-    Some((squares / (count - 1.0) / count).sqrt())
+    if rates.len() < 2 || mean <= 0.0 {
+        return 0.0;
+    }
+    let squares: f64 = rates.iter().map(|rate| (rate / mean - 1.0).powi(2)).sum();
+    squares / (count - 1.0)
 }
 
 /// The sizes that were measured for this purpose, smallest first.
@@ -133,9 +134,13 @@ pub(super) fn points(sweep: &PoolSweep, purpose: Option<Purpose>) -> Vec<Point> 
     points.collect()
 }
 
-/// The same with what the server did in their blocks.
-pub(super) fn points_with_server(run: &Run, sweep: &PoolSweep) -> Vec<Point> {
-    let mut points = points(sweep, None);
+/// The same with what the server did in all blocks of each size.
+pub(super) fn points_with_server(
+    run: &Run,
+    sweep: &PoolSweep,
+    purpose: Option<Purpose>,
+) -> Vec<Point> {
+    let mut points = points(sweep, purpose);
     let Some(series) = &run.activity else {
         return points;
     };

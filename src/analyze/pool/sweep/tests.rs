@@ -1,0 +1,303 @@
+//! Servers whose best size is known by construction.
+
+use std::time::Duration;
+
+use super::*;
+use crate::analyze::testing::{run, server};
+use crate::record::Millis;
+use crate::record::load::{Arrival, DriverRecord};
+use crate::record::pool::{AcquireCounters, PoolRecord};
+use crate::record::sweep::{Purpose, SizeBlock, SizeTurn};
+use crate::stats::{LatencyHistogram, SplitMix64};
+
+/// A closed loop on a server that does `rate(n)` requests per second with n of them at work.
+struct Simulated {
+    clients: u32,
+    current: u32,
+    rate: fn(f64) -> f64,
+    /// Share of a lease in which the connection does nothing.
+    held_idle: f64,
+    /// Difference of a block from the truth, at most.
+    noise: f64,
+    failing: bool,
+}
+
+impl Default for Simulated {
+    fn default() -> Self {
+        Self {
+            clients: 32,
+            current: 10,
+            rate: |n| 100.0 * n.min(6.0),
+            held_idle: 0.0,
+            noise: 0.01,
+            failing: false,
+        }
+    }
+}
+
+impl Simulated {
+    fn throughput(&self, size: u32) -> f64 {
+        (self.rate)(f64::from(size.min(self.clients)))
+    }
+
+    fn block(&self, turn: SizeTurn, random: &mut SplitMix64) -> SizeBlock {
+        let uniform = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        let rate = self.throughput(turn.pool_size) * (1.0 + self.noise * (2.0 * uniform - 1.0));
+        let requests = rate.round();
+        let busy = f64::from(turn.pool_size.min(self.clients));
+        let (latency, lease) = (f64::from(self.clients) / rate, busy / rate);
+        let spread = |mean: f64| {
+            let mut histogram = LatencyHistogram::new();
+            // An exponential distribution by its quantiles.
+            for i in 0..200 {
+                let quantile = (f64::from(i) + 0.5) / 200.0;
+                histogram.record(Duration::from_secs_f64(-mean * (1.0 - quantile).ln()));
+            }
+            histogram
+        };
+        let lease_total = Millis(1000.0 * lease * requests);
+        SizeBlock {
+            pool_size: turn.pool_size,
+            purpose: turn.purpose,
+            round: turn.round,
+            started_at: None,
+            length: Millis(1000.0),
+            requests: crate::stats::round_to_count(requests).into(),
+            failures: if self.failing {
+                crate::stats::round_to_count(requests).into()
+            } else {
+                0
+            },
+            latency: spread(latency),
+            pool: PoolRecord {
+                counters: AcquireCounters {
+                    acquires: 200,
+                    ..AcquireCounters::default()
+                },
+                permit_wait: spread((latency - lease).max(1e-7)),
+                lease: spread(lease),
+                lease_total: Millis(lease_total.0 * 200.0 / requests),
+                held_idle_total: Millis(self.held_idle * lease_total.0 * 200.0 / requests),
+                ..PoolRecord::default()
+            },
+            driver: DriverRecord::default(),
+            driver_saturated: Some(false),
+        }
+    }
+
+    fn sweep(&self, plan: &SweepPlan) -> PoolSweep {
+        let mut sweep = PoolSweep {
+            pool: "deadpool".to_owned(),
+            arrival: Arrival::Closed,
+            clients: self.clients,
+            rate_per_sec: None,
+            thinks: false,
+            current: self.current,
+            largest: self.clients,
+            bound: None,
+            target_p99: None,
+            block: Millis(1000.0),
+            block_warmup: Millis(0.0),
+            blocks: Vec::new(),
+            failure: None,
+            interrupted: false,
+        };
+        let mut random = SplitMix64::new(7);
+        loop {
+            let turns = next_turns(&sweep, plan);
+            if turns.is_empty() {
+                return sweep;
+            }
+            for turn in turns {
+                sweep.blocks.push(self.block(turn, &mut random));
+            }
+            assert!(sweep.blocks.len() < 150, "a sweep has an end");
+        }
+    }
+
+    fn recommended(&self) -> Result<Recommendation, NoRecommendation> {
+        let sweep = self.sweep(&PLAN);
+        let mut run = run(Millis(60_000.0));
+        run.server = Some(server(
+            &[
+                ("max_connections", "200"),
+                ("superuser_reserved_connections", "3"),
+            ],
+            Some(2),
+        ));
+        recommend(&run, &sweep, PoolOptions::default())
+    }
+}
+
+const PLAN: SweepPlan = SweepPlan {
+    sizes: None,
+    verify_rounds: 8,
+};
+
+/// Throughput at which contention and coherence take their part (Gunther's law), with its peak at 17.
+fn retrograde(n: f64) -> f64 {
+    1000.0 * n / (1.0 + 0.02 * (n - 1.0) + 0.0034 * n * (n - 1.0))
+}
+
+#[test]
+fn the_size_has_what_the_best_has() {
+    for (name, rate, clients) in [
+        (
+            "six servers",
+            (|n: f64| 100.0 * n.min(6.0)) as fn(f64) -> f64,
+            32,
+        ),
+        ("one lock", |_| 500.0, 20),
+        ("two cores", |n: f64| 900.0 * n.min(2.0) - 3.0 * n, 40),
+        ("sleep", |n: f64| 50.0 * n, 24),
+        ("contention", retrograde, 64),
+    ] {
+        let simulated = Simulated {
+            rate,
+            clients,
+            ..Simulated::default()
+        };
+        let best = (1..=clients).map(|size| simulated.throughput(size));
+        let best = best.fold(0.0, f64::max);
+        let found = simulated
+            .recommended()
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        let reached = simulated.throughput(found.pool_size) / best;
+        assert!(
+            reached >= 0.97,
+            "{name}: {} reaches {reached}",
+            found.pool_size
+        );
+        // In a closed loop the response time follows from the throughput.
+        assert_eq!(
+            found.evidence,
+            Evidence::Proved,
+            "{name}: {:?}",
+            found.reasons
+        );
+        let smaller = found.pool_size.saturating_sub(2).max(1);
+        let worse = simulated.throughput(smaller) / best;
+        assert!(
+            found.pool_size <= 2 || worse < 0.98,
+            "{name}: {smaller} would do instead of {}",
+            found.pool_size
+        );
+    }
+}
+
+#[test]
+fn opposite_ills_have_opposite_cures() {
+    let verdict = |simulated: &Simulated| {
+        let found = simulated.recommended().unwrap();
+        (found.verdict.clone(), found.pool_size, found)
+    };
+    // Each connection adds its part: more of them.
+    let starved = Simulated {
+        rate: |n| 50.0 * n,
+        current: 4,
+        ..Simulated::default()
+    };
+    let (what, size, _) = verdict(&starved);
+    assert_eq!((what.as_str(), size > 28), ("too-small", true), "{size}");
+    // Statements get slower with every connection: fewer.
+    let crowded = Simulated {
+        rate: |n| 900.0 * n.min(2.0) - 3.0 * n,
+        current: 20,
+        ..Simulated::default()
+    };
+    let (what, size, found) = verdict(&crowded);
+    assert_eq!((what.as_str(), size), ("database-saturated", 2));
+    assert!(
+        found.reasons.iter().any(|r| r.contains("times as long")),
+        "{:?}",
+        found.reasons
+    );
+    // What holds connections is the application.
+    let idle = Simulated {
+        rate: |n| 50.0 * n,
+        current: 4,
+        held_idle: 0.8,
+        ..Simulated::default()
+    };
+    let (what, _, found) = verdict(&idle);
+    assert_eq!(what, "held-idle");
+    assert!(
+        found
+            .reasons
+            .iter()
+            .any(|r| r.contains("80 % of the time of a lease"))
+    );
+}
+
+#[test]
+fn nothing_is_recommended_from_noise_failures_or_a_part() {
+    let noisy = Simulated {
+        noise: 0.6,
+        ..Simulated::default()
+    };
+    let refused = noisy.recommended().unwrap_err().to_string();
+    assert!(refused.starts_with("not proved"), "{refused}");
+    let failing = Simulated {
+        failing: true,
+        ..Simulated::default()
+    };
+    let refused = failing.recommended().unwrap_err().to_string();
+    assert!(refused.contains("failed at every size"), "{refused}");
+    let mut sweep = Simulated::default().sweep(&PLAN);
+    let run = run(Millis(1.0));
+    sweep.interrupted = true;
+    let refused = recommend(&run, &sweep, PoolOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("interrupted"));
+    assert!(next_turns(&sweep, &PLAN).is_empty());
+    sweep.interrupted = false;
+    sweep.failure = Some("with 30 connections: no slot".to_owned());
+    let refused = recommend(&run, &sweep, PoolOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("with 30 connections"));
+    assert!(next_turns(&sweep, &PLAN).is_empty());
+}
+
+#[test]
+fn the_budget_binds_and_what_was_not_measured_is_not_proved() {
+    let sweep = Simulated::default().sweep(&PLAN);
+    let mut run = run(Millis(60_000.0));
+    let settings = [
+        ("max_connections", "50"),
+        ("superuser_reserved_connections", "3"),
+    ];
+    run.server = Some(server(&settings, Some(8)));
+    let fleet = PoolOptions { instances: 12 };
+    let found = recommend(&run, &sweep, fleet).unwrap();
+    assert_eq!((found.pool_size, found.evidence), (3, Evidence::Estimated));
+    assert_eq!(found.verified, None);
+}
+
+#[test]
+fn named_sizes_are_measured_and_no_others() {
+    let plan = SweepPlan {
+        sizes: Some(vec![2, 8, 20]),
+        verify_rounds: 0,
+    };
+    let sweep = Simulated::default().sweep(&plan);
+    let sizes: Vec<u32> = sweep.blocks.iter().map(|block| block.pool_size).collect();
+    assert_eq!(sizes, [2, 8, 20, 20, 8, 2]);
+    assert!(sweep.blocks.iter().all(|b| b.purpose == Purpose::Explore));
+    let found = recommend(&run(Millis(1.0)), &sweep, PoolOptions::default()).unwrap();
+    assert_eq!((found.pool_size, found.evidence), (8, Evidence::Measured));
+}
+
+#[test]
+fn a_target_is_met_by_the_smallest_size_or_said_to_be_missed() {
+    let target = |ms: f64| {
+        let mut sweep = Simulated::default().sweep(&PLAN);
+        sweep.target_p99 = Some(Millis(ms));
+        recommend(&run(Millis(1.0)), &sweep, PoolOptions::default()).unwrap()
+    };
+    assert!(target(5000.0).target.contains("below 5000 ms"));
+    let missed = target(1.0);
+    assert!(
+        missed
+            .reasons
+            .iter()
+            .any(|r| r.contains("no size meets the target of 1 ms"))
+    );
+}
