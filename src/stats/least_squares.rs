@@ -125,7 +125,7 @@ impl<'a> NormalEquations<'a> {
     }
 }
 
-fn gram_of(rows: &[Vec<f64>], picks: &[usize]) -> Vec<Vec<f64>> {
+pub(super) fn gram_of(rows: &[Vec<f64>], picks: &[usize]) -> Vec<Vec<f64>> {
     let columns = rows.first().map_or(0, Vec::len);
     let mut gram = vec![vec![0.0; columns]; columns];
     for &pick in picks {
@@ -139,7 +139,7 @@ fn gram_of(rows: &[Vec<f64>], picks: &[usize]) -> Vec<Vec<f64>> {
     gram
 }
 
-fn moments(rows: &[Vec<f64>], effect: &[f64], picks: &[usize]) -> Vec<f64> {
+pub(super) fn moments(rows: &[Vec<f64>], effect: &[f64], picks: &[usize]) -> Vec<f64> {
     let columns = rows.first().map_or(0, Vec::len);
     let mut sums = vec![0.0; columns];
     for &pick in picks {
@@ -166,7 +166,7 @@ fn explained(rows: &[Vec<f64>], effect: &[f64], coefficients: &[f64]) -> Option<
 
 /// Lawson and Hanson 1974, chapter 23, on the normal equations. `None` where the free columns
 /// cannot be told apart.
-fn nnls(gram: &[Vec<f64>], moments: &[f64]) -> Option<Vec<f64>> {
+pub(super) fn nnls(gram: &[Vec<f64>], moments: &[f64]) -> Option<Vec<f64>> {
     let columns = moments.len();
     let scale = moments.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let tolerance = scale * 1e-10;
@@ -230,7 +230,7 @@ fn retreat(solution: &mut [f64], free: &mut Vec<usize>, trial: &[f64]) {
 }
 
 /// Solves the free columns by Cholesky; `None` where they are collinear.
-fn solve_free(gram: &[Vec<f64>], moments: &[f64], free: &[usize]) -> Option<Vec<f64>> {
+pub(super) fn solve_free(gram: &[Vec<f64>], moments: &[f64], free: &[usize]) -> Option<Vec<f64>> {
     let size = free.len();
     let mut lower = vec![vec![0.0; size]; size];
     for i in 0..size {

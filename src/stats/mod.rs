@@ -1,4 +1,5 @@
-//! The mathematics: histograms, percentiles, intervals, comparisons, queueing, least squares.
+//! The mathematics: histograms, percentiles, intervals, comparisons, queueing, sizing,
+//! scalability, least squares.
 //!
 //! Nothing here knows what a database is; functions take numbers and return numbers.
 
@@ -9,6 +10,8 @@ mod least_squares;
 mod quantile;
 mod queueing;
 mod random;
+mod sizing;
+mod usl;
 
 pub use compare::{Change, MIN_PAIRS, PairedRatio, compare_pairs, noise_floor};
 pub use histogram::{HistogramError, LatencyHistogram, LatencySummary};
@@ -20,3 +23,11 @@ pub use queueing::{
     little_concurrency,
 };
 pub use random::SplitMix64;
+pub use sizing::{
+    LoadSlice, MIN_SLICES, SizeInterval, SizingError, SquaredVariation, TimesSlice, size_interval,
+    squared_variation,
+};
+pub use usl::{
+    MAX_DEVIATION, MIN_CONCURRENCIES, Peak, PeakEstimate, UslError, UslEstimate, UslFit, UslPoint,
+    UslPrediction,
+};

@@ -1,0 +1,10 @@
+//! How sure a size is: the load of a window, cut into slices of time, is drawn again and again.
+//!
+//! What size a load needs is the queue's matter ([`OpenQueue`](super::OpenQueue),
+//! [`ClosedQueue`](super::ClosedQueue)) and the target's; both come in as a function.
+
+mod size;
+mod variation;
+
+pub use size::{LoadSlice, MIN_SLICES, SizeInterval, SizingError, size_interval};
+pub use variation::{SquaredVariation, TimesSlice, squared_variation};
