@@ -20,6 +20,8 @@ pub struct Pool {
     pub no_recommendation: Option<String>,
     /// Measured sizes.
     pub sweep: Vec<SweepPoint>,
+    /// What the measured sizes say about the server's capacity; `null` without a sweep.
+    pub scaling: Option<Scaling>,
     /// Pools under the same load in turns; `null` where one pool was replayed through.
     pub comparison: Option<PoolComparison>,
 }
@@ -209,6 +211,48 @@ pub struct Recommendation {
     pub reasons: Vec<String>,
 }
 
+/// Throughput over the size of the pool by the Universal Scalability Law (Gunther 1993):
+/// X(N) = λN / (1 + σ(N − 1) + κN(N − 1)).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Scaling {
+    /// λ: throughput of one connection.
+    pub lambda_per_sec: Option<Estimate>,
+    /// σ: contention, the share of the work that only one can do at a time.
+    pub sigma_ratio: Option<Estimate>,
+    /// κ: what each connection costs every other.
+    pub kappa_ratio: Option<Estimate>,
+    /// Standard deviation of the blocks from the fit, as a share of it.
+    pub deviation_ratio: Option<f64>,
+    /// The size with the most throughput; `null` where none was seen.
+    pub peak: Option<ScalingPeak>,
+    /// Why there is no fit, or no peak.
+    pub reason: Option<String>,
+}
+
+/// A value and its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// The value.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Where throughput is largest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScalingPeak {
+    /// The size.
+    pub pool_size: u32,
+    /// Lower end of its 95 % interval.
+    pub pool_size_low: f64,
+    /// Upper end of its 95 % interval.
+    pub pool_size_high: f64,
+    /// Throughput there.
+    pub throughput_per_sec: f64,
+}
+
 /// One measured size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SweepPoint {
@@ -218,6 +262,8 @@ pub struct SweepPoint {
     pub throughput_per_sec: f64,
     /// Half of its 95 % interval, from the differences between blocks; `null` of one block.
     pub throughput_error_per_sec: Option<f64>,
+    /// What the fitted law says of this size; `null` where there is no fit.
+    pub fitted_per_sec: Option<Estimate>,
     /// Median response time.
     pub p50_ms: f64,
     /// 99th percentile of the response time.

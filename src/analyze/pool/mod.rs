@@ -108,6 +108,7 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
             .sweep
             .as_ref()
             .map_or_else(Vec::new, |sweep| sweep::sweep_points(run, sweep)),
+        scaling: run.sweep.as_ref().map(sweep::scaling),
         comparison: run.comparison.as_ref().map(compared::conclude),
     })
 }

@@ -186,6 +186,7 @@ pub(super) fn pool() -> Pool {
         no_recommendation: None,
         pgbouncer: None,
         sweep: Vec::new(),
+        scaling: None,
         comparison: None,
     }
 }

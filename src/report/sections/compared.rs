@@ -194,6 +194,7 @@ mod tests {
             recommendation: None,
             no_recommendation: None,
             sweep: Vec::new(),
+            scaling: None,
             pgbouncer: None,
             comparison: Some(PoolComparison {
                 reference: Some("mine".to_owned()),

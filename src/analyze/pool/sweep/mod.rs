@@ -9,14 +9,16 @@ mod choose;
 mod plan;
 mod points;
 mod proof;
+mod scaling;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-use crate::analyze::conclusions::{Evidence, Expected, Recommendation, SweepPoint};
+use crate::analyze::conclusions::{Estimate, Evidence, Expected, Recommendation, SweepPoint};
 use crate::record::Run;
 use crate::record::sweep::{PoolSweep, Purpose};
 
+pub(super) use self::scaling::scaling;
 use super::budget::budget;
 use super::draft::{Draft, cores};
 use super::{NoRecommendation, PoolOptions};
@@ -37,11 +39,21 @@ const ENOUGH_REQUESTS: u64 = 1000;
 /// The sizes that were measured.
 pub(super) fn sweep_points(run: &Run, sweep: &PoolSweep) -> Vec<SweepPoint> {
     let cores = cores(run);
+    let fit = scaling::fit(sweep).ok();
+    let fitted = |size: u32| {
+        let predicted = fit.as_ref()?.predict(f64::from(size))?;
+        Some(Estimate {
+            value: predicted.throughput,
+            low: predicted.interval.low,
+            high: predicted.interval.high,
+        })
+    };
     let points = points_with_server(run, sweep, None);
     let points = points.iter().map(|point| SweepPoint {
         pool_size: point.size,
         throughput_per_sec: point.throughput,
         throughput_error_per_sec: point.throughput_margin(),
+        fitted_per_sec: fitted(point.size),
         p50_ms: point.p50_ms(),
         p99_ms: point.p99_ms(),
         wait_p99_ms: point.wait_p99_ms(),
