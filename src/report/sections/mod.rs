@@ -15,6 +15,7 @@ mod pgbouncer;
 mod plans;
 mod replication;
 mod statements;
+mod sweep;
 mod targets;
 
 use crate::analyze::conclusions::Conclusions;
