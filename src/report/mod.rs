@@ -2,6 +2,7 @@
 //!
 //! Nothing is concluded here and nothing is printed.
 
+mod chart;
 mod clean;
 mod doc;
 mod format;
@@ -11,5 +12,7 @@ mod render;
 mod sections;
 mod text;
 
+pub use chart::{Chart, CurvePoint, Mark, MarkKind, Panel, Point, Unit};
 pub use json::schema;
 pub use render::{Format, ReportError, Style, render};
+pub use sections::sweep_chart;

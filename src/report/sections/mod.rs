@@ -22,6 +22,8 @@ use crate::analyze::conclusions::Conclusions;
 
 use super::doc::{Report, Section};
 
+pub use sweep::chart as sweep_chart;
+
 /// Makes a section.
 type Make = fn(&Conclusions) -> Section;
 
