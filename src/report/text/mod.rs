@@ -9,8 +9,9 @@ use super::doc::{Bar, Block, Cell, Item, Report, Section, Tone};
 use super::render::Style;
 
 pub(super) use chart::render as chart;
+pub(super) use layout::{cut, width};
 
-use layout::{cut, pad_left, pad_right, width, wrap};
+use layout::{pad_left, pad_right, wrap};
 
 /// Reports are laid out for 80 to 200 columns and stay readable down to 60.
 const WIDTHS: std::ops::RangeInclusive<u16> = 60..=200;

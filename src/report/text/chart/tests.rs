@@ -174,5 +174,10 @@ proptest! {
             prop_assert!(width(&line) <= room, "{line}");
             prop_assert_eq!(line.trim_end(), &line);
         }
+        let svg = crate::report::svg(&chart);
+        for word in ["NaN", "inf"] {
+            let drawn = svg.lines().filter(|l| !l.contains("<text") && !l.contains("<title") && !l.contains("<desc"));
+            prop_assert!(drawn.into_iter().all(|l| !l.contains(word)), "{svg}");
+        }
     }
 }
