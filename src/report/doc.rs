@@ -1,6 +1,8 @@
 //! A report as a document, before it has a width, a colour or a markup: every format renders the
 //! same sections from it, so that none can say less than another.
 
+use super::chart::Chart;
+
 /// How a piece of text is meant. Colour only repeats what the words say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Tone {
@@ -222,6 +224,8 @@ pub(super) enum Block {
     Heading(Cell),
     Table(Table),
     Bars(Vec<Bar>),
+    /// Values over a size. The JSON leaves it out: its numbers stand there already.
+    Chart(Chart),
     Items(Vec<Item>),
     /// Text of which lines and indentation matter.
     Code(String),

@@ -34,6 +34,22 @@ pub(super) fn severity(severity: Severity) -> Cell {
     }
 }
 
+/// A value on an axis: as many decimals as its steps need, and the same for all of them.
+pub(super) fn tick(value: f64, step: f64) -> String {
+    // A hair is added first: the logarithm of 0.001 is a little below -3 on some platforms.
+    let digits = -(step.log10() + 1e-9).floor();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 6"
+    )]
+    let decimals = digits.clamp(0.0, 6.0) as usize;
+    if value == 0.0 || value >= 999.5 {
+        return number(value);
+    }
+    format!("{value:.decimals$}")
+}
+
 /// The outcome of a target.
 pub(super) fn status(status: SlaStatus) -> Cell {
     match status {

@@ -3,9 +3,14 @@
 
 use std::fmt::{self, Write as _};
 
+use super::chart::Chart;
 use super::clean::clean;
 use super::doc::{Bar, Block, Cell, Item, Report, Section, Table, Tone};
 use super::format::one_line;
+use super::render::Style;
+
+/// Columns of a drawing; what most pages show without a scroll bar.
+const CHART_WIDTH: u16 = 80;
 
 /// Renders the report.
 pub(super) fn render(report: &Report) -> String {
@@ -41,6 +46,7 @@ fn section(section: &Section, out: &mut String) {
             Block::Heading(cell) => add(out, format_args!("### {}\n", escape(&cell.text))),
             Block::Table(rows) => table(rows, out),
             Block::Bars(rows) => bars(rows, out),
+            Block::Chart(figure) => chart(figure, out),
             Block::Items(entries) => items(entries, out),
             Block::Code(text) => fenced(text, "text", out),
         }
@@ -67,6 +73,16 @@ fn table(table: &Table, out: &mut String) {
         };
         out.push_str(&row(cells.iter().map(cell).collect()));
     }
+}
+
+/// The drawing for a terminal: a page of Markdown cannot hold a picture, only point at one.
+fn chart(chart: &Chart, out: &mut String) {
+    let style = Style {
+        width: CHART_WIDTH,
+        ..Style::default()
+    };
+    let lines = super::text::chart(chart, usize::from(style.width), style);
+    fenced(&lines.join("\n"), "text", out);
 }
 
 fn bars(bars: &[Bar], out: &mut String) {

@@ -1,7 +1,8 @@
-//! Conclusions become bytes: terminal text, JSON, Markdown.
+//! Conclusions become bytes: terminal text, JSON, Markdown, charts as SVG.
 //!
 //! Nothing is concluded here and nothing is printed.
 
+mod chart;
 mod clean;
 mod doc;
 mod format;
@@ -11,5 +12,7 @@ mod render;
 mod sections;
 mod text;
 
+pub use chart::{Chart, CurvePoint, Mark, MarkKind, Panel, Point, Unit, svg};
 pub use json::schema;
 pub use render::{Format, ReportError, Style, render};
+pub use sections::sweep_chart;

@@ -25,7 +25,7 @@ pub(super) fn pool(c: &Conclusions) -> Section {
     facts(pool, &mut section);
     durations(pool, &mut section);
     super::pgbouncer::add(c, &mut section);
-    sweep(pool, &mut section);
+    super::sweep::add(pool, &mut section);
     section
 }
 
@@ -235,30 +235,4 @@ fn durations(pool: &Pool, section: &mut Section) {
     if !none.is_empty() {
         section.dim(format!("None in the window: {}.", none.join(", ")));
     }
-}
-
-fn sweep(pool: &Pool, section: &mut Section) {
-    if pool.sweep.is_empty() {
-        return;
-    }
-    let mut table = Table::new([
-        Column::number("Size"),
-        Column::number("Throughput"),
-        Column::number("p50"),
-        Column::number("p99"),
-        Column::number("Wait p99"),
-        Column::number("Database busy"),
-    ]);
-    for point in &pool.sweep {
-        table.row([
-            Cell::new(point.pool_size.to_string()),
-            Cell::new(rate(point.throughput_per_sec)),
-            Cell::new(duration(point.p50_ms)),
-            Cell::new(duration(point.p99_ms)),
-            Cell::new(duration(point.wait_p99_ms)),
-            Cell::known(point.db_busy_ratio, percent),
-        ]);
-    }
-    section.heading("Sizes tried (measured)");
-    section.table(table);
 }

@@ -15,11 +15,14 @@ mod pgbouncer;
 mod plans;
 mod replication;
 mod statements;
+mod sweep;
 mod targets;
 
 use crate::analyze::conclusions::Conclusions;
 
 use super::doc::{Report, Section};
+
+pub use sweep::chart as sweep_chart;
 
 /// Makes a section.
 type Make = fn(&Conclusions) -> Section;

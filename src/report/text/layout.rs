@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 /// Columns that a clean text takes. East Asian wide characters take two, combining ones none.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::report) fn width(text: &str) -> usize {
     text.width()
 }
 
@@ -32,7 +32,7 @@ fn fitting(text: &str, columns: usize) -> usize {
 }
 
 /// The text, cut with an ellipsis where it is too long.
-pub(super) fn cut(text: &str, columns: usize, unicode: bool) -> String {
+pub(in crate::report) fn cut(text: &str, columns: usize, unicode: bool) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }

@@ -1,5 +1,6 @@
 //! A report for a terminal: no line wider than asked, no escape code unless asked.
 
+mod chart;
 mod layout;
 mod table;
 
@@ -7,7 +8,10 @@ use super::clean::{clean, plain};
 use super::doc::{Bar, Block, Cell, Item, Report, Section, Tone};
 use super::render::Style;
 
-use layout::{cut, pad_left, pad_right, width, wrap};
+pub(super) use chart::render as chart;
+pub(super) use layout::{cut, width};
+
+use layout::{pad_left, pad_right, wrap};
 
 /// Reports are laid out for 80 to 200 columns and stay readable down to 60.
 const WIDTHS: std::ops::RangeInclusive<u16> = 60..=200;
@@ -116,7 +120,7 @@ impl Page {
         }
     }
 
-    /// `apart`: a table is set apart from what stands before it.
+    /// `apart`: a table or a chart is set apart from what stands before it.
     fn block(&mut self, block: &Block, apart: bool) {
         match block {
             Block::Text(cell) => self.paragraph(INDENT, &cell.text, cell.tone),
@@ -125,18 +129,12 @@ impl Page {
                 self.paragraph(INDENT, &cell.text, Tone::Strong);
             }
             Block::Table(table) => {
-                if apart {
-                    self.blank();
-                }
                 let room = self.width - INDENT.len();
-                for line in table::render(table, room, self.style) {
-                    let line = if line.is_empty() {
-                        line
-                    } else {
-                        format!("{INDENT}{line}")
-                    };
-                    self.line(&line);
-                }
+                self.drawn(table::render(table, room, self.style), apart);
+            }
+            Block::Chart(figure) => {
+                let room = self.width - INDENT.len();
+                self.drawn(chart::render(figure, room, self.style), apart);
             }
             Block::Bars(bars) => {
                 self.blank();
@@ -148,6 +146,20 @@ impl Page {
                 }
             }
             Block::Code(text) => self.code(text),
+        }
+    }
+
+    /// Lines that fit already.
+    fn drawn(&mut self, lines: Vec<String>, apart: bool) {
+        if apart {
+            self.blank();
+        }
+        for line in lines {
+            if line.is_empty() {
+                self.line("");
+            } else {
+                self.line(&format!("{INDENT}{line}"));
+            }
         }
     }
 

@@ -1,0 +1,203 @@
+//! The sizes that were tried: a chart of them and a table.
+
+use crate::analyze::conclusions::{Pool, Recommendation, SweepPoint};
+use crate::report::chart::{Chart, Mark, MarkKind, Panel, Point, Unit};
+use crate::report::doc::{Block, Cell, Column, Section, Table};
+use crate::report::format::{duration, percent, rate};
+
+/// Two points are a line, whatever they measure.
+const LEAST_POINTS: usize = 3;
+
+/// Throughput and 99th percentile of the response time over pool size, with the recommended size and the one that
+/// is in use; `None` with fewer than three sizes.
+#[must_use]
+pub fn chart(pool: &Pool) -> Option<Chart> {
+    if pool.sweep.len() < LEAST_POINTS {
+        return None;
+    }
+    Some(Chart {
+        title: "Throughput and p99 over pool size".to_owned(),
+        x_label: "pool size".to_owned(),
+        panels: vec![
+            panel("Throughput", Unit::PerSecond, &pool.sweep, |p| {
+                Some(p.throughput_per_sec)
+            }),
+            // No response takes no time: a zero says that there was none.
+            panel("p99", Unit::Milliseconds, &pool.sweep, |p| {
+                Some(p.p99_ms).filter(|ms| *ms > 0.0)
+            }),
+        ],
+        marks: marks(pool),
+    })
+}
+
+fn panel(
+    title: &str,
+    unit: Unit,
+    sweep: &[SweepPoint],
+    y: impl Fn(&SweepPoint) -> Option<f64>,
+) -> Panel {
+    let points = sweep.iter().map(|p| Point {
+        x: p.pool_size,
+        y: y(p),
+        low: None,
+        high: None,
+    });
+    Panel {
+        title: title.to_owned(),
+        unit,
+        points: points.collect(),
+        curve: Vec::new(),
+    }
+}
+
+/// The recommended size, and the replayed one where it is another.
+fn marks(pool: &Pool) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let chosen = pool.recommendation.as_ref();
+    if let Some(advice) = chosen {
+        marks.push(Mark {
+            x: advice.pool_size,
+            label: chosen_label(advice),
+            kind: MarkKind::Chosen,
+        });
+    }
+    let now = pool.replay.as_ref().map(|replay| replay.pool_size);
+    if let Some(size) = now.filter(|size| chosen.is_none_or(|advice| advice.pool_size != *size)) {
+        marks.push(Mark {
+            x: size,
+            label: format!("now: {size}"),
+            kind: MarkKind::Present,
+        });
+    }
+    marks
+}
+
+fn chosen_label(advice: &Recommendation) -> String {
+    match (advice.pool_size_low, advice.pool_size_high) {
+        (Some(low), Some(high)) if low != high => {
+            format!("chosen: {} ({low} to {high})", advice.pool_size)
+        }
+        _ => format!("chosen: {}", advice.pool_size),
+    }
+}
+
+/// Adds the sizes that were tried, if any were.
+pub(super) fn add(pool: &Pool, section: &mut Section) {
+    if pool.sweep.is_empty() {
+        return;
+    }
+    section.heading("Sizes tried (measured)");
+    if let Some(chart) = chart(pool) {
+        section.blocks.push(Block::Chart(chart));
+    }
+    let mut table = Table::new([
+        Column::number("Size"),
+        Column::number("Throughput"),
+        Column::number("p50"),
+        Column::number("p99"),
+        Column::number("Wait p99"),
+        Column::number("Database busy"),
+    ]);
+    for point in &pool.sweep {
+        table.row([
+            Cell::new(point.pool_size.to_string()),
+            Cell::new(rate(point.throughput_per_sec)),
+            Cell::new(duration(point.p50_ms)),
+            Cell::new(duration(point.p99_ms)),
+            Cell::new(duration(point.wait_p99_ms)),
+            Cell::known(point.db_busy_ratio, percent),
+        ]);
+    }
+    section.table(table);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::conclusions::Conclusions;
+    use crate::report::{Format, Style, render};
+
+    const FULL: &str = include_str!("../../../fixtures/conclusions/full.json");
+
+    /// The hand-written document with more sizes than it has.
+    fn swept() -> Conclusions {
+        let mut conclusions: Conclusions = serde_json::from_str(FULL).unwrap();
+        let pool = conclusions.pool.as_mut().unwrap();
+        let like = pool.sweep[0].clone();
+        let sizes = [
+            (4, 200.5, 212.0),
+            (8, 371.0, 130.0),
+            (16, 548.0, 0.0),
+            (24, 530.0, 141.0),
+        ];
+        let point = |(pool_size, throughput_per_sec, p99_ms)| SweepPoint {
+            pool_size,
+            throughput_per_sec,
+            p99_ms,
+            ..like.clone()
+        };
+        pool.sweep = sizes.map(point).to_vec();
+        conclusions
+    }
+
+    fn shown(conclusions: &Conclusions, format: Format, style: Style) -> String {
+        String::from_utf8(render(conclusions, format, &style).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn two_sizes_are_no_chart() {
+        let mut pool = swept().pool.unwrap();
+        pool.sweep.truncate(2);
+        assert_eq!(chart(&pool), None);
+    }
+
+    #[test]
+    fn the_chosen_size_and_the_present_one_are_marked() {
+        let mut pool = swept().pool.unwrap();
+        let labels = |pool: &Pool| -> Vec<String> {
+            let marks = chart(pool).unwrap().marks;
+            marks.into_iter().map(|mark| mark.label).collect()
+        };
+        assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)", "now: 4"]);
+        pool.replay.as_mut().unwrap().pool_size = 12;
+        assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)"]);
+        pool.recommendation = None;
+        assert_eq!(labels(&pool), ["now: 12"]);
+    }
+
+    #[test]
+    fn a_time_of_nothing_is_a_gap() {
+        let drawn = chart(&swept().pool.unwrap()).unwrap();
+        assert_eq!(drawn.panels[0].points[2].y, Some(548.0));
+        assert_eq!(drawn.panels[1].points[2].y, None);
+    }
+
+    #[test]
+    fn text_and_markdown_draw_it_and_json_does_not() {
+        const TITLE: &str = "Throughput and p99 over pool size";
+        let swept = swept();
+        let text = shown(&swept, Format::Text, Style::default());
+        assert!(text.contains(&format!("Sizes tried (measured)\n  {TITLE}\n")));
+        assert!(text.contains("┃ chosen: 12 (10 to 14)"));
+        assert!(text.contains("only joins them\n\n  Size  Throughput"));
+        let markdown = shown(&swept, Format::Markdown, Style::default());
+        assert!(markdown.contains(&format!("\n```text\n{TITLE}\n")));
+        assert!(!shown(&swept, Format::Json, Style::default()).contains(TITLE));
+    }
+
+    #[test]
+    fn a_report_with_a_chart_fits_and_is_ascii_where_it_must_be() {
+        for width in [60, 80, 120, 200] {
+            let style = Style {
+                width,
+                unicode: false,
+                color: false,
+            };
+            let text = shown(&swept(), Format::Text, style);
+            assert!(text.is_ascii());
+            let widest = text.lines().map(str::len).max();
+            assert!(widest <= Some(usize::from(width)), "{text}");
+        }
+    }
+}
