@@ -258,6 +258,8 @@ pub struct ScalingPeak {
 pub struct SweepPoint {
     /// Size.
     pub pool_size: u32,
+    /// It is the present size, which the result is compared with.
+    pub present: bool,
     /// Operations per second that did not fail.
     pub throughput_per_sec: f64,
     /// Half of its 95 % interval, from the differences between blocks; `null` of one block.

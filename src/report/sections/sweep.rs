@@ -1,7 +1,7 @@
 //! The sizes that were tried: a chart of them and a table.
 
-use crate::analyze::conclusions::{Pool, Recommendation, SweepPoint};
-use crate::report::chart::{Chart, Mark, MarkKind, Panel, Point, Unit};
+use crate::analyze::conclusions::{Pool, Recommendation, Scaling, SweepPoint};
+use crate::report::chart::{Chart, CurvePoint, Mark, MarkKind, Panel, Point, Unit};
 use crate::report::doc::{Block, Cell, Column, Section, Table};
 use crate::report::format::{duration, percent, rate};
 
@@ -18,34 +18,47 @@ pub fn chart(pool: &Pool) -> Option<Chart> {
     Some(Chart {
         title: "Throughput and p99 over pool size".to_owned(),
         x_label: "pool size".to_owned(),
-        panels: vec![
-            panel("Throughput", Unit::PerSecond, &pool.sweep, |p| {
-                Some(p.throughput_per_sec)
-            }),
-            // No response takes no time: a zero says that there was none.
-            panel("p99", Unit::Milliseconds, &pool.sweep, |p| {
-                Some(p.p99_ms).filter(|ms| *ms > 0.0)
-            }),
-        ],
+        panels: vec![throughputs(&pool.sweep), response_times(&pool.sweep)],
         marks: marks(pool),
     })
 }
 
-fn panel(
-    title: &str,
-    unit: Unit,
-    sweep: &[SweepPoint],
-    y: impl Fn(&SweepPoint) -> Option<f64>,
-) -> Panel {
+/// With the intervals of what was measured, and the law that was fitted.
+fn throughputs(sweep: &[SweepPoint]) -> Panel {
     let points = sweep.iter().map(|p| Point {
         x: p.pool_size,
-        y: y(p),
+        y: Some(p.throughput_per_sec),
+        low: p.throughput_error_per_sec.map(|e| p.throughput_per_sec - e),
+        high: p.throughput_error_per_sec.map(|e| p.throughput_per_sec + e),
+    });
+    let fitted = sweep.iter().filter_map(|p| {
+        let fitted = p.fitted_per_sec?;
+        Some(CurvePoint {
+            x: f64::from(p.pool_size),
+            y: fitted.value,
+            low: Some(fitted.low),
+            high: Some(fitted.high),
+        })
+    });
+    Panel {
+        title: "Throughput".to_owned(),
+        unit: Unit::PerSecond,
+        points: points.collect(),
+        curve: fitted.collect(),
+    }
+}
+
+fn response_times(sweep: &[SweepPoint]) -> Panel {
+    let points = sweep.iter().map(|p| Point {
+        x: p.pool_size,
+        // No response takes no time: a zero says that there was none.
+        y: Some(p.p99_ms).filter(|ms| *ms > 0.0),
         low: None,
         high: None,
     });
     Panel {
-        title: title.to_owned(),
-        unit,
+        title: "p99".to_owned(),
+        unit: Unit::Milliseconds,
         points: points.collect(),
         curve: Vec::new(),
     }
@@ -62,7 +75,9 @@ fn marks(pool: &Pool) -> Vec<Mark> {
             kind: MarkKind::Chosen,
         });
     }
-    let now = pool.replay.as_ref().map(|replay| replay.pool_size);
+    let present = pool.sweep.iter().find(|point| point.present);
+    let replayed = || pool.replay.as_ref().map(|replay| replay.pool_size);
+    let now = present.map(|point| point.pool_size).or_else(replayed);
     if let Some(size) = now.filter(|size| chosen.is_none_or(|advice| advice.pool_size != *size)) {
         marks.push(Mark {
             x: size,
@@ -97,7 +112,9 @@ pub(super) fn add(pool: &Pool, section: &mut Section) {
         Column::number("p50"),
         Column::number("p99"),
         Column::number("Wait p99"),
+        Column::number("Statements"),
         Column::number("Database busy"),
+        Column::word("Mainly"),
     ]);
     for point in &pool.sweep {
         table.row([
@@ -106,10 +123,50 @@ pub(super) fn add(pool: &Pool, section: &mut Section) {
             Cell::new(duration(point.p50_ms)),
             Cell::new(duration(point.p99_ms)),
             Cell::new(duration(point.wait_p99_ms)),
+            Cell::new(duration(point.statements_ms)),
             Cell::known(point.db_busy_ratio, percent),
+            Cell::known(point.main_wait.as_deref(), str::to_owned),
         ]);
     }
     section.table(table);
+    if let Some(scaling) = &pool.scaling {
+        section.dim(&law(scaling));
+    }
+}
+
+/// What the law of scalability says of the sizes.
+fn law(scaling: &Scaling) -> String {
+    let Scaling {
+        lambda_per_sec: Some(lambda),
+        sigma_ratio: Some(sigma),
+        kappa_ratio: Some(kappa),
+        ..
+    } = scaling
+    else {
+        let reason = scaling.reason.as_deref().unwrap_or("not fitted");
+        return format!("No law of scalability was fitted: {reason}.");
+    };
+    let end = match (&scaling.peak, &scaling.reason) {
+        (Some(peak), _) => format!(
+            "most throughput with {} connections ({:.0} to {:.0})",
+            peak.pool_size, peak.pool_size_low, peak.pool_size_high
+        ),
+        (None, Some(reason)) => reason.clone(),
+        (None, None) => "no peak seen".to_owned(),
+    };
+    format!(
+        "Universal Scalability Law: one connection does {} ({} to {}), contention {} ({} to {}), cost among \
+         connections {} ({} to {}); {end}.",
+        rate(lambda.value),
+        rate(lambda.low),
+        rate(lambda.high),
+        percent(sigma.value),
+        percent(sigma.low),
+        percent(sigma.high),
+        percent(kappa.value),
+        percent(kappa.low),
+        percent(kappa.high),
+    )
 }
 
 #[cfg(test)]
@@ -160,6 +217,7 @@ mod tests {
             marks.into_iter().map(|mark| mark.label).collect()
         };
         assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)", "now: 4"]);
+        pool.sweep.iter_mut().for_each(|point| point.present = false);
         pool.replay.as_mut().unwrap().pool_size = 12;
         assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)"]);
         pool.recommendation = None;

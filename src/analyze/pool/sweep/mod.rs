@@ -51,6 +51,7 @@ pub(super) fn sweep_points(run: &Run, sweep: &PoolSweep) -> Vec<SweepPoint> {
     let points = points_with_server(run, sweep, None);
     let points = points.iter().map(|point| SweepPoint {
         pool_size: point.size,
+        present: point.size == sweep.current,
         throughput_per_sec: point.throughput,
         throughput_error_per_sec: point.throughput_margin(),
         fitted_per_sec: fitted(point.size),
