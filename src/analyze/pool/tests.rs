@@ -248,7 +248,11 @@ fn the_budget_of_the_fleet_binds() {
         held_idle: 0.1,
     };
     let run = replayed(staged.simulate(30_000.0), Some(8), 0);
-    let pool = conclude(&run, &PoolOptions { instances: 20 }).unwrap();
+    let twenty = PoolOptions {
+        instances: 20,
+        ..PoolOptions::default()
+    };
+    let pool = conclude(&run, &twenty).unwrap();
     let found = pool.recommendation.unwrap();
     // (97 − 0 others) · 0.8 ÷ 20.
     assert_eq!((found.pool_size, found.connections_total), (3, 60));

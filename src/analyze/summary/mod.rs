@@ -174,6 +174,12 @@ fn of_pool(pool: &Pool) -> Option<String> {
         "a model's estimate, not tried"
     };
     Some(match advice.verdict.as_str() {
+        "too-small" if advice.needs_pooler() => format!(
+            "The pool is too small; {} connections would do ({proof}), which {} instance(s) can have \
+             behind a pooler only.",
+            advice.wanted_pool_size(),
+            advice.instances
+        ),
         "too-small" => match now {
             Some(now) => format!("The pool of {now} is too small; {size} would do ({proof})."),
             None => format!("The pool is too small; {size} connections would do ({proof})."),
