@@ -1,0 +1,120 @@
+//! What the instances may have of the server's connections, and the recommendation as settings.
+
+use crate::analyze::conclusions::{Fleet, Pooler, Recommendation};
+use crate::report::doc::{Block, Cell, Column, Section, Table, Tone};
+use crate::report::format::{percent, plural};
+
+/// The budget of the fleet and the pooler, where there is more to say than the size.
+pub(super) fn budget(advice: &Recommendation, section: &mut Section) {
+    if let Some(fleet) = &advice.fleet
+        && (advice.instances > 1 || fleet.surge_ratio > 0.0)
+    {
+        section.text(sentence(fleet, advice));
+    }
+    let pooler = advice.pooler.as_ref();
+    if let Some(pooler) = pooler.filter(|p| p.need != "not-needed") {
+        plan(pooler, section);
+    }
+}
+
+fn sentence(fleet: &Fleet, advice: &Recommendation) -> String {
+    let limit = fleet.connection_limit.as_ref();
+    let limit = limit.map_or(String::new(), |l| {
+        format!(", within the CONNECTION LIMIT of {l}")
+    });
+    let at_once = match fleet.instances_in_rollout.saturating_sub(advice.instances) {
+        0 => format!("For {} instance(s) that is", fleet.instances_in_rollout),
+        more => format!(
+            "A rolling deploy adds {more} to {}, so that is",
+            plural(u64::from(advice.instances), "instance", "instances")
+        ),
+    };
+    format!(
+        "Fleet: of {} usable connections, {} of others and {} in reserve leave {}{limit}. {at_once} {} \
+         each without a pooler. With this recommendation the server has at most {} of them in use by the \
+         application.",
+        fleet.usable_connections,
+        fleet.other_connections,
+        percent(fleet.headroom_ratio),
+        fleet.budget_connections,
+        fleet.budget_per_instance,
+        fleet.connections_in_rollout,
+    )
+}
+
+fn plan(pooler: &Pooler, section: &mut Section) {
+    let title = if pooler.need == "needed" {
+        "A pooler is needed: PgBouncer"
+    } else {
+        "PgBouncer in front of the server"
+    };
+    section.heading(title);
+    let mut table = Table::new([
+        Column::word("Setting"),
+        Column::number("Value"),
+        Column::prose("Meaning"),
+    ]);
+    let mut row = |name: &str, value: Option<u32>, meaning: String| {
+        table.row([
+            Cell::code(name),
+            Cell::known(value, |n| n.to_string()),
+            Cell::new(meaning).tone(Tone::Dim),
+        ]);
+    };
+    row(
+        "default_pool_size",
+        Some(pooler.default_pool_size),
+        format!(
+            "server connections of one user on one database in one process ({} user(s), {} \
+             database(s), {} process(es))",
+            pooler.users, pooler.databases, pooler.processes
+        ),
+    );
+    row(
+        "reserve_pool_size",
+        Some(pooler.reserve_pool_size),
+        "more of them for clients that have waited for reserve_pool_timeout".to_owned(),
+    );
+    row(
+        "max_db_connections",
+        Some(pooler.max_db_connections),
+        "server connections of one database in one process".to_owned(),
+    );
+    row(
+        "max_client_conn",
+        Some(pooler.max_client_conn),
+        "connections of all instances to one process, in a rolling deploy, and a tenth more"
+            .to_owned(),
+    );
+    section.table(table);
+    let now = pooler
+        .present_server_connections_max
+        .map_or(String::new(), |now| format!("; as it is set now, {now}"));
+    section.text(format!(
+        "In {} mode. The server has at most {} connections of it{now}; the load of all instances asks for \
+         {}.",
+        pooler.pool_mode, pooler.server_connections_max, pooler.server_connections_wanted
+    ));
+    section.dim(format!(
+        "In {} mode mind: {}.",
+        pooler.pool_mode,
+        pooler.caveats.join("; ")
+    ));
+}
+
+/// Snippets for the common pools, or why there are none.
+pub(super) fn settings(advice: &Recommendation, section: &mut Section) {
+    if let Some(reason) = &advice.no_settings {
+        section.heading("Settings");
+        section.dim(format!("None: {}.", reason.trim_end_matches('.')));
+        return;
+    }
+    if advice.settings.is_empty() {
+        return;
+    }
+    section.heading("Settings for common pools");
+    for setting in &advice.settings {
+        section.text(format!("{}:", setting.library));
+        section.blocks.push(Block::Code(setting.text.clone()));
+    }
+}
