@@ -4,6 +4,7 @@
 //! `max_connections` by itself: what is added there has to share the same cores and memory.
 
 use crate::analyze::conclusions::{Expected, Fleet, Pooler, Recommendation};
+use crate::analyze::figures::plural;
 use crate::record::Run;
 
 use super::budget::{Budget, Seen, budget};
@@ -51,21 +52,10 @@ pub(super) fn finish(
     let options = ground.options;
     let instances = options.instances.max(1);
     let wanted = draft.size;
-    let outcome = match &ground.budget {
-        Some(budget) => within(&mut draft, budget, ground)?,
-        None => {
-            draft.reasons.push(
-                "max_connections and its reserves were not read: the budget was not checked"
-                    .to_owned(),
-            );
-            let total = wanted.saturating_mul(instances);
-            Outcome {
-                size: wanted,
-                total,
-                most: total,
-                pooler: None,
-            }
-        }
+    let outcome = if let Some(budget) = &ground.budget {
+        within(&mut draft, budget, ground)?
+    } else {
+        unchecked(&mut draft, instances)
     };
     let fleet = ground.budget.as_ref().map(|budget| Fleet {
         usable_connections: budget.usable,
@@ -100,7 +90,20 @@ pub(super) fn finish(
     })
 }
 
-/// With a budget: past a pooler that is there, straight to the server where the wanted size fits, or
+/// Without a budget: the wanted size for everybody.
+fn unchecked(draft: &mut Draft, instances: u32) -> Outcome {
+    let reason = "max_connections and its reserves were not read: the budget was not checked";
+    draft.reasons.push(reason.to_owned());
+    let total = draft.size.saturating_mul(instances);
+    Outcome {
+        size: draft.size,
+        total,
+        most: total,
+        pooler: None,
+    }
+}
+
+/// With a budget: through a pooler that is there, straight to the server where the wanted size fits, or
 /// with a pooler.
 fn within(
     draft: &mut Draft,
@@ -204,7 +207,7 @@ fn behind(draft: &mut Draft, budget: &Budget, ground: &Ground<'_>, mut pooler: P
 /// Why the wanted size is not the recommended one.
 fn too_many(draft: &Draft, budget: &Budget, options: &PoolOptions) -> String {
     let at_once = match budget.in_rollout.saturating_sub(options.instances.max(1)) {
-        0 => format!("{} instance(s)", budget.in_rollout),
+        0 => instances(budget.in_rollout),
         more => format!(
             "{} instances at once ({more} of them by a rolling deploy)",
             budget.in_rollout
@@ -215,7 +218,7 @@ fn too_many(draft: &Draft, budget: &Budget, options: &PoolOptions) -> String {
     });
     let fewer = match budget.instances_that_fit(draft.size, options) {
         0 => String::new(),
-        n => format!(" or at most {n} instance(s)"),
+        n => format!(" or at most {}", instances(n)),
     };
     format!(
         "the budget binds: {} usable connections less {} of others{limit} and {} in reserve leave \
@@ -223,6 +226,10 @@ fn too_many(draft: &Draft, budget: &Budget, options: &PoolOptions) -> String {
          max_connections by itself",
         budget.usable, budget.others, options.headroom, budget.per_instance, draft.size
     )
+}
+
+fn instances(number: u32) -> String {
+    plural(u64::from(number), "instance", "instances")
 }
 
 #[cfg(test)]

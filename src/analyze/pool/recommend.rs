@@ -61,7 +61,7 @@ pub(super) fn from_replay(
     let facts = facts(run, pool)?;
     let instances = options.instances.max(1);
     let mut draft = decide(&facts, instances);
-    draft.fleet_size = facts.fleet_size(&draft, instances);
+    draft.fleet_size = facts.fleet_size(&mut draft, instances);
     draft.reasons.insert(0, summary(&facts));
     if pool.lease.count() < 10 * MIN_LEASES {
         draft.reasons.push(format!(
@@ -208,14 +208,29 @@ impl Facts<'_> {
     }
 
     /// Connections of one pool for the load of all instances. A shared queue needs fewer than the sum
-    /// of separate ones, and the sum is what is known of a load for which the model has no answer.
-    fn fleet_size(&self, draft: &Draft, instances: u32) -> u32 {
+    /// of separate ones; where all cores are busy, more of them serve nobody.
+    fn fleet_size(&self, draft: &mut Draft, instances: u32) -> u32 {
         let sum = draft.size.saturating_mul(instances);
-        if instances == 1 || draft.verdict == "database-saturated" {
+        if instances == 1 {
             return sum;
         }
+        if draft.verdict == "database-saturated" {
+            let rule = self.cores.map_or(sum, cores_rule);
+            return sum.min(rule.max(draft.size));
+        }
         let shared = self.model.times(instances).map(|model| model.size());
-        shared.map_or(sum, |shared| shared.min(sum))
+        let wanted = shared.map_or(sum, |shared| shared.min(sum));
+        match self.cores_full_at().map(|full| full.max(draft.size)) {
+            Some(full) if full < wanted => {
+                draft.reasons.push(format!(
+                    "the load of {instances} instances would need {wanted} connections, but at the \
+                     present use of CPU by a lease all cores are busy from {full} on: the server does \
+                     not have the cores for so many instances"
+                ));
+                full
+            }
+            _ => wanted,
+        }
     }
 
     /// The present size, kept.
@@ -275,8 +290,13 @@ fn decide(facts: &Facts<'_>, instances: u32) -> Draft {
     too_small(facts)
 }
 
+/// The usual start value.
+fn cores_rule(cores: f64) -> u32 {
+    round_to_count(cores) * CONNECTIONS_PER_CORE
+}
+
 fn saturated(facts: &Facts<'_>, busy: f64, cores: f64, instances: u32) -> Draft {
-    let rule = round_to_count(cores) * CONNECTIONS_PER_CORE;
+    let rule = cores_rule(cores);
     let each = (rule / instances).max(1).min(facts.pool.pool_size);
     Draft {
         size: each,

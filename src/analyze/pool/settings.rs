@@ -88,20 +88,20 @@ fn acquire_timeout(wait_p99_ms: Option<f64>) -> Duration {
 
 fn all(wanted: &Wanted<'_>) -> Vec<PoolSetting> {
     let mut found = vec![
-        setting("deadpool", for_deadpool(wanted)),
-        setting("sqlx", for_sqlx(wanted)),
-        setting("HikariCP", for_hikaricp(wanted)),
-        setting("SQLAlchemy", for_sqlalchemy(wanted)),
-        setting("node-postgres", for_node_postgres(wanted)),
-        setting("pgx", for_pgx(wanted)),
+        setting("deadpool", &for_deadpool(wanted)),
+        setting("sqlx", &for_sqlx(wanted)),
+        setting("HikariCP", &for_hikaricp(wanted)),
+        setting("SQLAlchemy", &for_sqlalchemy(wanted)),
+        setting("node-postgres", &for_node_postgres(wanted)),
+        setting("pgx", &for_pgx(wanted)),
     ];
     if let Some(pooler) = wanted.pooler {
-        found.push(setting("PgBouncer", for_pgbouncer(wanted, pooler)));
+        found.push(setting("PgBouncer", &for_pgbouncer(wanted, pooler)));
     }
     found
 }
 
-fn setting(library: &str, lines: Vec<String>) -> PoolSetting {
+fn setting(library: &str, lines: &[String]) -> PoolSetting {
     PoolSetting {
         library: library.to_owned(),
         text: lines.join("\n"),
@@ -124,7 +124,7 @@ fn for_deadpool(wanted: &Wanted<'_>) -> Vec<String> {
         timeout("recycle"),
         "    .runtime(Runtime::Tokio1)".to_owned(),
         "    .build()?;".to_owned(),
-        "// Once a minute: deadpool closes nothing by itself.".to_owned(),
+        "// Once a minute: the pool closes nothing by itself.".to_owned(),
         "pool.retain(|_, metrics| {".to_owned(),
     ];
     let age = format!("    metrics.age().as_secs() < {}", LIFETIME.as_secs());
@@ -238,7 +238,8 @@ fn for_pgbouncer(wanted: &Wanted<'_>, pooler: &Pooler) -> Vec<String> {
             wanted.behind
         ),
         "not-needed" => "; not needed by the numbers; if there is one:".to_owned(),
-        _ => format!("; in each of {} process(es)", pooler.processes),
+        _ if pooler.processes > 1 => format!("; in each of {} processes", pooler.processes),
+        _ => "; of the one in front".to_owned(),
     }];
     let mut set = |name: &str, value: &str| lines.push(format!("{name} = {value}"));
     set("pool_mode", &pooler.pool_mode);

@@ -104,8 +104,9 @@ fn headline(advice: &Recommendation) -> String {
     let in_front = advice.pooler.as_ref().filter(|p| p.need == "in-front");
     let total = if let Some(pooler) = in_front {
         format!(
-            " for each of {} instance(s), on at most {} server connections of PgBouncer",
-            advice.instances, pooler.server_connections_max
+            " for each of {}, on at most {} server connections of PgBouncer",
+            format::plural(u64::from(advice.instances), "instance", "instances"),
+            pooler.server_connections_max
         )
     } else if advice.instances > 1 {
         format!(
@@ -118,13 +119,13 @@ fn headline(advice: &Recommendation) -> String {
     let evidence = format::evidence(advice.evidence);
     if advice.needs_pooler() {
         let wanted = advice.wanted_pool_size();
-        let instances = advice.instances;
+        let instances = format::plural(u64::from(advice.instances), "instance", "instances");
         let without = match advice.fleet.as_ref().map_or(0, |f| f.budget_per_instance) {
             0 => "without one there is not even one connection for each".to_owned(),
             each => format!("without one no more than {each} each"),
         };
         return format!(
-            "{verdict}. Wanted size: {wanted} for each of {instances} instance(s), which needs a pooler; \
+            "{verdict}. Wanted size: {wanted} for each of {instances}, which needs a pooler; \
              {without} ({evidence})."
         );
     }

@@ -23,10 +23,10 @@ fn sentence(fleet: &Fleet, advice: &Recommendation) -> String {
         format!(", within the CONNECTION LIMIT of {l}")
     });
     let at_once = match fleet.instances_in_rollout.saturating_sub(advice.instances) {
-        0 => format!("For {} instance(s) that is", fleet.instances_in_rollout),
+        0 => format!("For {} that is", instances(advice.instances)),
         more => format!(
             "A rolling deploy adds {more} to {}, so that is",
-            plural(u64::from(advice.instances), "instance", "instances")
+            instances(advice.instances)
         ),
     };
     format!(
@@ -40,6 +40,10 @@ fn sentence(fleet: &Fleet, advice: &Recommendation) -> String {
         fleet.budget_per_instance,
         fleet.connections_in_rollout,
     )
+}
+
+fn instances(number: u32) -> String {
+    plural(u64::from(number), "instance", "instances")
 }
 
 fn plan(pooler: &Pooler, section: &mut Section) {
@@ -65,9 +69,10 @@ fn plan(pooler: &Pooler, section: &mut Section) {
         "default_pool_size",
         Some(pooler.default_pool_size),
         format!(
-            "server connections of one user on one database in one process ({} user(s), {} \
-             database(s), {} process(es))",
-            pooler.users, pooler.databases, pooler.processes
+            "server connections of one user on one database in one process ({}, {}, {})",
+            plural(u64::from(pooler.users), "user", "users"),
+            plural(u64::from(pooler.databases), "database", "databases"),
+            plural(u64::from(pooler.processes), "process", "processes")
         ),
     );
     row(
@@ -112,7 +117,18 @@ pub(super) fn settings(advice: &Recommendation, section: &mut Section) {
     if advice.settings.is_empty() {
         return;
     }
-    section.heading("Settings for common pools");
+    section.heading(match &advice.pooler {
+        Some(pooler) if pooler.need == "in-front" => {
+            "Settings for common pools behind PgBouncer".to_owned()
+        }
+        _ if advice.pool_size < advice.wanted_pool_size() => format!(
+            "Settings for common pools: {} connections each, and {} once PgBouncer is between",
+            advice.pool_size,
+            advice.wanted_pool_size()
+        ),
+        _ if advice.needs_pooler() => "Settings for common pools behind PgBouncer".to_owned(),
+        _ => "Settings for common pools".to_owned(),
+    });
     for setting in &advice.settings {
         section.text(format!("{}:", setting.library));
         section.blocks.push(Block::Code(setting.text.clone()));

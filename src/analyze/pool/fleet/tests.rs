@@ -97,7 +97,7 @@ fn what_does_not_fit_needs_a_pooler_or_fewer_instances() {
     for part in [
         "20 instances at once (10 of them by a rolling deploy)",
         "where 12 would be wanted",
-        "a pooler or at most 3 instance(s), not a larger max_connections",
+        "a pooler or at most 3 instances, not a larger max_connections",
     ] {
         assert!(reason.contains(part), "{reason}");
     }
