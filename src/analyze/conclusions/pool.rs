@@ -283,7 +283,7 @@ pub struct Pooler {
     pub max_db_connections: u32,
     /// `max_client_conn` of one process.
     pub max_client_conn: u32,
-    /// Server connections that the load of all instances asks for.
+    /// Server connections that the load of all instances asks for, no more than all cores serve.
     pub server_connections_wanted: u32,
     /// Largest number of server connections with these settings.
     pub server_connections_max: u32,

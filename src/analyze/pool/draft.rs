@@ -32,6 +32,13 @@ pub(super) struct Draft {
     pub(super) reasons: Vec<String>,
 }
 
+/// The model says nothing of a size that was cut, nor of cores that are not there.
+pub(super) const UNKNOWN: Expected = Expected {
+    throughput_per_sec: None,
+    p99_ms: None,
+    wait_p99_ms: None,
+};
+
 pub(super) fn target_text(model: &Model) -> String {
     format!(
         "95 % of waits for a connection at most {:.1} ms (a tenth of the mean lease of {:.1} ms, \

@@ -3,12 +3,12 @@
 //! Where the wanted size does not fit, a pooler or fewer instances are the cure, never a larger
 //! `max_connections` by itself: what is added there has to share the same cores and memory.
 
-use crate::analyze::conclusions::{Expected, Fleet, Pooler, Recommendation};
+use crate::analyze::conclusions::{Fleet, Pooler, Recommendation};
 use crate::analyze::figures::plural;
 use crate::record::Run;
 
 use super::budget::{Budget, Seen, budget};
-use super::draft::Draft;
+use super::draft::{Draft, UNKNOWN};
 use super::pooler::{Wanted, plan, present_worst_case};
 use super::settings::Settings;
 use super::{NoRecommendation, PoolOptions, PoolerInFront};
@@ -157,13 +157,6 @@ fn within(
     Ok(behind(draft, budget, ground, pooler))
 }
 
-/// The model says nothing of a size that was cut.
-const UNKNOWN: Expected = Expected {
-    throughput_per_sec: None,
-    p99_ms: None,
-    wait_p99_ms: None,
-};
-
 /// Each instance connects to the server itself.
 fn direct(size: u32, budget: &Budget, options: &PoolOptions, pooler: Option<Pooler>) -> Outcome {
     Outcome {
@@ -190,7 +183,7 @@ fn behind(draft: &mut Draft, budget: &Budget, ground: &Ground<'_>, mut pooler: P
     }
     if pooler.server_connections_max < pooler.server_connections_wanted {
         draft.reasons.push(format!(
-            "the load of all instances asks for {} server connections, and PgBouncer may have {}: \
+            "{} server connections would be wanted for all instances, and PgBouncer may have {}: \
              clients wait there instead of in their pools",
             pooler.server_connections_wanted, pooler.server_connections_max
         ));

@@ -9,8 +9,8 @@ use crate::stats::{LatencyHistogram, round_to_count, time_weighted_quantile};
 
 use super::budget::Seen;
 use super::draft::{
-    CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, SLICES, cores, slice_error,
-    target_text,
+    CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, SLICES, UNKNOWN, cores,
+    slice_error, target_text,
 };
 use super::fleet::{Ground, finish};
 use super::model::{Demand, Model};
@@ -227,6 +227,7 @@ impl Facts<'_> {
                      present use of CPU by a lease all cores are busy from {full} on: the server does \
                      not have the cores for so many instances"
                 ));
+                draft.expected = UNKNOWN;
                 full
             }
             _ => wanted,

@@ -96,8 +96,8 @@ fn plan(pooler: &Pooler, section: &mut Section) {
         .present_server_connections_max
         .map_or(String::new(), |now| format!("; as it is set now, {now}"));
     section.text(format!(
-        "In {} mode. The server has at most {} connections of it{now}; the load of all instances asks for \
-         {}.",
+        "In {} mode. The server has at most {} connections of it{now}; the settings are made for {} in \
+         use.",
         pooler.pool_mode, pooler.server_connections_max, pooler.server_connections_wanted
     ));
     section.dim(format!(

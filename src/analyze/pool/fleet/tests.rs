@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analyze::conclusions::Evidence;
+use crate::analyze::conclusions::Expected;
 use crate::analyze::pool::Percent;
 use crate::analyze::pool::settings::Settings;
 use crate::analyze::testing::{run, server};
