@@ -64,13 +64,15 @@ fn code_of(room: &str) -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// `word` stands in `code` with nothing that would make it a part of a longer name.
+/// `word` stands in `code` with nothing that would make it a part of a longer name, and is not a string
+/// by itself: a report may print what a library is called.
 fn names(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
         let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        !part(before) && !part(after)
+        let quoted = before == Some('"') && after == Some('"');
+        !part(before) && !part(after) && !quoted
     })
 }
 

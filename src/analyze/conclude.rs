@@ -22,8 +22,8 @@ pub struct Options {
     pub map: Option<EndpointMap>,
     /// Targets.
     pub sla: Sla,
-    /// Instances of the application that share the server.
-    pub instances: u32,
+    /// The application's instances, and what else connects.
+    pub fleet: pool::PoolOptions,
 }
 
 /// Settings that conclusions rest on; all others stay in the run file.
@@ -56,9 +56,6 @@ const SETTINGS_SHOWN: [&str; 19] = [
 pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::MapError> {
     let (statements, statements_coverage) = statements::conclude(run);
     let missing_indexes = missing_indexes::conclude(run, statements.as_deref().unwrap_or_default());
-    let pool_options = pool::PoolOptions {
-        instances: options.instances.max(1),
-    };
     let mut conclusions = Conclusions {
         schema_version: SCHEMA_VERSION,
         run: run_info(run),
@@ -72,7 +69,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         statements_coverage,
         indexes: indexes::conclude(run),
         missing_indexes,
-        pool: pool::conclude(run, &pool_options),
+        pool: pool::conclude(run, &options.fleet),
         replication: replication::conclude(run),
         capture: None,
         load: load::conclude(run),

@@ -85,6 +85,7 @@ fn server() -> Server {
         round_trip: Some(Millis(0.2)),
         role_names: BTreeMap::from([(10, "app".to_owned())]),
         database_names: BTreeMap::from([(5, "app".to_owned())]),
+        connection_limits: None,
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) fn server(settings: &[(&str, &str)], cores: Option<u32>) -> Server {
         round_trip: None,
         role_names: std::collections::BTreeMap::new(),
         database_names: std::collections::BTreeMap::new(),
+        connection_limits: None,
     }
 }
 

@@ -126,9 +126,13 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let run = measured?;
+    let options = Options {
+        fleet: args.fleet.options(),
+        ..Options::default()
+    };
     conclude(
         &run,
-        conclusions(&run, &Options::default())?,
+        conclusions(&run, &options)?,
         View::Replay,
         args.save.as_deref(),
         context,
@@ -231,7 +235,7 @@ fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
     Ok(Options {
         map,
         sla,
-        instances: evidence.instances,
+        fleet: evidence.fleet.options(),
     })
 }
 

@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::capture_statements::CaptureStatementsArgs;
+use super::fleet::FleetArgs;
 use crate::drive::{Shard, Stages};
 use crate::workload::{Think, pgbench};
 
@@ -344,9 +345,8 @@ pub(super) struct EvidenceArgs {
     /// Targets (TOML) instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     pub(super) sla: Option<PathBuf>,
-    /// Instances of the application that share the server.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) instances: u32,
+    #[command(flatten)]
+    pub(super) fleet: FleetArgs,
 }
 
 /// Flags of `replay`.
@@ -366,7 +366,10 @@ pub(super) struct ReplayArgs {
     /// Save the run.
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) fleet: FleetArgs,
 }
+
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {

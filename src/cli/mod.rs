@@ -9,6 +9,7 @@ mod capture_statements;
 mod captured;
 mod context;
 mod exit;
+mod fleet;
 mod import;
 mod interrupt;
 mod lab;

@@ -10,6 +10,7 @@ use super::analyze::{self, View};
 use super::args::{DriveArgs, TargetArgs, duration, weighted_file};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::fleet::FleetArgs;
 use super::interrupt::Interrupt;
 use super::measure::{self, Job, Load, Plans, SweepJob};
 use super::target::{self, Servers};
@@ -66,9 +67,8 @@ pub(super) struct PoolArgs {
     /// Do not replay the recommended size against the present and the next ones.
     #[arg(long)]
     pub(super) no_verify: bool,
-    /// Instances of the application that share the server.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) instances: u32,
+    #[command(flatten)]
+    pub(super) fleet: FleetArgs,
     /// Save the run.
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
@@ -116,7 +116,7 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
     target::release(&interrupt, context).await;
     let run = measured?;
     let options = Options {
-        instances: args.instances,
+        fleet: args.fleet.options(),
         ..Options::default()
     };
     let conclusions = conclude(&run, &options)

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use super::catalog;
 use super::column::{get, only};
 use super::{PgError, Protection, Session, Target};
-use crate::record::server::{Privileges, Server, ServerLife, Setting};
+use crate::record::server::{ConnectionLimits, Privileges, Server, ServerLife, Setting};
 use crate::record::{Bytes, Millis};
 
 /// An installed extension.
@@ -34,6 +34,8 @@ pub async fn read_server(session: &Session, target: &Target) -> Result<Server, P
     let round_trip = session.round_trip(ROUND_TRIPS).await?;
     let row = session.one(&catalog::SERVER, &[]).await?;
     let text = |name| get::<String>(&row, "server", name);
+    let roles = named(session, &catalog::PG_ROLES, "rolname", "rolconnlimit").await?;
+    let databases = named(session, &catalog::PG_DATABASE, "datname", "datconnlimit").await?;
     let extensions = read_extensions(session).await?;
     let versions = extensions
         .iter()
@@ -64,8 +66,12 @@ pub async fn read_server(session: &Session, target: &Target) -> Result<Server, P
         through_pooler: session.through_pooler(),
         cores: local_cores(session),
         round_trip: Some(Millis::from(round_trip)),
-        role_names: names(session, &catalog::PG_ROLES, "rolname").await?,
-        database_names: names(session, &catalog::PG_DATABASE, "datname").await?,
+        connection_limits: Some(ConnectionLimits {
+            roles: limits(&roles),
+            databases: limits(&databases),
+        }),
+        role_names: names(roles),
+        database_names: names(databases),
     })
 }
 
@@ -162,15 +168,38 @@ async fn database_size(session: &Session) -> Result<Option<Bytes>, PgError> {
         .transpose()
 }
 
-async fn names(
+/// A role or a database.
+struct Named {
+    oid: u32,
+    name: String,
+    /// `CONNECTION LIMIT`; negative where there is none (-2 marks an invalid database).
+    limit: i32,
+}
+
+async fn named(
     session: &Session,
     view: &catalog::View,
-    column: &str,
-) -> Result<BTreeMap<u32, String>, PgError> {
+    name: &str,
+    limit: &str,
+) -> Result<Vec<Named>, PgError> {
     let rows = session.read(view, &[]).await?;
-    rows.iter()
-        .map(|row| Ok((get(row, view.name, "oid")?, get(row, view.name, column)?)))
-        .collect()
+    let row = |row| {
+        Ok(Named {
+            oid: get(row, view.name, "oid")?,
+            name: get(row, view.name, name)?,
+            limit: get(row, view.name, limit)?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+fn names(all: Vec<Named>) -> BTreeMap<u32, String> {
+    all.into_iter().map(|n| (n.oid, n.name)).collect()
+}
+
+fn limits(all: &[Named]) -> BTreeMap<String, u32> {
+    let limit = |n: &Named| Some((n.name.clone(), u32::try_from(n.limit).ok()?));
+    all.iter().filter_map(limit).collect()
 }
 
 /// Installed extensions by name.

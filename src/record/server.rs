@@ -57,6 +57,18 @@ pub struct Server {
     pub role_names: BTreeMap<u32, String>,
     /// Names of databases by oid.
     pub database_names: BTreeMap<u32, String>,
+    /// `None` in runs from before they were read.
+    #[serde(default)]
+    pub connection_limits: Option<ConnectionLimits>,
+}
+
+/// `CONNECTION LIMIT`s by name, of those that have one. They do not apply to superusers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectionLimits {
+    /// `pg_roles.rolconnlimit`.
+    pub roles: BTreeMap<String, u32>,
+    /// `pg_database.datconnlimit`.
+    pub databases: BTreeMap<String, u32>,
 }
 
 impl Server {

@@ -1,4 +1,5 @@
 SELECT /* dbperf */
     oid,
-    datname::text AS datname
+    datname::text AS datname,
+    datconnlimit
 FROM pg_catalog.pg_database

@@ -1,4 +1,5 @@
 SELECT /* dbperf */
     oid,
-    rolname::text AS rolname
+    rolname::text AS rolname,
+    rolconnlimit
 FROM pg_catalog.pg_roles

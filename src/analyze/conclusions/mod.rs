@@ -25,8 +25,8 @@ pub use findings::{
 pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
 pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{
-    ComparedPool, Estimate, Expected, ObservedPool, Pool, PoolChange, PoolComparison,
-    Recommendation, ReplayPool, Scaling, ScalingPeak, Summary, SweepPoint,
+    ComparedPool, Estimate, Expected, Fleet, ObservedPool, Pool, PoolChange, PoolComparison,
+    PoolSetting, Pooler, Recommendation, ReplayPool, Scaling, ScalingPeak, Summary, SweepPoint,
 };
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
 

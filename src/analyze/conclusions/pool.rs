@@ -209,6 +209,99 @@ pub struct Recommendation {
     pub verdict: String,
     /// Why, with the numbers.
     pub reasons: Vec<String>,
+    /// What all instances may have; `null` where the server's settings were not visible.
+    #[serde(default)]
+    pub fleet: Option<Fleet>,
+    /// Settings of a `PgBouncer` in front of the server; `null` where its budget is not known.
+    #[serde(default)]
+    pub pooler: Option<Pooler>,
+    /// The recommendation as settings of the common pools.
+    #[serde(default)]
+    pub settings: Vec<PoolSetting>,
+    /// Why there are no settings.
+    #[serde(default)]
+    pub no_settings: Option<String>,
+}
+
+impl Recommendation {
+    /// Connections per instance that the load asks for, whatever the budget.
+    #[must_use]
+    pub fn wanted_pool_size(&self) -> u32 {
+        let fleet = self.fleet.as_ref();
+        fleet.map_or(self.pool_size, |fleet| fleet.wanted_pool_size)
+    }
+
+    /// The instances do not fit without a pooler, or with smaller pools only.
+    #[must_use]
+    pub fn needs_pooler(&self) -> bool {
+        let pooler = self.pooler.as_ref().is_some_and(|p| p.need == "needed");
+        pooler || self.pool_size < self.wanted_pool_size()
+    }
+}
+
+/// The server's connections, and what the instances of the application may have of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fleet {
+    /// `max_connections` minus reserved ones.
+    pub usable_connections: u32,
+    /// Of them, those of others than the application: given, or the largest number seen.
+    pub other_connections: u32,
+    /// Share of the rest that stays free (0 to 1).
+    pub headroom_ratio: f64,
+    /// Instances that a rolling deploy adds, as a share of all (0 to 1).
+    pub surge_ratio: f64,
+    /// Instances that run at once in a rolling deploy.
+    pub instances_in_rollout: u32,
+    /// What all instances together may have.
+    pub budget_connections: u32,
+    /// What one instance may have without a pooler, in a rolling deploy too.
+    pub budget_per_instance: u32,
+    /// The `CONNECTION LIMIT` of a role or database that is tighter than `max_connections`.
+    pub connection_limit: Option<String>,
+    /// Connections per instance that the load asks for, whatever the budget.
+    pub wanted_pool_size: u32,
+    /// Largest number of server connections with the recommendation, in a rolling deploy too.
+    pub connections_in_rollout: u32,
+}
+
+/// Settings of a `PgBouncer` in front of the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pooler {
+    /// `in-front`: there is one; `needed`: the instances do not fit without one; `not-needed`.
+    pub need: String,
+    /// `pool_mode`.
+    pub pool_mode: String,
+    /// Processes, each with pools of its own.
+    pub processes: u32,
+    /// Users of the application.
+    pub users: u32,
+    /// Databases of the application.
+    pub databases: u32,
+    /// `default_pool_size`: server connections of one user on one database in one process.
+    pub default_pool_size: u32,
+    /// `reserve_pool_size`.
+    pub reserve_pool_size: u32,
+    /// `max_db_connections` of one process.
+    pub max_db_connections: u32,
+    /// `max_client_conn` of one process.
+    pub max_client_conn: u32,
+    /// Server connections that the load of all instances asks for, no more than all cores serve.
+    pub server_connections_wanted: u32,
+    /// Largest number of server connections with these settings.
+    pub server_connections_max: u32,
+    /// Largest number with the settings that `PgBouncer` has now; `null` where it was not asked.
+    pub present_server_connections_max: Option<u32>,
+    /// What an application has to mind in this mode.
+    pub caveats: Vec<String>,
+}
+
+/// The recommendation as settings of one pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolSetting {
+    /// `deadpool`, `sqlx`, `HikariCP`, `SQLAlchemy`, `node-postgres`, `pgx` or `PgBouncer`.
+    pub library: String,
+    /// Lines to copy, with the library's own names and units.
+    pub text: String,
 }
 
 /// Throughput over the size of the pool by the Universal Scalability Law (Gunther 1993):

@@ -1,11 +1,9 @@
 //! What both ways to a size have in common.
 
-use crate::analyze::conclusions::{Evidence, Expected, Recommendation};
+use crate::analyze::conclusions::{Evidence, Expected};
 use crate::record::Run;
 use crate::stats::student_t_quantile;
 
-use super::PoolOptions;
-use super::budget::Budget;
 use super::model::Model;
 
 /// A pool is too large if the 99th percentile in use is below this share of it.
@@ -24,6 +22,8 @@ pub(super) const OBSERVED_ERROR_RATIO: f64 = 0.25;
 /// What was decided before the budget is applied; sizes per instance.
 pub(super) struct Draft {
     pub(super) size: u32,
+    /// Connections that one pool for the load of all instances would need.
+    pub(super) fleet_size: u32,
     pub(super) interval: Option<(u32, u32)>,
     pub(super) verdict: &'static str,
     pub(super) evidence: Evidence,
@@ -32,46 +32,12 @@ pub(super) struct Draft {
     pub(super) reasons: Vec<String>,
 }
 
-impl Draft {
-    /// Applies the budget.
-    pub(super) fn finish(mut self, budget: Option<Budget>, options: PoolOptions) -> Recommendation {
-        let instances = options.instances.max(1);
-        match budget {
-            Some(budget) if self.size > budget.per_instance => {
-                self.reasons.push(format!(
-                    "the budget binds: {} usable connections less {} of others and a fifth in \
-                     reserve leave {} for each of {instances} instance(s), where {} would be \
-                     wanted; use a pooler or fewer instances, not a larger max_connections",
-                    budget.usable, budget.others, budget.per_instance, self.size
-                ));
-                self.size = budget.per_instance.max(1);
-                self.expected = Expected {
-                    throughput_per_sec: None,
-                    p99_ms: None,
-                    wait_p99_ms: None,
-                };
-            }
-            Some(_) => {}
-            None => self.reasons.push(
-                "max_connections and its reserves were not read: the budget was not checked"
-                    .to_owned(),
-            ),
-        }
-        Recommendation {
-            pool_size: self.size,
-            pool_size_low: self.interval.map(|i| i.0.min(self.size)),
-            pool_size_high: self.interval.map(|i| i.1.max(self.size)),
-            instances,
-            connections_total: self.size.saturating_mul(instances),
-            evidence: self.evidence,
-            target: self.target,
-            expected: self.expected,
-            verified: None,
-            verdict: self.verdict.to_owned(),
-            reasons: self.reasons,
-        }
-    }
-}
+/// The model says nothing of a size that was cut, nor of cores that are not there.
+pub(super) const UNKNOWN: Expected = Expected {
+    throughput_per_sec: None,
+    p99_ms: None,
+    wait_p99_ms: None,
+};
 
 pub(super) fn target_text(model: &Model) -> String {
     format!(

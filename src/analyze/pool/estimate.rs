@@ -1,16 +1,19 @@
 //! Which size follows from what the server shows alone, and why.
 
+use std::collections::BTreeSet;
+
 use crate::analyze::conclusions::{Evidence, Expected, Recommendation};
 use crate::analyze::database_time::{average_on_cpu, hides_sessions};
 use crate::record::Run;
-use crate::record::activity::ActivitySeries;
+use crate::record::activity::{ActivitySeries, SessionSample};
 use crate::stats::{quantile, round_to_count};
 
-use super::budget::budget;
+use super::budget::Seen as Budgeted;
 use super::draft::{
     CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, cores, slice_error,
     target_text,
 };
+use super::fleet::{Ground, finish};
 use super::model::{Demand, Model};
 use super::observed::{Application, applications, per_second};
 use super::{NoRecommendation, PoolOptions};
@@ -38,7 +41,7 @@ struct Seen<'a> {
 /// for a closed loop.
 pub(super) fn from_observation(
     run: &Run,
-    options: PoolOptions,
+    options: &PoolOptions,
 ) -> Result<Recommendation, NoRecommendation> {
     let series = run
         .activity
@@ -60,6 +63,7 @@ pub(super) fn from_observation(
     let outcome = seen.lease_ms.and(seen.model.outcome(total));
     let draft = Draft {
         size: each(total),
+        fleet_size: total,
         interval: (evidence == Evidence::Estimated).then(|| (each(low), each(high.max(total)))),
         verdict,
         evidence,
@@ -74,8 +78,26 @@ pub(super) fn from_observation(
         },
         reasons: reasons(&seen),
     };
-    let others = all[1..].iter().map(|a| a.connected_max).sum();
-    Ok(draft.finish(budget(run, others, options.instances), options))
+    let mine = &seen.application.name;
+    let budgeted = Budgeted {
+        others: all[1..].iter().map(|a| a.connected_max).sum(),
+        roles: of_sessions(series, mine, |s| s.usename.as_deref()),
+        databases: of_sessions(series, mine, |s| s.datname.as_deref()),
+        superuser: false,
+    };
+    finish(draft, &Ground::of(run, &budgeted, options))
+}
+
+/// What the sessions of an application have, each once.
+fn of_sessions(
+    series: &ActivitySeries,
+    application: &str,
+    what: impl Fn(&SessionSample) -> Option<&str>,
+) -> Vec<String> {
+    let sessions = series.samples.iter().flat_map(|s| &s.sessions);
+    let mine = sessions.filter(|s| s.application_name == application);
+    let found: BTreeSet<&str> = mine.filter_map(what).collect();
+    found.into_iter().map(str::to_owned).collect()
 }
 
 /// The busiest application; `None` where none was busy.

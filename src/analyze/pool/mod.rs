@@ -5,17 +5,21 @@
 //! machine-repair model, in an open one from M/M/c; both are corrected for the spread of leases by
 //! Allen and Cunneen's factor, which is good to about a quarter. The recommended size is the
 //! smallest one whose wait meets the target, within the cores of the server and the budget of its
-//! connections.
+//! connections: what all instances of the application together may have, in a rolling deploy too.
 
 mod budget;
 mod compared;
 mod draft;
 mod estimate;
+mod fleet;
 mod model;
 mod observed;
+mod percent;
 mod pgbouncer;
+mod pooler;
 mod recommend;
 mod replayed;
+mod settings;
 mod sweep;
 
 use crate::record::Run;
@@ -23,18 +27,56 @@ use crate::record::Run;
 use super::conclusions::{Pool, Recommendation};
 
 pub use budget::usable_connections;
+pub use percent::{Percent, PercentError};
 pub use sweep::{SweepPlan, next_turns};
 
-/// What the caller knows of the application.
+/// What the caller knows of the application and of what else connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
     /// Number of instances of the application, each with a pool of its own; at least 1.
     pub instances: u32,
+    /// Instances that a rolling deploy adds for a while, as a share of [`Self::instances`].
+    pub surge: Percent,
+    /// Connections of everything else that uses the server; `None` for what was seen.
+    pub other_connections: Option<u32>,
+    /// Share of the connections that stays free for migrations, people and monitoring.
+    pub headroom: Percent,
+    /// The `PgBouncer` in front of the server, where one is known to be.
+    pub pooler: Option<PoolerInFront>,
+}
+
+/// A `PgBouncer` in front of the server; every number is at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolerInFront {
+    /// Processes, each with pools of its own.
+    pub processes: u32,
+    /// Users that the application connects as.
+    pub users: u32,
+    /// Databases that it uses.
+    pub databases: u32,
 }
 
 impl Default for PoolOptions {
+    /// One instance without a rolling deploy or a pooler; a fifth stays free.
     fn default() -> Self {
-        Self { instances: 1 }
+        Self {
+            instances: 1,
+            surge: Percent::new(0),
+            other_connections: None,
+            headroom: Percent::new(20),
+            pooler: None,
+        }
+    }
+}
+
+impl Default for PoolerInFront {
+    /// One process with one user and one database.
+    fn default() -> Self {
+        Self {
+            processes: 1,
+            users: 1,
+            databases: 1,
+        }
     }
 }
 
@@ -75,6 +117,35 @@ pub(crate) enum NoRecommendation {
         min = recommend::MIN_LEASES
     )]
     FewLeases(u64),
+    /// Others have every connection.
+    #[error(
+        "{usable} usable connections less {others} of others and {headroom} in reserve leave none for \
+         the application{}; close what is not needed before a size is asked for",
+        limit.as_ref().map_or(String::new(), |l| format!(" (CONNECTION LIMIT of {l})"))
+    )]
+    NoRoom {
+        /// `max_connections` without reserved ones.
+        usable: u32,
+        /// Of them, of others.
+        others: u32,
+        /// Share that stays free.
+        headroom: Percent,
+        /// A tighter `CONNECTION LIMIT`.
+        limit: Option<String>,
+    },
+    /// A `PgBouncer` has more pools than there are connections.
+    #[error(
+        "{budget} connections are fewer than one for each of {databases} database(s) in {processes} \
+         PgBouncer process(es); use fewer processes"
+    )]
+    NoRoomForPools {
+        /// Server connections that the fleet may have.
+        budget: u32,
+        /// Databases in `PgBouncer`.
+        databases: u32,
+        /// Its processes.
+        processes: u32,
+    },
 }
 
 /// Connections of a run; `None` where they were neither sampled nor used by a replay,
@@ -88,11 +159,11 @@ pub fn conclude(run: &Run, options: &PoolOptions) -> Option<Pool> {
         return None;
     }
     let found: Result<Recommendation, NoRecommendation> = match (&run.sweep, &run.pool) {
-        (Some(sweep), _) => sweep::recommend(run, sweep, *options),
+        (Some(sweep), _) => sweep::recommend(run, sweep, options),
         (None, Some(_)) if run.comparison.is_some() => Err(NoRecommendation::Compared),
         (None, Some(_)) if run.merged.len() > 1 => Err(NoRecommendation::Merged(run.merged.len())),
-        (None, Some(pool)) => recommend::from_replay(run, pool, *options),
-        (None, None) => estimate::from_observation(run, *options),
+        (None, Some(pool)) => recommend::from_replay(run, pool, options),
+        (None, None) => estimate::from_observation(run, options),
     };
     let (recommendation, no_recommendation) = match found {
         Ok(recommendation) => (Some(recommendation), None),

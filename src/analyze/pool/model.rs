@@ -17,6 +17,9 @@ const FACTOR_ERROR_RATIO: f64 = 0.25;
 /// No size above this is looked at.
 const MAX_SIZE: u32 = 10_000;
 
+/// The machine-repair model takes time in proportion to its clients.
+const MAX_CLIENTS: u32 = 100_000;
+
 /// How connections are asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Demand {
@@ -48,6 +51,22 @@ pub(super) struct Outcome {
 }
 
 impl Model {
+    /// So many times the demand; `None` where it is too large to be computed.
+    pub(super) fn times(&self, instances: u32) -> Option<Self> {
+        let demand = match self.demand {
+            Demand::Closed { clients, think_ms } => Demand::Closed {
+                clients: clients
+                    .checked_mul(instances)
+                    .filter(|n| *n <= MAX_CLIENTS)?,
+                think_ms,
+            },
+            Demand::Open { per_sec } => Demand::Open {
+                per_sec: per_sec * f64::from(instances),
+            },
+        };
+        Some(Self { demand, ..*self })
+    }
+
     /// The wait at the 95th percentile that a size has to stay below.
     pub(super) fn target_ms(&self) -> f64 {
         (TARGET_LEASE_RATIO * self.lease_ms).max(TARGET_MIN_MS)

@@ -7,11 +7,12 @@ use crate::record::load::Arrival;
 use crate::record::pool::PoolRecord;
 use crate::stats::{LatencyHistogram, round_to_count, time_weighted_quantile};
 
-use super::budget::budget;
+use super::budget::Seen;
 use super::draft::{
-    CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, SLICES, cores, slice_error,
-    target_text,
+    CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, SLICES, UNKNOWN, cores,
+    slice_error, target_text,
 };
+use super::fleet::{Ground, finish};
 use super::model::{Demand, Model};
 use super::observed::connected;
 use super::{NoRecommendation, PoolOptions};
@@ -55,10 +56,12 @@ struct Facts<'a> {
 pub(super) fn from_replay(
     run: &Run,
     pool: &PoolRecord,
-    options: PoolOptions,
+    options: &PoolOptions,
 ) -> Result<Recommendation, NoRecommendation> {
     let facts = facts(run, pool)?;
-    let mut draft = decide(&facts, options.instances.max(1));
+    let instances = options.instances.max(1);
+    let mut draft = decide(&facts, instances);
+    draft.fleet_size = facts.fleet_size(&mut draft, instances);
     draft.reasons.insert(0, summary(&facts));
     if pool.lease.count() < 10 * MIN_LEASES {
         draft.reasons.push(format!(
@@ -79,7 +82,8 @@ pub(super) fn from_replay(
         let all = series.samples.iter().map(connected).max().unwrap_or(0);
         all.saturating_sub(open.unwrap_or(pool.pool_size))
     });
-    Ok(draft.finish(budget(run, others, options.instances), options))
+    let seen = Seen::beside_a_replay(run, others);
+    finish(draft, &Ground::of(run, &seen, options))
 }
 
 fn total_ms(histogram: &LatencyHistogram) -> f64 {
@@ -194,10 +198,38 @@ impl Facts<'_> {
         }
     }
 
+    /// Connections of one pool for the load of all instances. A shared queue needs fewer than the sum
+    /// of separate ones; where all cores are busy, more of them serve nobody.
+    fn fleet_size(&self, draft: &mut Draft, instances: u32) -> u32 {
+        let sum = draft.size.saturating_mul(instances);
+        if instances == 1 {
+            return sum;
+        }
+        if draft.verdict == "database-saturated" {
+            let rule = self.cores.map_or(sum, cores_rule);
+            return sum.min(rule.max(draft.size));
+        }
+        let shared = self.model.times(instances).map(|model| model.size());
+        let wanted = shared.map_or(sum, |shared| shared.min(sum));
+        match self.cores_full_at().map(|full| full.max(draft.size)) {
+            Some(full) if full < wanted => {
+                draft.reasons.push(format!(
+                    "the load of {instances} instances would need {wanted} connections, but at the \
+                     present use of CPU by a lease all cores are busy from {full} on: the server does \
+                     not have the cores for so many instances"
+                ));
+                draft.expected = UNKNOWN;
+                full
+            }
+            _ => wanted,
+        }
+    }
+
     /// The present size, kept.
     fn keep(&self, verdict: &'static str, evidence: Evidence, reasons: Vec<String>) -> Draft {
         Draft {
             size: self.pool.pool_size,
+            fleet_size: self.pool.pool_size,
             interval: Some(self.model.size_interval(self.demand_error.unwrap_or(0.0))),
             verdict,
             evidence,
@@ -250,11 +282,17 @@ fn decide(facts: &Facts<'_>, instances: u32) -> Draft {
     too_small(facts)
 }
 
+/// The usual start value.
+fn cores_rule(cores: f64) -> u32 {
+    round_to_count(cores) * CONNECTIONS_PER_CORE
+}
+
 fn saturated(facts: &Facts<'_>, busy: f64, cores: f64, instances: u32) -> Draft {
-    let rule = round_to_count(cores) * CONNECTIONS_PER_CORE;
+    let rule = cores_rule(cores);
     let each = (rule / instances).max(1).min(facts.pool.pool_size);
     Draft {
         size: each,
+        fleet_size: each,
         interval: None,
         verdict: "database-saturated",
         evidence: Evidence::RuleOfThumb,
@@ -306,6 +344,7 @@ fn too_small(facts: &Facts<'_>) -> Draft {
         .size_interval(facts.demand_error.unwrap_or(OBSERVED_ERROR_RATIO));
     Draft {
         size,
+        fleet_size: size,
         interval: Some((low.min(size), high.min(size.max(wanted)).max(size))),
         verdict: "too-small",
         evidence: Evidence::Estimated,
@@ -334,6 +373,7 @@ fn low_waits(facts: &Facts<'_>) -> Draft {
     let error = facts.demand_error.unwrap_or(OBSERVED_ERROR_RATIO);
     Draft {
         size: needed,
+        fleet_size: needed,
         interval: Some(facts.model.size_interval(error)),
         verdict: "too-large",
         evidence: Evidence::Estimated,

@@ -248,7 +248,11 @@ fn the_budget_of_the_fleet_binds() {
         held_idle: 0.1,
     };
     let run = replayed(staged.simulate(30_000.0), Some(8), 0);
-    let pool = conclude(&run, &PoolOptions { instances: 20 }).unwrap();
+    let twenty = PoolOptions {
+        instances: 20,
+        ..PoolOptions::default()
+    };
+    let pool = conclude(&run, &twenty).unwrap();
     let found = pool.recommendation.unwrap();
     // (97 − 0 others) · 0.8 ÷ 20.
     assert_eq!((found.pool_size, found.connections_total), (3, 60));
@@ -348,4 +352,40 @@ fn too_little_observation_gives_a_reason_and_no_size() {
     assert!(reason(&observed(99, 4, 2)).contains("99 samples"));
     assert!(reason(&observed(200, 0, 2)).contains("was busy"));
     assert_eq!(conclude(&run(Millis(1.0)), &PoolOptions::default()), None);
+}
+
+#[test]
+fn a_fleet_is_not_given_more_connections_than_the_cores_serve() {
+    let staged = Loop {
+        clients: 20,
+        size: 2,
+        lease_ms: 20.0,
+        think_ms: 80.0,
+        held_idle: 0.1,
+    };
+    let pool = staged.simulate(30_000.0);
+    let options = PoolOptions {
+        instances: 10,
+        ..PoolOptions::default()
+    };
+    let found = |cores, on_cpu| {
+        let run = replayed(pool.clone(), Some(cores), on_cpu);
+        let found = conclude(&run, &options).unwrap();
+        found.recommendation.unwrap()
+    };
+    // No CPU in a lease: one queue for ten instances needs fewer than ten queues together.
+    let one_queue = found(8, 0);
+    let wanted = one_queue.wanted_pool_size();
+    let pooler = one_queue.pooler.unwrap();
+    assert!(pooler.server_connections_wanted < 10 * wanted, "{pooler:?}");
+    assert!(pooler.server_connections_wanted > 30, "{pooler:?}");
+    // A core for each connection: from 8 on there is none.
+    let busy = found(8, 2);
+    let servers = busy.pooler.unwrap().server_connections_wanted;
+    assert!((8..=9).contains(&servers), "{servers}");
+    assert!(
+        busy.reasons
+            .iter()
+            .any(|r| r.contains("does not have the cores"))
+    );
 }

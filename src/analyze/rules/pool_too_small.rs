@@ -28,23 +28,32 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             "{}; {}. A size of {} would do ({}). {}",
             wait.acquires(replay),
             processors(facts),
-            recommendation.pool_size,
+            recommendation.wanted_pool_size(),
             interval(recommendation),
             recommendation.reasons.join(". ")
         ))
         .saves(wait.ms_per_sec)
-        .note(format!(
-            "set the pool size to {}{} and measure again; all instances together, and everything \
-             else that connects, have to fit into max_connections; the undo is the old size, {}",
-            recommendation.pool_size,
-            if recommendation.instances > 1 {
-                format!(" for each of {} instances", recommendation.instances)
-            } else {
-                String::new()
-            },
-            replay.pool_size
-        ));
+        .note(cure(recommendation, replay.pool_size));
     Ok(vec![finding.fire(facts)])
+}
+
+fn cure(recommendation: &Recommendation, now: u32) -> String {
+    let each = match recommendation.instances {
+        1 => String::new(),
+        instances => format!(" for each of {instances} instances"),
+    };
+    let wanted = recommendation.wanted_pool_size();
+    if recommendation.needs_pooler() {
+        return format!(
+            "the server does not have {wanted} connections{each}: put PgBouncer between, with the \
+             settings of the section on the pool, or run fewer instances; a larger max_connections by \
+             itself is no cure. The undo is to connect past it again, with the old size, {now}"
+        );
+    }
+    format!(
+        "set the pool size to {wanted}{each} and measure again; all instances together, and everything \
+         else that connects, have to fit into max_connections; the undo is the old size, {now}"
+    )
 }
 
 /// The wait is measured; that the other size cures it is so only where it was tried.
@@ -67,7 +76,7 @@ fn interval(recommendation: &Recommendation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::conclusions::Expected;
+    use crate::analyze::conclusions::{Expected, Fleet};
     use crate::analyze::rules::testing::pool_case;
 
     #[test]
@@ -82,6 +91,33 @@ mod tests {
         // 9 ms × 6000 acquires in 60 s.
         assert_eq!(finding.saves_ms_per_sec, Some(900.0));
         assert_eq!(finding.evidence, Evidence::Measured);
+    }
+
+    #[test]
+    fn where_the_budget_binds_the_cure_is_a_pooler() {
+        let mut case = pool_case("too-small");
+        let pool = case.conclusions.pool.as_mut().unwrap();
+        let recommendation = pool.recommendation.as_mut().unwrap();
+        (recommendation.pool_size, recommendation.instances) = (3, 20);
+        recommendation.fleet = Some(Fleet {
+            usable_connections: 97,
+            other_connections: 0,
+            headroom_ratio: 0.2,
+            surge_ratio: 0.0,
+            instances_in_rollout: 20,
+            budget_connections: 77,
+            budget_per_instance: 3,
+            connection_limit: None,
+            wanted_pool_size: 8,
+            connections_in_rollout: 60,
+        });
+        let finding = case.the_finding(&RULE);
+        assert!(finding.detail.contains("A size of 8 would do"));
+        let note = finding.remediation.note.unwrap();
+        assert!(
+            note.starts_with("the server does not have 8 connections for each of 20 instances"),
+            "{note}"
+        );
     }
 
     #[test]

@@ -263,6 +263,10 @@ pub(super) fn pool_case(verdict: &str) -> Case {
         verified: None,
         verdict: verdict.to_owned(),
         reasons: vec!["because of the numbers".to_owned()],
+        fleet: None,
+        pooler: None,
+        settings: Vec::new(),
+        no_settings: None,
     });
     case.conclusions.pool = Some(pool);
     case

@@ -8,7 +8,7 @@ use super::conclusions::{
     Basis, Breakdown, Conclusions, DatabaseTime, Finding, PartKind, Pool, Severity, Statement,
     TimePart,
 };
-use super::figures::{duration, number, percent, percent_with_error};
+use super::figures::{duration, number, percent, percent_with_error, plural};
 
 /// Below this many sessions active on average a server is called nearly idle: in a window of a
 /// minute that is less than three seconds of work, too little to call anything a bottleneck.
@@ -174,6 +174,12 @@ fn of_pool(pool: &Pool) -> Option<String> {
         "a model's estimate, not tried"
     };
     Some(match advice.verdict.as_str() {
+        "too-small" if advice.needs_pooler() => format!(
+            "The pool is too small; {} connections would do ({proof}), which {} can have behind a \
+             pooler only.",
+            advice.wanted_pool_size(),
+            plural(u64::from(advice.instances), "instance", "instances")
+        ),
         "too-small" => match now {
             Some(now) => format!("The pool of {now} is too small; {size} would do ({proof})."),
             None => format!("The pool is too small; {size} connections would do ({proof})."),

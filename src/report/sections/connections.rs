@@ -22,10 +22,17 @@ pub(super) fn pool(c: &Conclusions) -> Section {
     let mut section = Section::new(TITLE)
         .source("the server's view of its sessions, and the replay's own instrumented pool");
     recommendation(pool, &mut section);
+    if let Some(advice) = &pool.recommendation {
+        super::fleet::budget(advice, &mut section);
+    }
     facts(pool, &mut section);
     durations(pool, &mut section);
     super::pgbouncer::add(c, &mut section);
     super::sweep::add(pool, &mut section);
+    // Last, because the snippets are long and tell nothing new.
+    if let Some(advice) = &pool.recommendation {
+        super::fleet::settings(advice, &mut section);
+    }
     section
 }
 
@@ -94,7 +101,14 @@ fn headline(advice: &Recommendation) -> String {
         "fits" => "The pool fits",
         other => other,
     };
-    let total = if advice.instances > 1 {
+    let in_front = advice.pooler.as_ref().filter(|p| p.need == "in-front");
+    let total = if let Some(pooler) = in_front {
+        format!(
+            " for each of {}, on at most {} server connections of PgBouncer",
+            format::plural(u64::from(advice.instances), "instance", "instances"),
+            pooler.server_connections_max
+        )
+    } else if advice.instances > 1 {
         format!(
             " for each of {} instances, {} in total",
             advice.instances, advice.connections_total
@@ -102,10 +116,20 @@ fn headline(advice: &Recommendation) -> String {
     } else {
         String::new()
     };
-    format!(
-        "{verdict}. Recommended size: {size}{total} ({}).",
-        format::evidence(advice.evidence)
-    )
+    let evidence = format::evidence(advice.evidence);
+    if advice.needs_pooler() {
+        let wanted = advice.wanted_pool_size();
+        let instances = format::plural(u64::from(advice.instances), "instance", "instances");
+        let without = match advice.fleet.as_ref().map_or(0, |f| f.budget_per_instance) {
+            0 => "without one there is not even one connection for each".to_owned(),
+            each => format!("without one no more than {each} each"),
+        };
+        return format!(
+            "{verdict}. Wanted size: {wanted} for each of {instances}, which needs a pooler; \
+             {without} ({evidence})."
+        );
+    }
+    format!("{verdict}. Recommended size: {size}{total} ({evidence}).")
 }
 
 fn facts(pool: &Pool, section: &mut Section) {

@@ -9,6 +9,7 @@ mod connections;
 mod coverage;
 mod database_time;
 mod findings;
+mod fleet;
 mod indexes;
 mod load;
 mod pgbouncer;

@@ -217,7 +217,9 @@ mod tests {
             marks.into_iter().map(|mark| mark.label).collect()
         };
         assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)", "now: 4"]);
-        pool.sweep.iter_mut().for_each(|point| point.present = false);
+        pool.sweep
+            .iter_mut()
+            .for_each(|point| point.present = false);
         pool.replay.as_mut().unwrap().pool_size = 12;
         assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)"]);
         pool.recommendation = None;

@@ -19,8 +19,9 @@ use crate::record::Run;
 use crate::record::sweep::{PoolSweep, Purpose};
 
 pub(super) use self::scaling::scaling;
-use super::budget::budget;
+use super::budget::Seen;
 use super::draft::{Draft, cores};
+use super::fleet::{Ground, finish};
 use super::{NoRecommendation, PoolOptions};
 use choose::{Choice, choose};
 pub use plan::{SweepPlan, next_turns};
@@ -74,7 +75,7 @@ pub(super) fn sweep_points(run: &Run, sweep: &PoolSweep) -> Vec<SweepPoint> {
 pub(super) fn recommend(
     run: &Run,
     sweep: &PoolSweep,
-    options: PoolOptions,
+    options: &PoolOptions,
 ) -> Result<Recommendation, NoRecommendation> {
     let refuse = |reason: String| Err(NoRecommendation::Sweep(reason));
     if let Some(failure) = &sweep.failure {
@@ -99,10 +100,18 @@ pub(super) fn recommend(
     };
     let mut reasons = verdict::reasons(&points, &choice, sweep, target_p99_ms);
     reasons.append(&mut proved);
+    let verdict = verdict::verdict(&points, &choice, sweep, cores(run));
+    let size = choice.chosen.size;
     let draft = Draft {
-        size: choice.chosen.size,
+        size,
+        fleet_size: if verdict == "database-saturated" {
+            // More instances share the same database, which serves no more at once.
+            size
+        } else {
+            size.saturating_mul(options.instances.max(1))
+        },
         interval: Some(interval(&choice)),
-        verdict: verdict::verdict(&points, &choice, sweep, cores(run)),
+        verdict,
         evidence: match verified {
             Some(_) => Evidence::Proved,
             None if choice.chosen.requests >= ENOUGH_REQUESTS => Evidence::Measured,
@@ -117,9 +126,9 @@ pub(super) fn recommend(
         reasons,
     };
     let others = choice.chosen.server.as_ref().map_or(0.0, |s| s.others);
-    let others = crate::stats::round_to_count(others.ceil());
-    let finished = draft.finish(budget(run, others, options.instances), options);
-    let as_measured = finished.pool_size == choice.chosen.size;
+    let seen = Seen::beside_a_replay(run, crate::stats::round_to_count(others.ceil()));
+    let finished = finish(draft, &Ground::of(run, &seen, options))?;
+    let as_measured = finished.pool_size == size;
     Ok(Recommendation {
         verified: verified.filter(|_| as_measured),
         evidence: if as_measured {

@@ -125,7 +125,7 @@ impl Simulated {
             ],
             Some(2),
         ));
-        recommend(&run, &sweep, PoolOptions::default())
+        recommend(&run, &sweep, &PoolOptions::default())
     }
 }
 
@@ -246,12 +246,12 @@ fn nothing_is_recommended_from_noise_failures_or_a_part() {
     let mut sweep = Simulated::default().sweep(&PLAN);
     let run = run(Millis(1.0));
     sweep.interrupted = true;
-    let refused = recommend(&run, &sweep, PoolOptions::default()).unwrap_err();
+    let refused = recommend(&run, &sweep, &PoolOptions::default()).unwrap_err();
     assert!(refused.to_string().contains("interrupted"));
     assert!(next_turns(&sweep, &PLAN).is_empty());
     sweep.interrupted = false;
     sweep.failure = Some("with 30 connections: no slot".to_owned());
-    let refused = recommend(&run, &sweep, PoolOptions::default()).unwrap_err();
+    let refused = recommend(&run, &sweep, &PoolOptions::default()).unwrap_err();
     assert!(refused.to_string().contains("with 30 connections"));
     assert!(next_turns(&sweep, &PLAN).is_empty());
 }
@@ -265,8 +265,11 @@ fn the_budget_binds_and_what_was_not_measured_is_not_proved() {
         ("superuser_reserved_connections", "3"),
     ];
     run.server = Some(server(&settings, Some(8)));
-    let fleet = PoolOptions { instances: 12 };
-    let found = recommend(&run, &sweep, fleet).unwrap();
+    let fleet = PoolOptions {
+        instances: 12,
+        ..PoolOptions::default()
+    };
+    let found = recommend(&run, &sweep, &fleet).unwrap();
     assert_eq!((found.pool_size, found.evidence), (3, Evidence::Estimated));
     assert_eq!(found.verified, None);
 }
@@ -281,7 +284,7 @@ fn named_sizes_are_measured_and_no_others() {
     let sizes: Vec<u32> = sweep.blocks.iter().map(|block| block.pool_size).collect();
     assert_eq!(sizes, [2, 8, 20, 20, 8, 2]);
     assert!(sweep.blocks.iter().all(|b| b.purpose == Purpose::Explore));
-    let found = recommend(&run(Millis(1.0)), &sweep, PoolOptions::default()).unwrap();
+    let found = recommend(&run(Millis(1.0)), &sweep, &PoolOptions::default()).unwrap();
     assert_eq!((found.pool_size, found.evidence), (8, Evidence::Measured));
 }
 
@@ -290,7 +293,7 @@ fn a_target_is_met_by_the_smallest_size_or_said_to_be_missed() {
     let target = |ms: f64| {
         let mut sweep = Simulated::default().sweep(&PLAN);
         sweep.target_p99 = Some(Millis(ms));
-        recommend(&run(Millis(1.0)), &sweep, PoolOptions::default()).unwrap()
+        recommend(&run(Millis(1.0)), &sweep, &PoolOptions::default()).unwrap()
     };
     assert!(target(5000.0).target.contains("below 5000 ms"));
     let missed = target(1.0);
