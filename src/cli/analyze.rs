@@ -114,7 +114,7 @@ pub(super) async fn run(
 
 /// `replay`.
 pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
-    let (files, target) = replayed_files(&args.workload, &args.file, &args.target);
+    let (files, target) = replayed_files(args.workload.as_ref(), &args.file, &args.target);
     check_pools(&args.drive)?;
     let load = workload_load(&files, &args.drive, target.lab)?;
     let plans = Plans {
@@ -141,7 +141,7 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
 
 /// The files of a replay and its target: beside `-f` the one positional argument is the DSN.
 pub(super) fn replayed_files(
-    workload: &Option<PathBuf>,
+    workload: Option<&PathBuf>,
     file: &[(PathBuf, u32)],
     target: &TargetArgs,
 ) -> (Vec<(PathBuf, u32)>, TargetArgs) {

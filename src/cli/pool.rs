@@ -76,7 +76,7 @@ pub(super) struct PoolArgs {
 
 /// `pool`.
 pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Failure> {
-    let (files, target) = analyze::replayed_files(&args.workload, &args.file, &args.target);
+    let (files, target) = analyze::replayed_files(args.workload.as_ref(), &args.file, &args.target);
     check(&args.drive)?;
     let load = analyze::workload_load(&files, &args.drive, target.lab)?;
     let Load::Replay(job) = load else {

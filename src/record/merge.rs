@@ -158,7 +158,7 @@ fn run_id(parts: &[MergedRun]) -> String {
 
 fn load(named: NamedRun<'_>) -> Result<&LoadResult, MergeError> {
     let name = || named.name.to_owned();
-    if named.run.comparison.is_some() {
+    if named.run.comparison.is_some() || named.run.sweep.is_some() {
         return Err(MergeError::Compares { name: name() });
     }
     named

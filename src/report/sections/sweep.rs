@@ -130,7 +130,7 @@ pub(super) fn add(pool: &Pool, section: &mut Section) {
     }
     section.table(table);
     if let Some(scaling) = &pool.scaling {
-        section.dim(&law(scaling));
+        section.dim(law(scaling));
     }
 }
 

@@ -60,7 +60,9 @@ impl Point {
         let acquires = sum(&|b| b.pool.counters.acquires as f64);
         let add = |of: fn(&SizeBlock) -> &LatencyHistogram| {
             let mut all = LatencyHistogram::new();
-            blocks.iter().for_each(|block| all.add(of(block)));
+            for block in blocks {
+                all.add(of(block));
+            }
             all
         };
         let (requests, failures) = blocks

@@ -153,8 +153,8 @@ fn the_size_has_what_the_best_has() {
         ("contention", retrograde, 64),
     ] {
         let simulated = Simulated {
-            rate,
             clients,
+            rate,
             ..Simulated::default()
         };
         let best = (1..=clients).map(|size| simulated.throughput(size));
