@@ -49,7 +49,7 @@ pub enum MergeError {
         name: String,
     },
     /// A run of several pools.
-    #[error("{name} compares pools: merge runs of one pool each")]
+    #[error("{name} compares pools or sizes of one: merge runs of one pool of one size")]
     Compares {
         /// The run.
         name: String,
