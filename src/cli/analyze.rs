@@ -114,7 +114,7 @@ pub(super) async fn run(
 
 /// `replay`.
 pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit, Failure> {
-    let (files, target) = replayed_files(args.workload.as_ref(), &args.file, &args.target);
+    let (files, target) = replayed_files(args);
     check_pools(&args.drive)?;
     let load = workload_load(&files, &args.drive, target.lab)?;
     let plans = Plans {
@@ -140,14 +140,10 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
 }
 
 /// The files of a replay and its target: beside `-f` the one positional argument is the DSN.
-pub(super) fn replayed_files(
-    workload: Option<&PathBuf>,
-    file: &[(PathBuf, u32)],
-    target: &TargetArgs,
-) -> (Vec<(PathBuf, u32)>, TargetArgs) {
-    let mut target = target.clone();
-    let mut files = file.to_vec();
-    match workload {
+pub(super) fn replayed_files(args: &ReplayArgs) -> (Vec<(PathBuf, u32)>, TargetArgs) {
+    let mut target = args.target.clone();
+    let mut files = args.file.clone();
+    match &args.workload {
         Some(dsn) if !files.is_empty() && target.dsn.is_none() => {
             target.dsn = Some(dsn.display().to_string());
         }

@@ -349,7 +349,7 @@ pub(super) struct EvidenceArgs {
     pub(super) fleet: FleetArgs,
 }
 
-/// Flags of `replay`.
+/// Flags of `replay`, and of `pool` beside its own.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("load").args(["workload", "file"]).multiple(true).required(true))]
 pub(super) struct ReplayArgs {
@@ -480,7 +480,7 @@ fn define(text: &str) -> Result<(String, String), String> {
 }
 
 /// `FILE` or `FILE@WEIGHT`.
-pub(super) fn weighted_file(text: &str) -> Result<(PathBuf, u32), String> {
+fn weighted_file(text: &str) -> Result<(PathBuf, u32), String> {
     let (path, weight) = pgbench::split_weight(text).map_err(|e| e.to_string())?;
     Ok((path.into(), weight))
 }

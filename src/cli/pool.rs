@@ -1,16 +1,14 @@
 //! `pool`: sizes of one pool under the same load, the size that follows, and its proof.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 
 use super::analyze::{self, View};
-use super::args::{DriveArgs, TargetArgs, duration, weighted_file};
+use super::args::{DriveArgs, ReplayArgs, duration};
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::fleet::FleetArgs;
 use super::interrupt::Interrupt;
 use super::measure::{self, Job, Load, Plans, SweepJob};
 use super::target::{self, Servers};
@@ -45,40 +43,29 @@ const RESERVE_RATIO: f64 = 0.2;
 
 /// Flags of `pool`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("load").args(["workload", "file"]).multiple(true).required(true))]
 pub(super) struct PoolArgs {
-    /// The workload: dbperf's own file or a pgbench script.
-    #[arg(value_name = "WORKLOAD")]
-    pub(super) workload: Option<PathBuf>,
-    /// A workload or script with its share of the load; may be repeated, and stands for WORKLOAD.
-    #[arg(short, long, value_name = "FILE[@WEIGHT]", value_parser = weighted_file)]
-    pub(super) file: Vec<(PathBuf, u32)>,
     #[command(flatten)]
-    pub(super) target: TargetArgs,
-    #[command(flatten)]
-    pub(super) drive: DriveArgs,
+    replay: ReplayArgs,
     /// Sizes to measure, instead of those around the knee.
     #[arg(long, value_name = "N,N…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) sizes: Option<Vec<u32>>,
+    sizes: Option<Vec<u32>>,
     /// Response time that 99 % of requests are to stay below; without it the best that any size gives, and a
     /// tenth.
     #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(super) target_p99: Option<Duration>,
+    target_p99: Option<Duration>,
     /// Do not replay the recommended size against the present and the next ones.
     #[arg(long)]
-    pub(super) no_verify: bool,
-    #[command(flatten)]
-    pub(super) fleet: FleetArgs,
-    /// Save the run.
-    #[arg(long, value_name = "FILE")]
-    pub(super) save: Option<PathBuf>,
+    no_verify: bool,
 }
 
 /// `pool`.
 pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Failure> {
-    let (files, target) = analyze::replayed_files(args.workload.as_ref(), &args.file, &args.target);
-    check(&args.drive)?;
-    let load = analyze::workload_load(&files, &args.drive, target.lab)?;
+    let ReplayArgs {
+        drive, fleet, save, ..
+    } = &args.replay;
+    let (files, target) = analyze::replayed_files(&args.replay);
+    check(drive)?;
+    let load = analyze::workload_load(&files, drive, target.lab)?;
     let Load::Replay(job) = load else {
         return Err(Failure::new(Exit::Bug, "a workload is replayed".to_owned()));
     };
@@ -90,9 +77,9 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
     };
     let interrupt = Interrupt::listen()?;
     let walk = async {
-        let servers = target::prepare(&target, args.drive.seed, &interrupt, context).await?;
+        let servers = target::prepare(&target, drive.seed, &interrupt, context).await?;
         if workload.writes {
-            analyze::confirm_writes(&args.drive, &servers)?;
+            analyze::confirm_writes(drive, &servers)?;
         }
         let room = interrupt.or(Box::pin(room(&servers))).await??;
         let terms = terms(args, &options, room)?;
@@ -116,12 +103,12 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
     target::release(&interrupt, context).await;
     let run = measured?;
     let options = Options {
-        fleet: args.fleet.options(),
+        fleet: fleet.options(),
         ..Options::default()
     };
     let conclusions = conclude(&run, &options)
         .map_err(|e| Failure::new(Exit::Bug, format!("the sweep cannot be read: {e}")))?;
-    analyze::conclude(&run, conclusions, View::Pool, args.save.as_deref(), context)
+    analyze::conclude(&run, conclusions, View::Pool, save.as_deref(), context)
 }
 
 /// What needs one long window, or has no pool, does not go with a sweep.
@@ -208,13 +195,13 @@ fn terms(
             ),
         ));
     }
-    let duration = args.drive.duration.unwrap_or(DURATION);
+    let duration = args.replay.drive.duration.unwrap_or(DURATION);
     Ok(SweepTerms {
         current: options.pool_size,
         largest: wanted.min(free),
         bound,
         target_p99: args.target_p99,
         block: (duration / BLOCKS).clamp(*BLOCK.start(), *BLOCK.end()),
-        block_warmup: BLOCK_WARMUP.min(args.drive.warmup.unwrap_or(BLOCK_WARMUP)),
+        block_warmup: BLOCK_WARMUP.min(args.replay.drive.warmup.unwrap_or(BLOCK_WARMUP)),
     })
 }

@@ -8,6 +8,7 @@ use rand::distr::weighted::WeightedIndex;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Statement};
 
+use crate::pg::with_causes;
 use crate::pool::{Protocol, Query};
 use crate::workload::{
     DrawError, Drawers, Generator, RawValue, Samples, Workload, WorkloadOperation,
@@ -343,18 +344,4 @@ fn bind(place: &Place<'_>, types: &[Type], row: Option<&Type>) -> Result<Vec<Bin
         bindings.push(Binding::Row);
     }
     Ok(bindings)
-}
-
-/// An error with all its causes in one line; the driver's own message hides why.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

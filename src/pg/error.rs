@@ -326,7 +326,7 @@ pub(super) fn statement_error(address: &str, what: &str, error: &tokio_postgres:
     let Some(db) = error.as_db_error() else {
         return PgError::Lost {
             address: address.to_owned(),
-            what: driver_text(error),
+            what: with_causes(error),
         };
     };
     let (sqlstate, message) = (db.code().code().to_owned(), db.message().to_owned());
@@ -354,7 +354,7 @@ pub(super) fn connect_error(
 ) -> PgError {
     let (address, user) = (address.to_owned(), user.to_owned());
     let Some(db) = error.as_db_error() else {
-        let what = driver_text(error);
+        let what = with_causes(error);
         if what.contains("password missing") {
             return PgError::PasswordMissing { address, user };
         }
@@ -388,10 +388,11 @@ pub(super) fn connect_error(
     }
 }
 
-/// Text of an error that did not come from the server: the driver's kind and its cause.
-fn driver_text(error: &tokio_postgres::Error) -> String {
+/// An error with all its causes in one line; the driver's own message hides why.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {

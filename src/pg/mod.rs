@@ -28,7 +28,7 @@ pub use conninfo::{
     Conninfo, DEFAULT_CONNECT_TIMEOUT, Host, REPLAY_APPLICATION_NAME, SslMode, TargetSessionAttrs,
 };
 pub use console::{Console, ConsoleQuery, ConsoleRow};
-pub use error::PgError;
+pub use error::{PgError, with_causes};
 pub use guard::{OWN_PREFIX, SearchPath, SessionOptions};
 pub use secret::Password;
 pub use server::{

@@ -10,17 +10,20 @@ fn throughput(pool: &Value, size: u64) -> f64 {
     point["throughput_per_sec"].as_f64().unwrap()
 }
 
-/// Sizes from 1 to `largest`, each measured; the recommended one must have 98 % of the best of them.
-fn beats_an_exhaustive_sweep(case: &Case, flags: &[&str], largest: u64, recommended: u64) -> f64 {
-    let sizes: Vec<String> = (1..=largest).map(|size| size.to_string()).collect();
-    let sizes = sizes.join(",");
+/// Throughput of the recommended size over the best of all of these sizes, each measured.
+fn beside_the_best(case: &Case, flags: &[&str], sizes: &[u64], recommended: u64) -> f64 {
+    let named: Vec<String> = sizes.iter().map(u64::to_string).collect();
+    let named = named.join(",");
     let mut all = flags.to_vec();
-    all.extend(["--sizes", &sizes, "--no-verify"]);
+    all.extend(["--sizes", &named, "--no-verify"]);
     let pool = case.pool(&all);
-    let best = (1..=largest).map(|size| throughput(&pool, size));
+    let best = sizes.iter().map(|size| throughput(&pool, *size));
     let best = best.fold(0.0, f64::max);
-    throughput(&pool, recommended.min(largest)) / best
+    throughput(&pool, recommended) / best
 }
+
+/// All sizes up to the number of clients.
+const ALL: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
 fn recommendation(pool: &Value) -> (&Value, u64) {
     let found = &pool["recommendation"];
@@ -45,7 +48,7 @@ fn sleeping_statements_want_a_connection_for_each_client() {
     let measured = found["verified"]["throughput_per_sec"].as_f64().unwrap();
     assert!((900.0..1200.0).contains(&measured), "{measured}");
     assert!(found["verified"]["wait_p99_ms"].as_f64().unwrap() < 1.0);
-    let reached = beats_an_exhaustive_sweep(&case, &flags, 12, size);
+    let reached = beside_the_best(&case, &flags, &ALL, size);
     assert!(reached >= 0.98, "{reached}");
 }
 
@@ -63,7 +66,9 @@ fn one_lock_is_served_by_few_connections() {
     assert!(size <= 3, "{size}: one at a time has the lock");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("Lock"), "{reasons}");
-    let reached = beats_an_exhaustive_sweep(&case, &flags, 12, size);
+    // All sizes do as much, so only long blocks tell that none does more.
+    let flags = ["--clients", "12", "--duration", "120s"];
+    let reached = beside_the_best(&case, &flags, &[1, 2, 3, 6, 12], size);
     assert!(reached >= 0.95, "{reached}");
 }
 
@@ -77,7 +82,7 @@ fn an_application_that_holds_connections_is_told_so() {
     assert_eq!(found["verdict"], "held-idle", "{found:#}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("the connection does nothing"), "{reasons}");
-    let reached = beats_an_exhaustive_sweep(&case, &flags, 12, size);
+    let reached = beside_the_best(&case, &flags, &ALL, size);
     assert!(reached >= 0.98, "{reached}");
 }
 

@@ -13,6 +13,7 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,9 @@ pub use exchange::{ExchangeError, Held};
 
 /// What a connection reads at once (ours): the frames of most answers.
 const INPUT: usize = 8 * 1024;
+
+/// Names of statements that are kept until somebody asks for them, at most (ours).
+const MOST_PARSED: usize = 64;
 
 /// A handle to the bytes of one connection.
 #[derive(Clone)]
@@ -66,7 +70,7 @@ struct Shared {
     to_server: Follower,
     /// Answers that the driver waits for; the startup is the first.
     outstanding: usize,
-    parsed: Vec<Parsed>,
+    parsed: VecDeque<Parsed>,
     /// The driver's task, and whether it was sent away while an exchange was under way.
     driver: Option<Waker>,
     sent_away: bool,
@@ -122,7 +126,7 @@ impl Wire {
             from_server: Follower::of_server(),
             to_server: Follower::of_client(),
             outstanding: 1,
-            parsed: Vec::new(),
+            parsed: VecDeque::new(),
             driver: None,
             sent_away: false,
             key_pid: None,
@@ -146,12 +150,7 @@ impl Wire {
     pub fn take_name(&self, sql: &str) -> Option<Box<str>> {
         let mut shared = self.shared();
         let at = shared.parsed.iter().position(|p| &*p.sql == sql)?;
-        let name = shared.parsed.swap_remove(at).name;
-        if shared.outstanding == 0 {
-            // The driver's own questions about types.
-            shared.parsed.clear();
-        }
-        Some(name)
+        Some(shared.parsed.remove(at)?.name)
     }
 
     /// The server has closed this connection, as far as what came tells: nothing is sent, and the socket is
@@ -235,7 +234,13 @@ impl Shared {
         let (outstanding, parsed) = (&mut self.outstanding, &mut self.parsed);
         self.to_server.feed(bytes, |kind, payload| match kind {
             b'S' | b'Q' => *outstanding += 1,
-            b'P' => parsed.extend(Parsed::read(payload)),
+            b'P' => {
+                parsed.extend(Parsed::read(payload));
+                // The driver's own questions about types are never asked for.
+                if parsed.len() > MOST_PARSED {
+                    parsed.pop_front();
+                }
+            }
             _ => {}
         });
     }
