@@ -1,11 +1,13 @@
-//! `capture log`: a workload of what a server has logged.
+//! `capture`, and `capture log`: a workload of what a server has logged.
 
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::CaptureLogArgs;
+use clap::{Args, Subcommand};
+
+use super::capture_statements::CaptureStatementsArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
@@ -13,6 +15,47 @@ use super::progress::Progress;
 use crate::analyze;
 use crate::record::CaptureSummary;
 use crate::workload::{CapturedError, LogError, LogOptions, ReadLog};
+
+/// Flags of `capture`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureArgs {
+    #[command(subcommand)]
+    pub(super) source: CaptureSource,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CaptureSource {
+    /// Make a captured workload of server logs.
+    ///
+    /// Reads stderr logs with any `log_line_prefix`, csvlog and jsonlog of PostgreSQL 13 and later,
+    /// plain or as .gz, and writes what every session did, with parameters and timing. The workload
+    /// goes to the file of `-o`, or to standard output; what was read is said beside it.
+    Log(CaptureLogArgs),
+    /// Make a workload file of what `pg_stat_statements` has counted.
+    Statements(CaptureStatementsArgs),
+}
+
+/// Flags of `capture log`.
+#[derive(Debug, Args)]
+pub(super) struct CaptureLogArgs {
+    /// Log files of one server, in any order.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Only calls that began at this time or later, such as `2026-11-23 10:31:00`.
+    ///
+    /// A time without an offset is one in the time zone of the log.
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Only calls that began before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// Only calls in this database.
+    #[arg(long, value_name = "DB")]
+    pub(super) database: Option<String>,
+    /// `log_line_prefix` of a stderr log, where it cannot be worked out from the file.
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) prefix: Option<String>,
+}
 
 /// `capture log`.
 ///

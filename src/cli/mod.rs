@@ -27,7 +27,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{CaptureSource, Cli, Command};
+use args::{Cli, Command};
+use capture::CaptureSource;
 use context::Context;
 use exit::{Exit, Failure};
 
