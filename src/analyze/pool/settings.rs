@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::analyze::conclusions::{PoolSetting, Pooler};
+use crate::analyze::conclusions::{Evidence, PoolSetting, Pooler};
 
 use super::draft::Draft;
 
@@ -54,7 +54,8 @@ impl Settings {
                 "the cure is to give connections back earlier, in the application; no setting of a \
                  pool does that"
             }
-            "database-saturated" => {
+            // A size that was measured is one to set.
+            "database-saturated" if draft.evidence == Evidence::RuleOfThumb => {
                 "the cure is cheaper statements; no setting of a pool makes them so, and the size \
                  above is a cap by a rule of thumb"
             }

@@ -49,10 +49,20 @@ fn connections_that_came_and_went_are_kept_open() {
 #[test]
 fn a_verdict_that_no_setting_cures_has_none() {
     for verdict in ["held-idle", "database-saturated"] {
-        let settings = Settings::of(&draft(verdict, None), 8, 8, None);
+        let by_rule = Draft {
+            evidence: Evidence::RuleOfThumb,
+            ..draft(verdict, None)
+        };
+        let settings = Settings::of(&by_rule, 8, 8, None);
         assert!(settings.all.is_empty());
         assert!(settings.none.unwrap().starts_with("the cure is"));
     }
+    let proved = Draft {
+        evidence: Evidence::Proved,
+        ..draft("database-saturated", None)
+    };
+    let settings = Settings::of(&proved, 8, 8, None);
+    assert!(settings.none.is_none() && !settings.all.is_empty());
 }
 
 #[test]

@@ -51,14 +51,26 @@ pub(super) fn choose(points: &[Point], target_p99_ms: Option<f64>) -> Option<Cho
         p.p99_ms() <= (GOOD_P99_RATIO + error) * best_p99.p99_ms()
     };
     let chosen = met.or_else(|| fast().find(quick))?;
-    let at = points.iter().position(|p| p.size == chosen.size)?;
-    Some(Choice {
-        chosen,
-        best,
-        below: at.checked_sub(1).and_then(|i| points.get(i)),
-        above: points.get(at + 1),
-        meets_target: met.is_some() || target_p99_ms.is_none(),
-    })
+    let meets_target = met.is_some() || target_p99_ms.is_none();
+    Choice::of(points, chosen.size, best, meets_target)
+}
+
+impl<'p> Choice<'p> {
+    fn of(points: &'p [Point], size: u32, best: &'p Point, meets_target: bool) -> Option<Self> {
+        let at = points.iter().position(|p| p.size == size)?;
+        Some(Self {
+            chosen: &points[at],
+            best,
+            below: at.checked_sub(1).and_then(|i| points.get(i)),
+            above: points.get(at + 1),
+            meets_target,
+        })
+    }
+
+    /// Another size in the place of the chosen one.
+    pub(super) fn instead(self, points: &'p [Point], size: u32) -> Option<Self> {
+        Self::of(points, size, self.best, self.meets_target)
+    }
 }
 
 /// What the throughput of one block differs by from the mean of its size, as a share of it: pooled over all sizes,

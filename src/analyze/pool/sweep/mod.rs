@@ -93,10 +93,9 @@ pub(super) fn recommend(
     if let Some(reason) = not_its_own(choice.chosen) {
         return refuse(reason);
     }
-    let (verified, mut proved) = match proof::judge(sweep, choice.chosen.size) {
-        Proof::Fails(reason) => return refuse(format!("not proved: {reason}")),
-        Proof::Holds(measured, told) => (Some(measured), told),
-        Proof::NotTried => (None, Vec::new()),
+    let (choice, verified, mut proved) = match proved(sweep, &points, choice) {
+        Ok(proved) => proved,
+        Err(reason) => return refuse(format!("not proved: {reason}")),
     };
     let mut reasons = verdict::reasons(&points, &choice, sweep, target_p99_ms);
     reasons.append(&mut proved);
@@ -138,6 +137,30 @@ pub(super) fn recommend(
         },
         ..finished
     })
+}
+
+/// The chosen size with its proof, or the next larger one of the proof that holds, where a larger one was better.
+/// Fails with what spoke against the chosen size.
+fn proved<'p>(
+    sweep: &PoolSweep,
+    points: &'p [Point],
+    choice: Choice<'p>,
+) -> Result<(Choice<'p>, Option<Expected>, Vec<String>), String> {
+    let size = choice.chosen.size;
+    let objection = match proof::judge(sweep, size) {
+        Proof::NotTried => return Ok((choice, None, Vec::new())),
+        Proof::Holds(measured, told) => return Ok((choice, Some(measured), told)),
+        Proof::Fails(reason) => reason,
+    };
+    for larger in proof::larger(sweep, size) {
+        if let Proof::Holds(measured, mut told) = proof::judge(sweep, larger)
+            && let Some(instead) = choice.instead(points, larger)
+        {
+            told.insert(0, format!("the blocks before the proof had chosen {size}"));
+            return Ok((instead, Some(measured), told));
+        }
+    }
+    Err(objection)
 }
 
 /// From just above the next smaller size, which is not enough, to the size itself.

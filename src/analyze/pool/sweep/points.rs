@@ -26,6 +26,8 @@ pub(super) struct Point {
     pub(super) held_idle_ratio: f64,
     /// Time for new connections over the time of leases.
     pub(super) connect_ratio: f64,
+    /// Mean number of connections in use.
+    pub(super) in_use_mean: f64,
     /// Acquires that gave up over all.
     pub(super) timed_out_ratio: f64,
     /// Share of the blocks in which the driver was the limit.
@@ -81,6 +83,7 @@ impl Point {
             statements_ms: ratio(lease_total - held_idle, leases),
             held_idle_ratio: ratio(held_idle, lease_total),
             connect_ratio: ratio(connecting, lease_total),
+            in_use_mean: ratio(sum(&|b| b.pool.in_use_mean * b.length.0), length.0),
             timed_out_ratio: ratio(sum(&|b| b.pool.counters.timed_out as f64), acquires),
             driver_saturated_ratio: ratio(
                 sum(&|b| f64::from(u8::from(b.driver_saturated == Some(true)))),

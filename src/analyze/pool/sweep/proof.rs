@@ -6,6 +6,7 @@ use crate::analyze::conclusions::Expected;
 use crate::record::sweep::{PoolSweep, Purpose, SizeBlock};
 use crate::stats::{Change, PairedRatio, compare_pairs};
 
+use super::choose::GOOD_THROUGHPUT_RATIO;
 use super::points::{Point, points};
 
 /// What the proof came to.
@@ -51,6 +52,13 @@ pub(super) fn judge(sweep: &PoolSweep, size: u32) -> Proof {
     )
 }
 
+/// Sizes that were part of the proof and are larger than `size`: one of them may be what `size` lacks.
+pub(super) fn larger(sweep: &PoolSweep, size: u32) -> Vec<u32> {
+    let points = points(sweep, Some(Purpose::Verify));
+    let sizes = points.iter().map(|point| point.size);
+    sizes.filter(|other| *other > size).collect()
+}
+
 fn measured(point: &Point) -> Expected {
     Expected {
         throughput_per_sec: Some(point.throughput),
@@ -88,7 +96,9 @@ fn objection(sweep: &PoolSweep, size: u32, other: &Versus) -> Option<String> {
             other.throughput.pairs, other.size
         ));
     }
-    let worse = throughput == Some(Change::Lower);
+    // A loss that is small and sure is one too.
+    let worse = throughput == Some(Change::Lower)
+        || (other.throughput.ratio < GOOD_THROUGHPUT_RATIO && other.throughput.interval.high < 1.0);
     // Fewer requests at once are served faster each: a shorter p99 with less throughput is no gain.
     let slower = p99 == Some(Change::Higher) && throughput != Some(Change::Higher);
     if worse || (slower && other.throughput.ratio < 1.0) {

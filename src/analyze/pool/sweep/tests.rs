@@ -76,6 +76,7 @@ impl Simulated {
                 },
                 permit_wait: spread((latency - lease).max(1e-7)),
                 lease: spread(lease),
+                in_use_mean: busy,
                 lease_total: Millis(lease_total.0 * 200.0 / requests),
                 held_idle_total: Millis(self.held_idle * lease_total.0 * 200.0 / requests),
                 ..PoolRecord::default()
@@ -272,6 +273,54 @@ fn the_budget_binds_and_what_was_not_measured_is_not_proved() {
     let found = recommend(&run, &sweep, &fleet).unwrap();
     assert_eq!((found.pool_size, found.evidence), (3, Evidence::Estimated));
     assert_eq!(found.verified, None);
+}
+
+#[test]
+fn a_small_loss_that_is_sure_is_no_size_to_recommend() {
+    // Four connections lose 4 %: too little for one block, and enough for all of them.
+    let nearly = Simulated {
+        rate: |n| {
+            if n < 4.0 {
+                240.0 * n
+            } else if n < 5.0 {
+                960.0
+            } else {
+                1000.0
+            }
+        },
+        noise: 0.004,
+        ..Simulated::default()
+    };
+    let mut sweep = nearly.sweep(&PLAN);
+    // The blocks before the proof did not see it.
+    for block in &mut sweep.blocks {
+        if block.purpose == Purpose::Explore && block.pool_size == 4 {
+            block.requests = 1000;
+        }
+    }
+    let found = recommend(&run(Millis(1.0)), &sweep, &PoolOptions::default()).unwrap();
+    assert!(found.pool_size > 4, "{}", found.pool_size);
+    assert!(
+        found.reasons.iter().any(|r| r.contains("had chosen 4")),
+        "{:?}",
+        found.reasons
+    );
+}
+
+#[test]
+fn connections_that_nobody_asks_for_are_no_saturation() {
+    // The clients pause: two connections serve all of them, and the statements of more are a little slower.
+    let mut sweep = Simulated {
+        rate: |_| 200.0,
+        current: 8,
+        ..Simulated::default()
+    }
+    .sweep(&PLAN);
+    for block in &mut sweep.blocks {
+        block.pool.in_use_mean = 0.4;
+    }
+    let found = recommend(&run(Millis(1.0)), &sweep, &PoolOptions::default()).unwrap();
+    assert_eq!(found.verdict, "too-large", "{:?}", found.reasons);
 }
 
 #[test]

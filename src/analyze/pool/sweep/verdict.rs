@@ -20,6 +20,9 @@ const MAIN_WAIT_RATIO: f64 = 0.4;
 /// Busy cores as a share of all from which the server has none to give.
 const BUSY_CORES_RATIO: f64 = 0.8;
 
+/// Connections in use as a share of the largest size from which the load really asks for so many (ours).
+const IN_USE_RATIO: f64 = 0.5;
+
 /// Acquires that gave up over all that count as a wait by themselves.
 const TIMED_OUT_RATIO: f64 = 0.01;
 
@@ -53,11 +56,13 @@ fn slowdown(points: &[Point]) -> Option<f64> {
         .then(|| last.statements_ms / first.statements_ms)
 }
 
-/// The database is the limit at the chosen size and above: statements slow each other down, and throughput does
-/// not grow any more although clients still wait or connections are still asked for.
+/// The database is the limit at the chosen size and above: more connections are in use where there are more, and
+/// their statements slow each other down or have no core.
 fn saturated(points: &[Point], choice: &Choice<'_>, cores: Option<f64>) -> bool {
-    let largest = points.last().map_or(0, |point| point.size);
-    let beyond = largest > choice.chosen.size;
+    let beyond = points.last().is_some_and(|largest| {
+        let wanted = largest.in_use_mean >= IN_USE_RATIO * f64::from(largest.size);
+        largest.size > choice.chosen.size && wanted
+    });
     let slower = slowdown(points).is_some_and(|ratio| ratio >= SLOWER_RATIO);
     let busy = choice.chosen.server.as_ref().zip(cores);
     let no_core = busy.is_some_and(|(server, cores)| server.on_cpu >= BUSY_CORES_RATIO * cores);
