@@ -38,6 +38,11 @@ fn waits(point: &Point) -> bool {
         || point.wait_p99_ms() > HIGH_WAIT_RATIO * point.p99_ms()
 }
 
+/// The load uses what this size has.
+fn is_asked_for(point: &Point) -> bool {
+    point.in_use_mean >= IN_USE_RATIO * f64::from(point.size)
+}
+
 /// What most sessions of the load wait for, or `CPU*`; `None` where nothing stands out.
 pub(super) fn main_wait(server: &ServerShare) -> Option<String> {
     let classes = server.waiting.iter().map(|(class, n)| (class.as_str(), *n));
@@ -59,10 +64,9 @@ fn slowdown(points: &[Point]) -> Option<f64> {
 /// The database is the limit at the chosen size and above: more connections are in use where there are more, and
 /// their statements slow each other down or have no core.
 fn saturated(points: &[Point], choice: &Choice<'_>, cores: Option<f64>) -> bool {
-    let beyond = points.last().is_some_and(|largest| {
-        let wanted = largest.in_use_mean >= IN_USE_RATIO * f64::from(largest.size);
-        largest.size > choice.chosen.size && wanted
-    });
+    let beyond = points
+        .last()
+        .is_some_and(|largest| largest.size > choice.chosen.size && is_asked_for(largest));
     let slower = slowdown(points).is_some_and(|ratio| ratio >= SLOWER_RATIO);
     let busy = choice.chosen.server.as_ref().zip(cores);
     let no_core = busy.is_some_and(|(server, cores)| server.on_cpu >= BUSY_CORES_RATIO * cores);
@@ -127,6 +131,7 @@ pub(super) fn reasons(
     }
     if let Some(slowdown) = slowdown(points).filter(|ratio| *ratio >= SLOWER_RATIO)
         && let (Some(first), Some(last)) = (points.first(), points.last())
+        && is_asked_for(last)
     {
         let wait = last.server.as_ref().and_then(main_wait);
         let busy_with = wait.map_or_else(String::new, |class| {
