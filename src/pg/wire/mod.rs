@@ -210,6 +210,16 @@ impl Shared {
         }
     }
 
+    /// The driver's turn; while an exchange is under way it is sent away, and woken afterwards.
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.remember(cx);
+        if self.turn == Turn::Exchange {
+            self.sent_away = true;
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
     /// Remembers whom to wake when the driver's turn comes.
     fn remember(&mut self, cx: &Context<'_>) {
         match &mut self.driver {
@@ -269,14 +279,9 @@ impl AsyncRead for DriverEnd {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let shared = &mut *self.0.shared();
-        shared.remember(cx);
-        match shared.turn {
-            Turn::Exchange => {
-                shared.sent_away = true;
-                return Poll::Pending;
-            }
-            Turn::Broken => return shared.poll_discard(cx),
-            Turn::Free => {}
+        std::task::ready!(shared.poll_turn(cx));
+        if shared.turn == Turn::Broken {
+            return shared.poll_discard(cx);
         }
         let before = buf.filled().len();
         let waiting = shared.input.filled();
@@ -312,17 +317,10 @@ impl AsyncWrite for DriverEnd {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let shared = &mut *self.0.shared();
-        shared.remember(cx);
-        match shared.turn {
-            Turn::Exchange => {
-                shared.sent_away = true;
-                return Poll::Pending;
-            }
-            // Half a frame was sent: whatever follows would be taken for the other half.
-            Turn::Broken if shared.sent < shared.output.len() => {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-            }
-            Turn::Broken | Turn::Free => {}
+        std::task::ready!(shared.poll_turn(cx));
+        // Half a frame was sent: whatever follows would be taken for the other half.
+        if shared.turn == Turn::Broken && shared.sent < shared.output.len() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let n = std::task::ready!(Pin::new(&mut shared.stream).poll_write(cx, buf))?;
         shared.note_written(&buf[..n]);
