@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, TargetArgs};
+use super::chart::ChartArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
@@ -58,7 +59,8 @@ pub(super) async fn run(
         let mut run = run_file::load(path)?;
         import::add_api(&mut run, &args.evidence.api)?;
         demand_api(&run, &args.evidence)?;
-        return conclude(&run, conclusions(&run, &options)?, view, None, context);
+        let conclusions = conclusions(&run, &options)?;
+        return conclude(&run, conclusions, view, Files::default(), context);
     }
     if args.watch.command.is_empty() {
         import::check_api(&args.evidence.api)?;
@@ -105,7 +107,8 @@ pub(super) async fn run(
             without
         }
     };
-    let exit = conclude(&run, conclusions, view, args.watch.save.as_deref(), context)?;
+    let files = Files::saved(args.watch.save.as_deref());
+    let exit = conclude(&run, conclusions, view, files, context)?;
     Ok(match failed {
         Some(failed) if exit != Exit::Interrupted => failed,
         _ => exit,
@@ -134,7 +137,7 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
         &run,
         conclusions(&run, &options)?,
         View::Replay,
-        args.save.as_deref(),
+        Files::saved(args.save.as_deref()),
         context,
     )
 }
@@ -171,12 +174,18 @@ fn check_pools(drive: &DriveArgs) -> Result<(), Failure> {
 
 /// `report`.
 pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failure> {
+    args.chart
+        .check(&[Some(&args.run), context.output.as_deref()])?;
     let options = options(&args.evidence)?;
     let mut run = run_file::load(&args.run)?;
     import::add_api(&mut run, &args.evidence.api)?;
     demand_api(&run, &args.evidence)?;
     let conclusions = conclusions(&run, &options)?;
-    conclude(&run, conclusions, View::Everything, None, context)
+    let files = Files {
+        save: None,
+        chart: Some(&args.chart),
+    };
+    conclude(&run, conclusions, View::Everything, files, context)
 }
 
 async fn measured(
@@ -345,22 +354,46 @@ pub(super) fn conclusions(run: &Run, options: &Options) -> Result<Conclusions, F
         .map_err(|e| Failure::input(format!("the mapping file does not fit this run: {e}")))
 }
 
+/// What a command leaves beside its report.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Files<'a> {
+    /// The run.
+    pub(super) save: Option<&'a Path>,
+    /// The picture of a sweep.
+    pub(super) chart: Option<&'a ChartArgs>,
+}
+
+impl<'a> Files<'a> {
+    /// The run only.
+    pub(super) fn saved(save: Option<&'a Path>) -> Self {
+        Self { save, chart: None }
+    }
+}
+
 pub(super) fn conclude(
     run: &Run,
     conclusions: Conclusions,
     view: View,
-    save: Option<&Path>,
+    files: Files<'_>,
     context: &Context,
 ) -> Result<Exit, Failure> {
     let shown = only(conclusions, view);
-    let written = match nothing_to_show(&shown, view) {
-        None => output::write(&shown, context),
-        Some(failure) => Err(failure),
+    let picture = match files.chart {
+        Some(chart) => chart.draw(&shown, context)?,
+        None => None,
     };
-    if let Some(path) = save {
+    let written = match (nothing_to_show(&shown, view), &picture) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(picture)) => output::write_with_picture(&shown, &picture.address, context),
+        (None, None) => output::write(&shown, context),
+    };
+    // What can still be written is, whatever else could not.
+    let drawn = picture.map_or(Ok(()), |picture| picture.write(context));
+    if let Some(path) = files.save {
         run_file::save(run, path)?;
         context.detail(&format!("Saved the run to {}", path.display()));
     }
+    drawn?;
     let written = written?;
     if written != Exit::Done {
         return Ok(written);

@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::capture::CaptureArgs;
+use super::chart::ChartArgs;
 use super::fleet::FleetArgs;
 use crate::drive::{Shard, Stages};
 use crate::workload::{Think, pgbench};
@@ -378,6 +379,8 @@ pub(super) struct ReportArgs {
     pub(super) run: PathBuf,
     #[command(flatten)]
     pub(super) evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub(super) chart: ChartArgs,
 }
 
 /// Flags of `merge`.

@@ -36,7 +36,7 @@ pub(super) fn run(args: &MergeArgs, context: &Context) -> Result<Exit, Failure> 
         &merged,
         conclusions,
         View::Replay,
-        args.save.as_deref(),
+        analyze::Files::saved(args.save.as_deref()),
         context,
     )
 }

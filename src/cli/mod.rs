@@ -7,6 +7,7 @@ mod args;
 mod capture;
 mod capture_statements;
 mod captured;
+mod chart;
 mod context;
 mod exit;
 mod fleet;
@@ -21,6 +22,7 @@ mod progress;
 mod redact;
 mod run_file;
 mod target;
+mod whole_file;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

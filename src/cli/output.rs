@@ -18,6 +18,24 @@ pub(super) fn write(conclusions: &Conclusions, context: &Context) -> Result<Exit
     emit(&rendered(conclusions, context)?, context)
 }
 
+/// The same, with the sweep as a picture of this address where the format can show one.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_with_picture(
+    conclusions: &Conclusions,
+    address: &str,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    match context.format {
+        OutputFormat::Markdown => emit(
+            &report::markdown_with_picture(conclusions, address),
+            context,
+        ),
+        OutputFormat::Text | OutputFormat::Json => write(conclusions, context),
+    }
+}
+
 /// Renders the report of a command whose result went to the file of `-o`, on standard output.
 ///
 /// # Errors

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::analyze::{self, View};
+use super::analyze::{self, Files, View};
 use super::args::{DriveArgs, ReplayArgs, duration};
+use super::chart::ChartArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
@@ -56,6 +57,8 @@ pub(super) struct PoolArgs {
     /// Do not replay the recommended size against the present and the next ones.
     #[arg(long)]
     no_verify: bool,
+    #[command(flatten)]
+    chart: ChartArgs,
 }
 
 /// `pool`.
@@ -65,6 +68,8 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
     } = &args.replay;
     let (files, target) = analyze::replayed_files(&args.replay);
     check(drive)?;
+    args.chart
+        .check(&[save.as_deref(), context.output.as_deref()])?;
     let load = analyze::workload_load(&files, drive, target.lab)?;
     let Load::Replay(job) = load else {
         return Err(Failure::new(Exit::Bug, "a workload is replayed".to_owned()));
@@ -108,7 +113,11 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
     };
     let conclusions = conclude(&run, &options)
         .map_err(|e| Failure::new(Exit::Bug, format!("the sweep cannot be read: {e}")))?;
-    analyze::conclude(&run, conclusions, View::Pool, save.as_deref(), context)
+    let files = Files {
+        save: save.as_deref(),
+        chart: Some(&args.chart),
+    };
+    analyze::conclude(&run, conclusions, View::Pool, files, context)
 }
 
 /// What needs one long window, or has no pool, does not go with a sweep.

@@ -1,11 +1,11 @@
 //! Saved runs: one JSON file that only its owner may read.
 
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use super::whole_file;
 use crate::record::Run;
 use crate::record::run::RUN_FORMAT;
 
@@ -14,7 +14,8 @@ use crate::record::run::RUN_FORMAT;
 /// # Errors
 /// The folder cannot be written to or the disk is full; the file that was there stays.
 pub(super) fn save(run: &Run, path: &Path) -> Result<(), Failure> {
-    write(run, path).map_err(|error| {
+    let written = whole_file::write(path, |file| Ok(serde_json::to_writer(file, run)?));
+    written.map_err(|error| {
         Failure::new(
             Exit::Precondition,
             format!(
@@ -24,30 +25,6 @@ pub(super) fn save(run: &Run, path: &Path) -> Result<(), Failure> {
             ),
         )
     })
-}
-
-fn write(run: &Run, path: &Path) -> std::io::Result<()> {
-    // A device or a pipe is written to as it is; a file is replaced in one step.
-    if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-        let mut device = BufWriter::new(File::options().write(true).open(path)?);
-        serde_json::to_writer(&mut device, run)?;
-        return device.flush();
-    }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".dbperf-run-")
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
-    let mut writer = BufWriter::new(&mut file);
-    serde_json::to_writer(&mut writer, run)?;
-    writer.flush()?;
-    drop(writer);
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
 }
 
 /// Reads a run.

@@ -3,6 +3,9 @@
 
 use super::chart::Chart;
 
+/// Two points are a line, whatever they measure.
+const LEAST_SIZES: usize = 3;
+
 /// How a piece of text is meant. Colour only repeats what the words say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Tone {
@@ -229,6 +232,16 @@ pub(super) enum Block {
     Items(Vec<Item>),
     /// Text of which lines and indentation matter.
     Code(String),
+}
+
+impl Block {
+    /// Whether a drawing in characters says more than the numbers: of two sizes it does not.
+    pub(super) fn is_worth_characters(&self) -> bool {
+        match self {
+            Self::Chart(chart) => chart.sizes() >= LEAST_SIZES,
+            _ => true,
+        }
+    }
 }
 
 /// A section.

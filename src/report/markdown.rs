@@ -12,8 +12,8 @@ use super::render::Style;
 /// Columns of a drawing; what most pages show without a scroll bar.
 const CHART_WIDTH: u16 = 80;
 
-/// Renders the report.
-pub(super) fn render(report: &Report) -> String {
+/// Renders the report. A chart is drawn in characters, or is the picture at an address.
+pub(super) fn render(report: &Report, picture: Option<&str>) -> String {
     let mut page = String::from("# dbperf report\n");
     let out = &mut page;
     for line in &report.head {
@@ -24,7 +24,7 @@ pub(super) fn render(report: &Report) -> String {
         add(out, format_args!("\n> **WARNING** {}\n", escape(doubt)));
     }
     for part in &report.sections {
-        section(part, out);
+        section(part, picture, out);
     }
     page
 }
@@ -34,19 +34,28 @@ fn add(out: &mut String, text: fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-fn section(section: &Section, out: &mut String) {
+fn section(section: &Section, picture: Option<&str>, out: &mut String) {
     add(out, format_args!("\n## {}\n", escape(section.title)));
     if let Some(source) = &section.source {
         add(out, format_args!("\n*{}*\n", escape(source)));
     }
-    for block in &section.blocks {
+    let drawn = |block: &&Block| picture.is_some() || block.is_worth_characters();
+    for block in section.blocks.iter().filter(drawn) {
         out.push('\n');
         match block {
             Block::Text(cell) => add(out, format_args!("{}\n", inline(cell))),
             Block::Heading(cell) => add(out, format_args!("### {}\n", escape(&cell.text))),
             Block::Table(rows) => table(rows, out),
             Block::Bars(rows) => bars(rows, out),
-            Block::Chart(figure) => chart(figure, out),
+            Block::Chart(figure) => match picture {
+                Some(address) => {
+                    add(
+                        out,
+                        format_args!("![{}]({address})\n", escape(&figure.title)),
+                    );
+                }
+                None => chart(figure, out),
+            },
             Block::Items(entries) => items(entries, out),
             Block::Code(text) => fenced(text, "text", out),
         }
@@ -75,7 +84,7 @@ fn table(table: &Table, out: &mut String) {
     }
 }
 
-/// The drawing for a terminal: a page of Markdown cannot hold a picture, only point at one.
+/// The drawing for a terminal: a page of Markdown cannot hold a picture, only point at one that has a file.
 fn chart(chart: &Chart, out: &mut String) {
     let style = Style {
         width: CHART_WIDTH,

@@ -76,6 +76,13 @@ pub fn render(
     match format {
         Format::Text => Ok(text::render(&sections::report(conclusions), *style).into_bytes()),
         Format::Json => json::render(conclusions),
-        Format::Markdown => Ok(markdown::render(&sections::report(conclusions)).into_bytes()),
+        Format::Markdown => Ok(markdown::render(&sections::report(conclusions), None).into_bytes()),
     }
+}
+
+/// Renders Markdown that shows the sizes of a sweep as the picture at `address`, instead of drawing them in
+/// characters. The address is taken as it is: no character of it may be markup.
+#[must_use]
+pub fn markdown_with_picture(conclusions: &Conclusions, address: &str) -> Vec<u8> {
+    markdown::render(&sections::report(conclusions), Some(address)).into_bytes()
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_input;
+mod picture;
 mod truth;
 
 use std::fs;

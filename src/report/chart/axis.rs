@@ -76,52 +76,25 @@ impl XAxis {
         }
     }
 
-    /// Sizes to write below the axis: those tried if `fits` says that they have room, else round ones.
+    /// Sizes to write below the axis: those that were tried, as far as `fits` says that they have room. The ends come
+    /// first, then on a log scale the powers of 2, then the others from below.
     pub(in crate::report) fn ticks(&self, fits: impl Fn(&[u32]) -> bool) -> Vec<u32> {
-        if fits(&self.tried) {
-            return self.tried.clone();
-        }
-        let mut ticks = Vec::new();
-        for (nth, each) in (0..32).zip(1..) {
-            ticks = if self.log {
-                self.powers(each)
-            } else {
-                self.multiples(nth)
+        let ends = [self.tried.first(), self.tried.last()];
+        let powers = self
+            .tried
+            .iter()
+            .filter(|x| self.log && x.is_power_of_two());
+        let mut ticks: Vec<u32> = Vec::new();
+        for size in ends.into_iter().flatten().chain(powers).chain(&self.tried) {
+            let Err(at) = ticks.binary_search(size) else {
+                continue;
             };
-            if fits(&ticks) {
-                break;
+            ticks.insert(at, *size);
+            if !fits(&ticks) {
+                ticks.remove(at);
             }
         }
         ticks
-    }
-
-    /// Powers of 2 in the range, every `each`th of them.
-    fn powers(&self, each: usize) -> Vec<u32> {
-        let powers = (0..32).step_by(each).map(|n| 1_u32 << n);
-        powers.filter(|x| self.holds(*x)).collect()
-    }
-
-    /// Multiples in the range of the `nth` of 1, 2, 5, 10, 20 …
-    fn multiples(&self, nth: u32) -> Vec<u32> {
-        let decade = 10_u32.saturating_pow(nth / 3);
-        let step = decade.saturating_mul(match nth % 3 {
-            0 => 1,
-            1 => 2,
-            _ => 5,
-        });
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a cast of floats saturates"
-        )]
-        let first = (self.low / f64::from(step)).ceil() as u32;
-        // More ticks than any picture has room for need not be listed to be refused.
-        let all = (first..).take(200).filter_map(|n| n.checked_mul(step));
-        all.take_while(|x| self.holds(*x)).collect()
-    }
-
-    fn holds(&self, x: u32) -> bool {
-        (self.low..=self.high).contains(&f64::from(x))
     }
 }
 
@@ -295,15 +268,20 @@ mod tests {
         let axis = XAxis::of(&chart).unwrap();
         assert!(axis.log);
         assert_eq!(axis.ticks(|t| t.len() <= 24).len(), 24);
-        assert_eq!(axis.ticks(|t| t.len() <= 6), [1, 2, 4, 8, 16]);
-        assert_eq!(axis.ticks(|t| t.len() <= 3), [1, 4, 16]);
+        assert_eq!(axis.ticks(|t| t.len() <= 6), [1, 2, 4, 8, 16, 24]);
+        let apart = |t: &[u32]| {
+            t.windows(2)
+                .all(|pair| f64::from(pair[1]) >= 1.4 * f64::from(pair[0]))
+        };
+        assert_eq!(axis.ticks(apart), [1, 2, 4, 8, 16, 24]);
         assert!(axis.place(1.0).abs() < HAIR);
         assert!((axis.place(f64::from(24_f32).sqrt()) - 0.5).abs() < HAIR);
 
         chart.panels[0].points.drain(..19);
         let axis = XAxis::of(&chart).unwrap();
         assert!(!axis.log);
-        assert_eq!(axis.ticks(|t| t.len() <= 3), [20, 22, 24]);
+        let apart = |t: &[u32]| t.windows(2).all(|pair| pair[1] - pair[0] > 1);
+        assert_eq!(axis.ticks(apart), [20, 22, 24]);
         assert_eq!(axis.ticks(|_| false), Vec::<u32>::new());
 
         chart.marks.push(Mark {

@@ -1,5 +1,7 @@
 //! A chart as data, before it has a width or a colour.
 
+use std::collections::BTreeSet;
+
 /// Values over a size: one or two panels above one another or side by side, over the same axis.
 ///
 /// Values that no measurement gives (below zero, above 10¹², not finite) are never drawn.
@@ -33,7 +35,7 @@ pub struct Panel {
 /// axis from zero the wait at the smallest size would hide the differences between the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Events per second.
+    /// Requests per second.
     PerSecond,
     /// A time in milliseconds.
     Milliseconds,
@@ -46,7 +48,7 @@ pub struct Point {
     pub x: u32,
     /// Value in the panel's unit; `None` where the size was tried and the value is not known: a gap, never zero.
     pub y: Option<f64>,
-    /// Lower end of the value's interval.
+    /// Lower end of the value's 95 % interval.
     pub low: Option<f64>,
     /// Upper end of the value's interval.
     pub high: Option<f64>,
@@ -59,7 +61,7 @@ pub struct CurvePoint {
     pub x: f64,
     /// What the model gives, in the panel's unit.
     pub y: f64,
-    /// Lower end of its interval.
+    /// Lower end of its 95 % interval.
     pub low: Option<f64>,
     /// Upper end of its interval.
     pub high: Option<f64>,
@@ -149,7 +151,7 @@ impl Panel {
     /// The quantity with its unit.
     pub(in crate::report) fn caption(&self, log: bool) -> String {
         let unit = match self.unit {
-            Unit::PerSecond => "per second",
+            Unit::PerSecond => "in requests per second",
             Unit::Milliseconds => "in ms",
         };
         let scale = if log { ", log scale" } else { "" };
@@ -168,6 +170,12 @@ pub(in crate::report) enum Sign {
 }
 
 impl Chart {
+    /// How many sizes were tried.
+    pub(in crate::report) fn sizes(&self) -> usize {
+        let points = self.panels.iter().flat_map(|panel| &panel.points);
+        points.map(|point| point.x).collect::<BTreeSet<u32>>().len()
+    }
+
     /// What is on the chart, with what it means; the marks have labels of their own.
     pub(in crate::report) fn signs(&self) -> Vec<(Sign, &'static str)> {
         let any = |used: &dyn Fn(&Panel) -> bool| self.panels.iter().any(used);
@@ -176,7 +184,11 @@ impl Chart {
         let curve = |used: fn(&Drawn) -> bool| any(&|p| p.drawn_curve().iter().any(used));
         let all = [
             (Sign::Point, point(|_| true), "measured"),
-            (Sign::Interval, point(Drawn::has_interval), "its interval"),
+            (
+                Sign::Interval,
+                point(Drawn::has_interval),
+                "its 95 % interval",
+            ),
             (
                 Sign::Joint,
                 any(&|p| !p.joints().is_empty()),
@@ -186,7 +198,7 @@ impl Chart {
             (
                 Sign::Band,
                 curve(Drawn::has_interval),
-                "interval of the fit",
+                "95 % interval of the fit",
             ),
         ];
         let used = all.into_iter().filter(|(_, used, _)| *used);

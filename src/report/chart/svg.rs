@@ -62,7 +62,8 @@ pub fn svg(chart: &Chart) -> String {
     }
     let height = top + MARGIN - 8.0;
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"dbperf\" role=\"img\" viewBox=\"0 0 {WIDTH} {height:.0}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"dbperf\" role=\"img\" width=\"{WIDTH}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {WIDTH} {height:.0}\">\n\
          <title>{}</title>\n<desc>{}</desc>\n<style>{STYLE}</style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{height:.0}\"/>\n{body}</svg>\n",
         escape(&chart.title),

@@ -1,50 +1,101 @@
 //! The sizes that were tried: a chart of them and a table.
 
-use crate::analyze::conclusions::{Pool, Recommendation, Scaling, SweepPoint};
+use crate::analyze::conclusions::{Estimate, Pool, Recommendation, Scaling, SweepPoint};
 use crate::report::chart::{Chart, CurvePoint, Mark, MarkKind, Panel, Point, Unit};
 use crate::report::doc::{Block, Cell, Column, Section, Table};
 use crate::report::format::{duration, percent, rate};
 
-/// Two points are a line, whatever they measure.
-const LEAST_POINTS: usize = 3;
+/// Pieces of a curve between two sizes.
+const CURVE_STEPS: u32 = 8;
 
 /// Throughput and 99th percentile of the response time over pool size, with the recommended size and the one that
-/// is in use; `None` with fewer than three sizes.
+/// is in use; `None` without a sweep.
 #[must_use]
 pub fn chart(pool: &Pool) -> Option<Chart> {
-    if pool.sweep.len() < LEAST_POINTS {
+    if pool.sweep.is_empty() {
         return None;
     }
     Some(Chart {
         title: "Throughput and p99 over pool size".to_owned(),
         x_label: "pool size".to_owned(),
-        panels: vec![throughputs(&pool.sweep), response_times(&pool.sweep)],
+        panels: vec![throughputs(pool), response_times(&pool.sweep)],
         marks: marks(pool),
     })
 }
 
 /// With the intervals of what was measured, and the law that was fitted.
-fn throughputs(sweep: &[SweepPoint]) -> Panel {
-    let points = sweep.iter().map(|p| Point {
+fn throughputs(pool: &Pool) -> Panel {
+    let points = pool.sweep.iter().map(|p| Point {
         x: p.pool_size,
         y: Some(p.throughput_per_sec),
         low: p.throughput_error_per_sec.map(|e| p.throughput_per_sec - e),
         high: p.throughput_error_per_sec.map(|e| p.throughput_per_sec + e),
     });
-    let fitted = sweep.iter().filter_map(|p| {
-        let fitted = p.fitted_per_sec?;
-        Some(CurvePoint {
-            x: f64::from(p.pool_size),
-            y: fitted.value,
-            low: Some(fitted.low),
-            high: Some(fitted.high),
-        })
-    });
     Panel {
         title: "Throughput".to_owned(),
         unit: Unit::PerSecond,
         points: points.collect(),
-        curve: fitted.collect(),
+        curve: curve(pool),
+    }
+}
+
+/// The law that was fitted, between the sizes too: it bends there, which a straight line on a log scale does not
+/// show. The interval is known at the sizes; between two of them it is as wide, for its height, as they are.
+fn curve(pool: &Pool) -> Vec<CurvePoint> {
+    let sweep = pool.sweep.iter();
+    let fitted: Vec<(f64, Estimate)> = sweep
+        .filter_map(|p| Some((f64::from(p.pool_size), p.fitted_per_sec?)))
+        .collect();
+    let law = pool.scaling.as_ref().and_then(Law::of);
+    let mut curve = Vec::new();
+    for (at, (x, here)) in fitted.iter().enumerate() {
+        let (low, high) = (Some(here.low), Some(here.high));
+        curve.push(CurvePoint {
+            x: *x,
+            y: here.value,
+            low,
+            high,
+        });
+        let next = fitted.get(at + 1);
+        if let (Some(law), Some((to, there))) = (&law, next)
+            && here.value > 0.0
+            && there.value > 0.0
+        {
+            curve.extend((1..CURVE_STEPS).map(|step| {
+                let way = f64::from(step) / f64::from(CURVE_STEPS);
+                let x = x * (to / x).powf(way);
+                let y = law.throughput(x);
+                let between = |of: fn(&Estimate) -> f64| {
+                    let (from, to) = (of(here) / here.value, of(there) / there.value);
+                    Some(y * (from + (to - from) * way))
+                };
+                let (low, high) = (between(|e| e.low), between(|e| e.high));
+                CurvePoint { x, y, low, high }
+            }));
+        }
+    }
+    curve
+}
+
+/// The Universal Scalability Law with its parameters.
+struct Law {
+    lambda: f64,
+    sigma: f64,
+    kappa: f64,
+}
+
+impl Law {
+    fn of(scaling: &Scaling) -> Option<Self> {
+        Some(Self {
+            lambda: scaling.lambda_per_sec?.value,
+            sigma: scaling.sigma_ratio?.value,
+            kappa: scaling.kappa_ratio?.value,
+        })
+    }
+
+    /// λn ÷ (1 + σ(n − 1) + κn(n − 1)).
+    fn throughput(&self, n: f64) -> f64 {
+        self.lambda * n / (1.0 + self.sigma * (n - 1.0) + self.kappa * n * (n - 1.0))
     }
 }
 
@@ -57,7 +108,7 @@ fn response_times(sweep: &[SweepPoint]) -> Panel {
         high: None,
     });
     Panel {
-        title: "p99".to_owned(),
+        title: "p99 of response times".to_owned(),
         unit: Unit::Milliseconds,
         points: points.collect(),
         curve: Vec::new(),
@@ -99,13 +150,11 @@ fn chosen_label(advice: &Recommendation) -> String {
 
 /// Adds the sizes that were tried, if any were.
 pub(super) fn add(pool: &Pool, section: &mut Section) {
-    if pool.sweep.is_empty() {
+    let Some(chart) = chart(pool) else {
         return;
-    }
+    };
     section.heading("Sizes tried (measured)");
-    if let Some(chart) = chart(pool) {
-        section.blocks.push(Block::Chart(chart));
-    }
+    section.blocks.push(Block::Chart(chart));
     let mut table = Table::new([
         Column::number("Size"),
         Column::number("Throughput"),
@@ -173,7 +222,7 @@ fn law(scaling: &Scaling) -> String {
 mod tests {
     use super::*;
     use crate::analyze::conclusions::Conclusions;
-    use crate::report::{Format, Style, render};
+    use crate::report::{Format, Style, markdown_with_picture, render};
 
     const FULL: &str = include_str!("../../../fixtures/conclusions/full.json");
 
@@ -203,10 +252,21 @@ mod tests {
     }
 
     #[test]
-    fn two_sizes_are_no_chart() {
-        let mut pool = swept().pool.unwrap();
-        pool.sweep.truncate(2);
-        assert_eq!(chart(&pool), None);
+    fn two_sizes_are_a_picture_but_no_drawing() {
+        let mut swept = swept();
+        swept.pool.as_mut().unwrap().sweep.truncate(2);
+        assert!(chart(swept.pool.as_ref().unwrap()).is_some());
+        for format in [Format::Text, Format::Markdown] {
+            let drawn = shown(&swept, format, Style::default());
+            assert!(
+                drawn.contains("Sizes tried") && !drawn.contains('●'),
+                "{drawn}"
+            );
+        }
+        let page = String::from_utf8(markdown_with_picture(&swept, "a.svg")).unwrap();
+        assert!(page.contains("\n![Throughput and p99 over pool size](a.svg)\n"));
+        swept.pool.as_mut().unwrap().sweep.clear();
+        assert_eq!(chart(swept.pool.as_ref().unwrap()), None);
     }
 
     #[test]
@@ -224,6 +284,36 @@ mod tests {
         assert_eq!(labels(&pool), ["chosen: 12 (10 to 14)"]);
         pool.recommendation = None;
         assert_eq!(labels(&pool), ["now: 12"]);
+    }
+
+    #[test]
+    fn the_law_bends_between_the_sizes() {
+        let mut pool = swept().pool.unwrap();
+        let estimate = |value: f64| Estimate {
+            value,
+            low: value * 0.9,
+            high: value * 1.2,
+        };
+        pool.scaling = Some(Scaling {
+            lambda_per_sec: Some(estimate(60.0)),
+            sigma_ratio: Some(estimate(0.05)),
+            kappa_ratio: Some(estimate(0.001)),
+            ..Scaling::default()
+        });
+        let law = Law::of(pool.scaling.as_ref().unwrap()).unwrap();
+        for point in &mut pool.sweep {
+            point.fitted_per_sec = Some(estimate(law.throughput(f64::from(point.pool_size))));
+        }
+        let drawn = curve(&pool);
+        assert_eq!(drawn.len(), 3 * 8 + 1);
+        for point in drawn {
+            assert!((point.y - law.throughput(point.x)).abs() < 1e-9);
+            assert!((point.low.unwrap() / point.y - 0.9).abs() < 1e-9);
+            assert!((point.high.unwrap() / point.y - 1.2).abs() < 1e-9);
+        }
+        pool.sweep[1].fitted_per_sec = None;
+        pool.scaling = None;
+        assert_eq!(curve(&pool).len(), 3);
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl Page {
             self.paragraph(INDENT, source, Tone::Dim);
         }
         let mut apart = section.source.is_some();
-        for block in &section.blocks {
+        let blocks = section.blocks.iter();
+        for block in blocks.filter(|block| block.is_worth_characters()) {
             self.block(block, apart);
             apart = !matches!(block, Block::Heading(_));
         }
