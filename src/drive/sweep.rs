@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::pg::Connector;
-use crate::record::load::LoadResult;
+use crate::record::load::{Arrival, LoadResult};
 use crate::record::sweep::{PoolSweep, SizeBlock, SizeTurn};
 use crate::workload::{Think, Workload};
 
@@ -183,7 +183,15 @@ impl Course<'_> {
 
     fn keep(&mut self, turn: SizeTurn, replayed: Replayed) {
         let Replayed { mut load, pool, .. } = replayed;
-        let block = SizeBlock::new(turn, &load, pool.unwrap_or_default());
+        let mut block = SizeBlock::new(turn, &load, pool.unwrap_or_default());
+        let window = self.sweep.block.0;
+        // What began in a block, over its length, is the rate, as long as as many requests end as begin: in a closed
+        // loop always, in an open one where its leases do not fill the pool. There the wait for the last answers
+        // would count against small pools, where it is a large part of a short block.
+        let capacity = f64::from(block.pool_size) * window;
+        if self.sweep.arrival == Arrival::Closed || block.pool.lease_total.0 < capacity {
+            block.length.0 = block.length.0.min(window);
+        }
         self.sweep.blocks.push(block);
         match &mut self.load {
             Some(all) => {

@@ -74,7 +74,8 @@ pub struct SizeBlock {
     pub round: u32,
     /// Begin of its window, by dbperf's clock.
     pub started_at: Option<Timestamp>,
-    /// First request to last answer.
+    /// Time over which requests are counted: that in which they could begin; of a size that does not keep up with a
+    /// rate, from the first request to the last answer.
     pub length: Millis,
     /// Requests that ended, failures included.
     pub requests: u64,
