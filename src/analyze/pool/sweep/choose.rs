@@ -29,12 +29,17 @@ pub(super) struct Choice<'p> {
 
 /// The smallest size with at least 98 % of the best throughput whose 99th percentile is at most 10 % above the
 /// best of those, or meets the target; both within one standard error of what is compared, so that of sizes that
-/// cannot be told apart it is the smallest. `None` where every size fails.
+/// cannot be told apart it is the smallest. `None` where every size fails, or does not keep up with the rate.
 pub(super) fn choose(points: &[Point], target_p99_ms: Option<f64>) -> Option<Choice<'_>> {
-    let works =
-        |p: &&Point| p.requests > 0 && p.failures as f64 <= FAILURES_RATIO * p.requests as f64;
+    let works = |p: &&Point| {
+        p.requests > 0
+            && p.failures as f64 <= FAILURES_RATIO * p.requests as f64
+            && !p.is_overloaded()
+    };
+    // Sizes that keep up with a rate do the same: the smallest of them is the best.
     let best = points
         .iter()
+        .rev()
         .filter(works)
         .max_by(|a, b| a.throughput.total_cmp(&b.throughput))?;
     let noise = block_noise(points);

@@ -88,7 +88,7 @@ pub(super) fn recommend(
     // The proof judges what the blocks before it chose.
     let points = points_with_server(run, sweep, Some(Purpose::Explore));
     let Some(choice) = choose(&points, target_p99_ms) else {
-        return refuse("requests failed at every size: see the errors of the load".to_owned());
+        return refuse(verdict::nothing_works(&points, sweep));
     };
     if let Some(reason) = not_its_own(choice.chosen) {
         return refuse(reason);

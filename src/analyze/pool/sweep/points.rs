@@ -28,6 +28,8 @@ pub(super) struct Point {
     pub(super) connect_ratio: f64,
     /// Mean number of connections in use.
     pub(super) in_use_mean: f64,
+    /// Connections that the rate of an open loop keeps busy; `None` in a closed one.
+    pub(super) offered: Option<f64>,
     /// Acquires that gave up over all.
     pub(super) timed_out_ratio: f64,
     /// Share of the blocks in which the driver was the limit.
@@ -51,7 +53,7 @@ pub(super) struct ServerShare {
 }
 
 impl Point {
-    fn of(size: u32, blocks: &[&SizeBlock]) -> Self {
+    fn of(size: u32, blocks: &[&SizeBlock], rate_per_sec: Option<f64>) -> Self {
         let length: Millis = blocks.iter().map(|block| block.length).sum();
         let sum = |of: &dyn Fn(&SizeBlock) -> f64| blocks.iter().map(|b| of(b)).sum::<f64>();
         let lease_total = sum(&|b| b.pool.lease_total.0);
@@ -84,6 +86,7 @@ impl Point {
             held_idle_ratio: ratio(held_idle, lease_total),
             connect_ratio: ratio(connecting, lease_total),
             in_use_mean: ratio(sum(&|b| b.pool.in_use_mean * b.length.0), length.0),
+            offered: rate_per_sec.map(|rate| rate * ratio(lease_total, leases) / 1000.0),
             timed_out_ratio: ratio(sum(&|b| b.pool.counters.timed_out as f64), acquires),
             driver_saturated_ratio: ratio(
                 sum(&|b| f64::from(u8::from(b.driver_saturated == Some(true)))),
@@ -91,6 +94,13 @@ impl Point {
             ),
             server: None,
         }
+    }
+
+    /// The rate keeps more connections busy than there are (Little's law): requests pile up, and what was measured
+    /// depends on how long they had to.
+    pub(super) fn is_overloaded(&self) -> bool {
+        self.offered
+            .is_some_and(|busy| busy >= f64::from(self.size))
     }
 
     pub(super) fn p50_ms(&self) -> f64 {
@@ -135,7 +145,7 @@ pub(super) fn points(sweep: &PoolSweep, purpose: Option<Purpose>) -> Vec<Point> 
     }
     let points = by_size
         .iter()
-        .map(|(size, blocks)| Point::of(*size, blocks));
+        .map(|(size, blocks)| Point::of(*size, blocks, sweep.rate_per_sec));
     points.collect()
 }
 

@@ -41,8 +41,9 @@ pub(super) fn judge(sweep: &PoolSweep, size: u32) -> Proof {
     else {
         return Proof::Fails("blocks of the proof had no requests".to_owned());
     };
+    let meets_target = super::target(sweep).is_some_and(|limit| mine.p99_ms() <= limit);
     for other in &all {
-        if let Some(reason) = objection(sweep, size, other) {
+        if let Some(reason) = objection(sweep, size, other, meets_target) {
             return Proof::Fails(reason);
         }
     }
@@ -87,8 +88,13 @@ fn versus(sweep: &PoolSweep, size: u32, other: u32) -> Option<Versus> {
     })
 }
 
-/// What speaks against the recommended size.
-fn objection(sweep: &PoolSweep, size: u32, other: &Versus) -> Option<String> {
+/// What speaks against the recommended size. Where it meets the user's target, a shorter p99 is not asked for.
+fn objection(
+    sweep: &PoolSweep,
+    size: u32,
+    other: &Versus,
+    meets_target: bool,
+) -> Option<String> {
     let (throughput, p99) = (other.throughput.change, other.p99.change);
     if throughput.is_none() {
         return Some(format!(
@@ -101,7 +107,8 @@ fn objection(sweep: &PoolSweep, size: u32, other: &Versus) -> Option<String> {
         || (other.throughput.ratio < GOOD_THROUGHPUT_RATIO && other.throughput.interval.high < 1.0);
     // Fewer requests at once are served faster each: a shorter p99 with less throughput is no gain.
     let slower = p99 == Some(Change::Higher) && throughput != Some(Change::Higher);
-    if worse || (slower && other.throughput.ratio < 1.0) {
+    // With a rate, all sizes that keep up have the same throughput.
+    if worse || (slower && !meets_target && other.throughput.ratio <= 1.0) {
         return Some(format!("{}: the size is withdrawn", told(size, other)));
     }
     let grows = other.size == sweep.current && size > sweep.current;

@@ -101,6 +101,25 @@ pub(super) fn verdict(
     "fits"
 }
 
+/// Why no size is a candidate.
+pub(super) fn nothing_works(points: &[Point], sweep: &PoolSweep) -> String {
+    match overloaded(points, sweep) {
+        Some(words) => format!("no size keeps up: {words}"),
+        None => "requests failed at every size: see the errors of the load".to_owned(),
+    }
+}
+
+/// Which sizes do not keep up with the rate; `None` where all do.
+fn overloaded(points: &[Point], sweep: &PoolSweep) -> Option<String> {
+    let rate = sweep.rate_per_sec?;
+    let largest = points.iter().rev().find(|point| point.is_overloaded())?;
+    Some(format!(
+        "up to {} connections are fewer than the {:.1} that {rate:.0} requests/s keep busy: requests pile up there, \
+         and how long they take depends on how long that goes on",
+        largest.size, largest.offered?
+    ))
+}
+
 /// Why this size, with the numbers.
 pub(super) fn reasons(
     points: &[Point],
@@ -129,6 +148,7 @@ pub(super) fn reasons(
             below.wait_p99_ms()
         ));
     }
+    reasons.extend(overloaded(points, sweep));
     if let Some(slowdown) = slowdown(points).filter(|ratio| *ratio >= SLOWER_RATIO)
         && let (Some(first), Some(last)) = (points.first(), points.last())
         && is_asked_for(last)
