@@ -205,7 +205,7 @@ pub struct Recommendation {
     pub expected: Expected,
     /// What was measured at that size; `null` if it was not tried.
     pub verified: Option<Expected>,
-    /// Verdict: `too-small`, `database-saturated`, `held-idle`, `connection-churn`, `too-large`, `fits`.
+    /// Verdict: `too-small`, `database-saturated`, `pooler-saturated`, `held-idle`, `connection-churn`, `too-large`, `fits`.
     pub verdict: String,
     /// Why, with the numbers.
     pub reasons: Vec<String>,

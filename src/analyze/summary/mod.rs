@@ -187,6 +187,9 @@ fn of_pool(pool: &Pool) -> Option<String> {
         "database-saturated" => {
             "A larger pool would not help: the database has no capacity left.".to_owned()
         }
+        "pooler-saturated" => {
+            "A larger pool would not help: its connections wait in PgBouncer.".to_owned()
+        }
         "held-idle" => "Connections are held while nothing runs on them; shorter leases come \
                         before a larger pool."
             .to_owned(),

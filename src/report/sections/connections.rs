@@ -96,6 +96,7 @@ fn headline(advice: &Recommendation) -> String {
         "too-small" => "The pool is too small",
         "too-large" => "The pool is larger than it needs to be",
         "database-saturated" => "The database is saturated: more connections would not help",
+        "pooler-saturated" => "PgBouncer is the limit: more connections to it would wait there",
         "held-idle" => "Connections are held idle",
         "connection-churn" => "Connections are opened and closed too often",
         "fits" => "The pool fits",

@@ -103,12 +103,7 @@ pub(super) fn recommend(
     let size = choice.chosen.size;
     let draft = Draft {
         size,
-        fleet_size: if verdict == "database-saturated" {
-            // More instances share the same database, which serves no more at once.
-            size
-        } else {
-            size.saturating_mul(options.instances.max(1))
-        },
+        fleet_size: fleet_size(verdict, size, &points, options),
         interval: Some(interval(&choice)),
         verdict,
         evidence: match verified {
@@ -137,6 +132,19 @@ pub(super) fn recommend(
         },
         ..finished
     })
+}
+
+/// Server connections of all instances.
+fn fleet_size(verdict: &str, size: u32, points: &[Point], options: &PoolOptions) -> u32 {
+    match verdict {
+        // More instances share the same database, which serves no more at once.
+        "database-saturated" => size,
+        // What a larger pooler would do was not seen.
+        "pooler-saturated" => verdict::held_back(points).map_or(size, |held_back| {
+            crate::stats::round_to_count(held_back.served().ceil()).max(1)
+        }),
+        _ => size.saturating_mul(options.instances.max(1)),
+    }
 }
 
 /// The chosen size with its proof, or the next larger one of the proof that holds, where a larger one was better.

@@ -36,6 +36,18 @@ pub(super) struct Point {
     pub(super) driver_saturated_ratio: f64,
     /// What the server did meanwhile; `None` without samples.
     pub(super) server: Option<ServerShare>,
+    pub(super) queue: Queue,
+}
+
+/// Clients that a pooler in front of the server lets wait for one of its server connections.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Queue {
+    /// There is none that is known of.
+    NoPooler,
+    /// There is one, and its console was not asked.
+    NotAsked,
+    /// Their mean number.
+    Waiting(f64),
 }
 
 /// What the sessions of the load did, by samples of `pg_stat_activity` in the blocks of one size.
@@ -93,6 +105,7 @@ impl Point {
                 blocks.len() as f64,
             ),
             server: None,
+            queue: Queue::NoPooler,
         }
     }
 
@@ -149,24 +162,22 @@ pub(super) fn points(sweep: &PoolSweep, purpose: Option<Purpose>) -> Vec<Point> 
     points.collect()
 }
 
-/// The same with what the server did in all blocks of each size.
+/// The same with what the server, and `PgBouncer` in front of it, did in all blocks of each size.
 pub(super) fn points_with_server(
     run: &Run,
     sweep: &PoolSweep,
     purpose: Option<Purpose>,
 ) -> Vec<Point> {
     let mut points = points(sweep, purpose);
-    let Some(series) = &run.activity else {
-        return points;
-    };
     for point in &mut points {
         let blocks = sweep.blocks.iter().filter(|b| b.pool_size == point.size);
         let spans: Vec<(f64, f64)> = blocks.filter_map(|block| span(run, block)).collect();
-        let within = |sample: &&ActivitySample| {
-            let at = sample.at.0;
-            spans.iter().any(|(from, to)| (*from..*to).contains(&at))
-        };
-        point.server = share(series.samples.iter().filter(within));
+        let within = |at: Millis| spans.iter().any(|(from, to)| (*from..*to).contains(&at.0));
+        point.server = run.activity.as_ref().and_then(|series| {
+            let samples = series.samples.iter();
+            share(samples.filter(|sample| within(sample.at)))
+        });
+        point.queue = queue(run, within);
     }
     points
 }
@@ -176,6 +187,22 @@ fn span(run: &Run, block: &SizeBlock) -> Option<(f64, f64)> {
     let since = block.started_at?.duration_since(run.meta.started_at);
     let from = since.as_secs_f64() * 1000.0;
     Some((from, from + block.length.0))
+}
+
+/// The queue in a pooler at these times.
+fn queue(run: &Run, within: impl Fn(Millis) -> bool) -> Queue {
+    let samples = run.pgbouncer.iter().flat_map(|window| &window.samples);
+    let (mut count, mut sum) = (0_u32, 0.0);
+    for sample in samples.filter(|sample| within(sample.at)) {
+        let waiting = sample.pools.iter().map(|pool| pool.cl_waiting as f64);
+        (count, sum) = (count + 1, sum + waiting.sum::<f64>());
+    }
+    let through = run.server.as_ref().and_then(|s| s.through_pooler) == Some(true);
+    match count {
+        0 if through || run.pgbouncer.is_some() => Queue::NotAsked,
+        0 => Queue::NoPooler,
+        _ => Queue::Waiting(sum / f64::from(count)),
+    }
 }
 
 fn share<'a>(samples: impl Iterator<Item = &'a ActivitySample>) -> Option<ServerShare> {

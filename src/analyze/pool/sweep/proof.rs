@@ -89,12 +89,7 @@ fn versus(sweep: &PoolSweep, size: u32, other: u32) -> Option<Versus> {
 }
 
 /// What speaks against the recommended size. Where it meets the user's target, a shorter p99 is not asked for.
-fn objection(
-    sweep: &PoolSweep,
-    size: u32,
-    other: &Versus,
-    meets_target: bool,
-) -> Option<String> {
+fn objection(sweep: &PoolSweep, size: u32, other: &Versus, meets_target: bool) -> Option<String> {
     let (throughput, p99) = (other.throughput.change, other.p99.change);
     if throughput.is_none() {
         return Some(format!(

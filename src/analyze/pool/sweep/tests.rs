@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::points::{Queue, points};
 use super::*;
 use crate::analyze::testing::{run, server};
 use crate::record::Millis;
@@ -228,6 +229,66 @@ fn opposite_ills_have_opposite_cures() {
             .iter()
             .any(|r| r.contains("80 % of the time of a lease"))
     );
+}
+
+#[test]
+fn what_waits_in_a_pooler_is_no_saturation_of_the_database() {
+    let held_back = Simulated {
+        rate: |n| 900.0 * n.min(2.0) - 3.0 * n,
+        current: 20,
+        ..Simulated::default()
+    };
+    let sweep = held_back.sweep(&PLAN);
+    let mut measured = points(&sweep, Some(Purpose::Explore));
+    let mut told = |queue: Queue| {
+        measured.iter_mut().for_each(|point| point.queue = queue);
+        let choice = choose(&measured, None).unwrap();
+        let what = verdict::verdict(&measured, &choice, &sweep, Some(8.0));
+        let why = verdict::reasons(&measured, &choice, &sweep, None).join("\n");
+        (
+            what,
+            why,
+            fleet_size(what, 2, &measured, &PoolOptions::default()),
+        )
+    };
+    let (what, why, servers) = told(Queue::Waiting(28.4));
+    assert_eq!((what, servers), ("pooler-saturated", 4));
+    assert!(
+        why.contains("32.0 are in use on average, and 28.4 of them wait"),
+        "{why}"
+    );
+    assert!(!why.contains("times as long"), "{why}");
+    // Where the pooler was not asked nobody knows; where nobody waits in it the database is slow itself.
+    let (what, why, _) = told(Queue::NotAsked);
+    assert_eq!(what, "too-large");
+    assert!(why.contains("--pgbouncer"), "{why}");
+    let (what, why, _) = told(Queue::Waiting(0.3));
+    assert_eq!(what, "database-saturated");
+    assert!(why.contains("times as long"), "{why}");
+}
+
+#[test]
+fn sizes_that_a_rate_fills_are_no_candidates() {
+    // As if six connections did 100 requests/s each: a rate of 450/s keeps 4.5 of them busy.
+    let mut sweep = Simulated::default().sweep(&PLAN);
+    sweep.arrival = Arrival::Open;
+    sweep.rate_per_sec = Some(450.0);
+    let explored = |sweep: &PoolSweep| points(sweep, Some(Purpose::Explore));
+    let measured = explored(&sweep);
+    assert!(measured.iter().all(|p| p.is_overloaded() == (p.size < 5)));
+    // However long a response may take.
+    let choice = choose(&measured, Some(1e9)).unwrap();
+    assert!(choice.chosen.size >= 5);
+    let why = verdict::reasons(&measured, &choice, &sweep, None).join("\n");
+    assert!(
+        why.contains("up to 4 connections are fewer than the 4.5"),
+        "{why}"
+    );
+    sweep.rate_per_sec = Some(10_000.0);
+    assert!(choose(&explored(&sweep), None).is_none());
+    let refused = recommend(&run(Millis(1.0)), &sweep, &PoolOptions::default());
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.starts_with("no size keeps up"), "{refused}");
 }
 
 #[test]

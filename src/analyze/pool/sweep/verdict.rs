@@ -3,7 +3,7 @@
 use crate::record::sweep::PoolSweep;
 
 use super::choose::Choice;
-use super::points::{Point, ServerShare};
+use super::points::{Point, Queue, ServerShare};
 
 /// Held idle as a share of leases from which leases are to be shortened first.
 const HELD_IDLE_RATIO: f64 = 0.5;
@@ -31,6 +31,10 @@ const HIGH_WAIT_RATIO: f64 = 0.2;
 
 /// A present size up to this many times the chosen one is as good (ours).
 const SAME_RATIO: f64 = 1.25;
+
+/// Clients that wait in `PgBouncer` as a share of the connections to it that are in use, from which it is what
+/// holds them up (ours).
+const QUEUED_RATIO: f64 = 0.2;
 
 /// Clients waited for connections.
 fn waits(point: &Point) -> bool {
@@ -67,13 +71,59 @@ fn saturated(points: &[Point], choice: &Choice<'_>, cores: Option<f64>) -> bool 
     let beyond = points
         .last()
         .is_some_and(|largest| largest.size > choice.chosen.size && is_asked_for(largest));
-    let slower = slowdown(points).is_some_and(|ratio| ratio >= SLOWER_RATIO);
+    let slower =
+        slowdown(points).is_some_and(|ratio| ratio >= SLOWER_RATIO) && in_pooler(points).is_none();
     let busy = choice.chosen.server.as_ref().zip(cores);
     let no_core = busy.is_some_and(|(server, cores)| server.on_cpu >= BUSY_CORES_RATIO * cores);
     beyond && (slower || no_core)
 }
 
-/// `too-small`, `database-saturated`, `held-idle`, `connection-churn`, `too-large` or `fits`.
+/// What a pooler lets through at the largest size.
+pub(super) struct HeldBack<'p> {
+    at: &'p Point,
+    /// Clients that wait there.
+    queued: f64,
+}
+
+impl HeldBack<'_> {
+    /// Server connections that it has in use.
+    pub(super) fn served(&self) -> f64 {
+        self.at.in_use_mean - self.queued
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "with {} connections to PgBouncer {:.1} are in use on average, and {:.1} of them wait there for one of its \
+             server connections: PgBouncer is the limit, and whether the database can do more is not seen; let it \
+             have more (default_pool_size, or pool_size of the database) and sweep again",
+            self.at.size, self.at.in_use_mean, self.queued
+        )
+    }
+}
+
+/// `PgBouncer` lets fewer through than there are: more connections to it only wait there.
+pub(super) fn held_back(points: &[Point]) -> Option<HeldBack<'_>> {
+    let at = points.last().filter(|largest| is_asked_for(largest))?;
+    let Queue::Waiting(queued) = at.queue else {
+        return None;
+    };
+    let queued = queued.min(at.in_use_mean);
+    (queued >= QUEUED_RATIO * at.in_use_mean).then_some(HeldBack { at, queued })
+}
+
+/// Why statements that take longer with more connections say nothing of the database; `None` where they do.
+fn in_pooler(points: &[Point]) -> Option<String> {
+    if let Some(held_back) = held_back(points) {
+        return Some(held_back.words());
+    }
+    (points.last()?.queue == Queue::NotAsked).then(|| {
+        "there is a pooler in front of the server: whether statements wait in it or in the database is not known, so \
+         name its console (--pgbouncer)"
+            .to_owned()
+    })
+}
+
+/// `too-small`, `database-saturated`, `pooler-saturated`, `held-idle`, `connection-churn`, `too-large` or `fits`.
 pub(super) fn verdict(
     points: &[Point],
     choice: &Choice<'_>,
@@ -92,8 +142,12 @@ pub(super) fn verdict(
     if sweep.current < size {
         return "too-small";
     }
-    if saturated(points, choice, cores) && (waits(now) || sweep.current > size) {
+    let larger = waits(now) || sweep.current > size;
+    if larger && saturated(points, choice, cores) {
         return "database-saturated";
+    }
+    if larger && held_back(points).is_some() {
+        return "pooler-saturated";
     }
     if f64::from(sweep.current) > SAME_RATIO * f64::from(size) {
         return "too-large";
@@ -149,7 +203,9 @@ pub(super) fn reasons(
         ));
     }
     reasons.extend(overloaded(points, sweep));
-    if let Some(slowdown) = slowdown(points).filter(|ratio| *ratio >= SLOWER_RATIO)
+    if let Some(words) = in_pooler(points) {
+        reasons.push(words);
+    } else if let Some(slowdown) = slowdown(points).filter(|ratio| *ratio >= SLOWER_RATIO)
         && let (Some(first), Some(last)) = (points.first(), points.last())
         && is_asked_for(last)
     {
