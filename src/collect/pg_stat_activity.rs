@@ -67,7 +67,8 @@ fn sort_out(rows: Vec<SessionSample>, own: &str) -> Reading {
             }
             continue;
         }
-        reading.hidden += u64::from(row.state.is_none());
+        // A session that is just being opened has no state either, but a type that everybody may see.
+        reading.hidden += u64::from(row.state.is_none() && row.backend_type == HIDDEN_TYPE);
         if row.state.as_deref() == Some("idle") {
             *reading.idle.entry(row.application_name).or_default() += 1;
         } else {
@@ -130,10 +131,14 @@ mod tests {
                 session("api", Some("idle")),
                 session("api", Some("idle")),
                 session("api", None),
+                SessionSample {
+                    backend_type: HIDDEN_TYPE.to_owned(),
+                    ..session("api", None)
+                },
             ],
             "dbperf/1/me",
         );
-        assert_eq!(reading.sessions.len(), 2);
+        assert_eq!(reading.sessions.len(), 3);
         assert_eq!(reading.idle["api"], 2);
         assert_eq!(reading.hidden, 1);
         assert_eq!(reading.own_ids, [7]);
