@@ -189,21 +189,24 @@ fn terms(
         (None, _) => LARGEST.max(options.pool_size),
     };
     let free = room.map_or(u32::MAX, |room| room.free);
-    let bound = room.filter(|room| wanted > room.free).map(|room| {
+    let short = room.filter(|room| wanted > room.free);
+    if let (Some(_), Some(room)) = (&args.sizes, short) {
+        return Err(Failure::new(
+            Exit::Precondition,
+            format!(
+                "--sizes up to {wanted} would take more connections than the {} that the server can spare: of {} \
+                 usable connections {} are in use, and a fifth of the others stays free",
+                room.free, room.usable, room.in_use
+            ),
+        ));
+    }
+    let bound = short.map(|room| {
         format!(
             "sizes above {} were not measured: of {} usable connections {} are in use, and a fifth of the \
              others stays free",
             room.free, room.usable, room.in_use
         )
     });
-    if let (Some(_), Some(bound)) = (&args.sizes, &bound) {
-        return Err(Failure::new(
-            Exit::Precondition,
-            format!(
-                "--sizes up to {wanted} would take more connections than the server can spare; {bound}"
-            ),
-        ));
-    }
     let duration = args.replay.drive.duration.unwrap_or(DURATION);
     Ok(SweepTerms {
         current: options.pool_size,

@@ -21,13 +21,13 @@ pub(super) fn write(
         fill(&mut device)?;
         return device.flush();
     }
-    let mut file = beside(path)?;
-    let mut writer = BufWriter::new(&mut file);
+    let mut whole = beside(path)?;
+    let mut writer = BufWriter::new(&mut whole);
     fill(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
+    whole.as_file().sync_all()?;
+    whole.persist(path).map_err(|e| e.error)?;
     Ok(())
 }
 
