@@ -241,7 +241,9 @@ fn what_waits_in_a_pooler_is_no_saturation_of_the_database() {
     let sweep = held_back.sweep(&PLAN);
     let mut measured = points(&sweep, Some(Purpose::Explore));
     let mut told = |queue: Queue| {
-        measured.iter_mut().for_each(|point| point.queue = queue);
+        for point in &mut measured {
+            point.queue = queue;
+        }
         let choice = choose(&measured, None).unwrap();
         let what = verdict::verdict(&measured, &choice, &sweep, Some(8.0));
         let why = verdict::reasons(&measured, &choice, &sweep, None).join("\n");

@@ -227,6 +227,13 @@ pub(super) fn reasons(
             chosen.held_idle_ratio * 100.0
         ));
     }
+    if chosen.connect_ratio >= CHURN_RATIO {
+        reasons.push(format!(
+            "opening connections takes {:.0} % of the time that they are in use: something closes them, such as an \
+             idle timeout of the server or of what is between",
+            chosen.connect_ratio * 100.0
+        ));
+    }
     if let (Some(target), false) = (target_p99_ms, choice.meets_target) {
         reasons.push(format!(
             "no size meets the target of {target} ms: the best p99 is {:.1} ms",
