@@ -29,7 +29,12 @@ fn what_has_no_pool_or_no_room_is_refused_before_anything_is_measured() {
         (
             &["--sizes", "2,400"],
             3,
-            &["400", "usable connections", "a fifth"],
+            &[
+                "400",
+                "that the server can spare",
+                "usable connections",
+                "a fifth",
+            ],
         ),
     ] {
         refused(&case.output(flags), exit, words);
@@ -56,10 +61,47 @@ fn a_workload_that_fails_has_no_size() {
 }
 
 #[test]
+fn a_workload_that_cannot_run_is_refused_with_what_the_server_says() {
+    let _machine = beside_others();
+    let case = Case::new("", "SELECT * FROM nowhere;\n");
+    let run = case.folder.path().join("run.json");
+    let save = run.to_str().unwrap();
+    let output = case.output(&["--clients", "2", "--duration", "2s", "--save", save]);
+    refused(
+        &output,
+        3,
+        &["relation \"nowhere\" does not exist", "42P01"],
+    );
+    assert!(output.stdout.is_empty() && !run.exists());
+}
+
+#[test]
+fn more_clients_than_the_server_has_room_for_are_a_bound_that_is_told() {
+    let _machine = beside_others();
+    let case = Case::new("", "SELECT pg_sleep(0.01);\n");
+    let pool = case.pool(&["--clients", "300", "--no-verify", "--duration", "2s"]);
+    let sizes = pool["sweep"].as_array().unwrap().iter();
+    let largest = sizes.filter_map(|point| point["pool_size"].as_u64()).max();
+    // 100 less 3 reserved ones, of which a fifth stays free.
+    assert!(
+        largest.is_some_and(|size| (70..=77).contains(&size)),
+        "{largest:?}"
+    );
+    let reasons = pool["recommendation"]["reasons"].to_string();
+    assert!(
+        reasons.contains("were not measured: of 97 usable connections"),
+        "{reasons}"
+    );
+}
+
+#[test]
 fn a_sweep_that_is_interrupted_keeps_what_it_has_and_recommends_nothing() {
     let _machine = beside_others();
     let case = Case::new("", "SELECT pg_sleep(0.005);\n");
+    let at = |name: &str| case.folder.path().join(name).display().to_string();
+    let (run, picture) = (at("run.json"), at("part.svg"));
     let mut command = case.command(&["--clients", "8", "--duration", "60s"]);
+    command.args(["--save", &run, "--chart", &picture]);
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -76,6 +118,15 @@ fn a_sweep_that_is_interrupted_keeps_what_it_has_and_recommends_nothing() {
     let reason = pool["no_recommendation"].as_str().unwrap();
     assert!(reason.contains("interrupted"), "{reason}");
     assert!(!pool["sweep"].as_array().unwrap().is_empty());
+    // What was measured is not lost: the picture is drawn as far as it goes, and the run can be looked at again.
+    assert!(fs::read_to_string(&picture).unwrap().contains("pool size"));
+    let again = Command::new(env!("CARGO_BIN_EXE_dbperf"))
+        .args(["report", &run, "--format", "json"])
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(document["run"]["interrupted"], true);
+    assert_eq!(&document["pool"], pool);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arrivals;
 mod bad_input;
 mod picture;
 mod truth;
@@ -41,6 +42,10 @@ impl Case {
     fn new(setup: &str, script: &str) -> Self {
         let (major, _) = support::servers().pop().expect("a PostgreSQL server");
         let lab = support::lab(major, LabOptions::default()).expect("the server that was found");
+        Self::on(lab, setup, script)
+    }
+
+    fn on(lab: Lab, setup: &str, script: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("w.sql"), script).unwrap();
         let case = Self { lab, folder };

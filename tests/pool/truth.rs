@@ -44,6 +44,11 @@ fn sleeping_statements_want_a_connection_for_each_client() {
         (12, &"proved".into()),
         "{found:#}"
     );
+    // Each connection does a request in 10 ms and a little, however short the blocks are.
+    for size in [1, 2, 4] {
+        let each = throughput(&pool, size) / size as f64;
+        assert!((80.0..100.0).contains(&each), "{size}: {each}");
+    }
     // Twelve at once, each for 10 ms and a little.
     let measured = found["verified"]["throughput_per_sec"].as_f64().unwrap();
     assert!((900.0..1200.0).contains(&measured), "{measured}");
