@@ -27,6 +27,7 @@ pub trait Source: Send + Sync + 'static {
 
     /// It was checked, not made, for whom it is handed out to: what its acquire took beside the wait for the
     /// permit was that check. False for a source that checks nothing, or writes the check down itself.
+    #[must_use]
     fn was_checked(_: &Self::Connection) -> bool {
         false
     }

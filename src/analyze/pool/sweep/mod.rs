@@ -9,6 +9,7 @@ mod choose;
 mod plan;
 mod points;
 mod proof;
+mod queue;
 mod scaling;
 #[cfg(test)]
 mod tests;
@@ -109,7 +110,7 @@ pub(super) fn recommend(
         } else {
             size.saturating_mul(options.instances.max(1))
         },
-        interval: Some(interval(&choice)),
+        interval: Some(choose::interval(&points, size, target_p99_ms)),
         verdict,
         evidence: match verified {
             Some(_) => Evidence::Proved,
@@ -161,12 +162,6 @@ fn proved<'p>(
         }
     }
     Err(objection)
-}
-
-/// From just above the next smaller size, which is not enough, to the size itself.
-fn interval(choice: &Choice<'_>) -> (u32, u32) {
-    let low = choice.below.map_or(1, |below| below.size + 1);
-    (low.min(choice.chosen.size), choice.chosen.size)
 }
 
 /// The target of the user for the 99th percentile, in milliseconds.

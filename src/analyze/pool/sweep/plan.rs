@@ -87,13 +87,13 @@ fn between(sweep: &PoolSweep) -> BTreeSet<u32> {
     wanted
 }
 
-/// The recommended size, the present one, and the next ones on both sides, in turns.
+/// The recommended size, the present one, the best, and the next ones on both sides, in turns.
 fn proof(sweep: &PoolSweep, plan: &SweepPlan, round: u32) -> Vec<SizeTurn> {
     let points = points(sweep, Some(Purpose::Explore));
     let Some(choice) = choose(&points, target(sweep)) else {
         return Vec::new();
     };
-    let mut sizes = BTreeSet::from([choice.chosen.size]);
+    let mut sizes = BTreeSet::from([choice.chosen.size, choice.best.size]);
     sizes.extend(choice.below.map(|point| point.size));
     sizes.extend(choice.above.map(|point| point.size));
     if sweep.current <= sweep.largest {

@@ -144,6 +144,7 @@ pub(super) fn reasons(
             last.size, first.size, last.statements_ms, first.statements_ms
         ));
     }
+    reasons.extend(super::queue::words(choice, sweep));
     if chosen.held_idle_ratio >= HELD_IDLE_RATIO {
         reasons.push(format!(
             "{:.0} % of the time of a lease the connection does nothing: give it back while the application \
