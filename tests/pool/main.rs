@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_input;
+mod every_size;
 mod truth;
 
 use std::fs;
@@ -30,6 +31,10 @@ fn beside_others() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn newest() -> u32 {
+    support::servers().pop().expect("a PostgreSQL server").0
+}
+
 /// A server, and a pgbench script.
 struct Case {
     lab: Lab,
@@ -38,8 +43,11 @@ struct Case {
 
 impl Case {
     fn new(setup: &str, script: &str) -> Self {
-        let (major, _) = support::servers().pop().expect("a PostgreSQL server");
-        let lab = support::lab(major, LabOptions::default()).expect("the server that was found");
+        Self::with(LabOptions::default(), setup, script)
+    }
+
+    fn with(options: LabOptions, setup: &str, script: &str) -> Self {
+        let lab = support::lab(newest(), options).expect("the server that was found");
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("w.sql"), script).unwrap();
         let case = Self { lab, folder };

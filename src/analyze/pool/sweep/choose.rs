@@ -84,6 +84,12 @@ pub(super) fn interval(points: &[Point], chosen: u32, target_p99_ms: Option<f64>
     (before.map_or(1, |point| point.size + 1), high.max(chosen))
 }
 
+/// Half of the 95 % interval of the chosen size's throughput over that of the best, as a share of it.
+pub(super) fn margin(points: &[Point], choice: &Choice<'_>) -> f64 {
+    let error = |p: &Point| block_noise(points) / (p.blocks as f64).sqrt();
+    1.96 * error(choice.chosen).hypot(error(choice.best))
+}
+
 fn figures(points: &[Point]) -> Vec<Figures> {
     let noise = block_noise(points);
     let figures = points.iter().map(|p| Figures {

@@ -374,6 +374,23 @@ fn connections_that_nobody_asks_for_are_no_saturation() {
 }
 
 #[test]
+fn blocks_that_differ_are_measured_more_often() {
+    let blocks = |noise: f64| {
+        let simulated = Simulated {
+            noise,
+            ..Simulated::default()
+        };
+        let sweep = simulated.sweep(&PLAN);
+        let explored = sweep.blocks.iter();
+        let mut of_six = explored.filter(|b| b.purpose == Purpose::Explore && b.pool_size == 6);
+        (of_six.by_ref().count(), sweep.blocks.len())
+    };
+    let (calm, noisy) = (blocks(0.002), blocks(0.08));
+    assert!(noisy.0 > calm.0, "{calm:?} {noisy:?}");
+    assert!(noisy.1 < 110, "a noisy machine does not hold a sweep up");
+}
+
+#[test]
 fn named_sizes_are_measured_and_no_others() {
     let plan = SweepPlan {
         sizes: Some(vec![2, 8, 20]),
