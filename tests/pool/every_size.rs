@@ -73,7 +73,7 @@ impl EverySize {
 
     /// The size is good, and better than two connections per core and one where those are not.
     pub(crate) fn judge(&self, size: u64) {
-        eprintln!("{size} of:{}", self.table());
+        say(&format!("{size} of:{}", self.table()));
         assert!(self.is_good(size), "{size} is not good:{}", self.table());
         let (this, rule) = (self.at(size), self.at(rule_of_thumb()));
         if !self.is_good(rule.size) {

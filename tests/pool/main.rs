@@ -14,6 +14,7 @@ mod every_size;
 mod truth;
 
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -29,6 +30,11 @@ fn alone() -> RwLockWriteGuard<'static, ()> {
 
 fn beside_others() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For whoever runs the tests with `--nocapture`: what was measured.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
 }
 
 fn newest() -> u32 {

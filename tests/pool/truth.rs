@@ -26,7 +26,7 @@ fn in_the_end(case: &Case, flags: &[&str]) -> Value {
         let reason = pool["no_recommendation"].as_str().unwrap();
         let by_others = reason.starts_with("not proved") || reason.contains("load driver");
         assert!(by_others, "{reason}");
-        eprintln!("with {duration}: {reason}");
+        say(&format!("with {duration}: {reason}"));
     }
     pool
 }
