@@ -10,6 +10,7 @@ use crate::record::load::{Arrival, LoadResult};
 use crate::record::sweep::{PoolSweep, SizeBlock, SizeTurn};
 use crate::workload::{Think, Workload};
 
+use super::arrivals::Arrivals;
 use super::compare::place;
 use super::options::{LoadShape, PoolKind};
 use super::replay::{replay_one, runtime};
@@ -99,6 +100,11 @@ fn begun(options: &DriveOptions, terms: &SweepTerms) -> PoolSweep {
         rate_per_sec: match options.load {
             LoadShape::Open { rate } => Some(rate),
             LoadShape::Closed { .. } | LoadShape::Stages(_) => None,
+        },
+        arrival_scv: match (&options.load, options.arrivals) {
+            (LoadShape::Closed { .. } | LoadShape::Stages(_), _) => None,
+            (LoadShape::Open { .. }, Arrivals::Poisson) => Some(1.0),
+            (LoadShape::Open { .. }, Arrivals::Even) => Some(0.0),
         },
         thinks: options.think != Think::default(),
         current: terms.current,

@@ -113,9 +113,13 @@ impl Trace {
     }
 
     fn end_step(&mut self, now: Instant, rows: u64) -> Duration {
+        let step = std::mem::replace(&mut self.step, Step::Between);
+        if step == Step::Between {
+            return Duration::ZERO;
+        }
         let latency = now.saturating_duration_since(self.since);
-        match std::mem::replace(&mut self.step, Step::Between) {
-            Step::Between => return Duration::ZERO,
+        match step {
+            Step::Between => {}
             Step::Acquire => self.pool_wait += latency,
             Step::Pipeline => self.busy += latency,
             Step::Statement(slot) => {

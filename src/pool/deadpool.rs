@@ -94,6 +94,10 @@ impl Source for DeadpoolSource {
             })
     }
 
+    fn was_checked(connection: &DeadpoolConnection) -> bool {
+        connection.used
+    }
+
     async fn discard(&self, connection: DeadpoolConnection) {
         let session = Object::take(connection);
         if !session.prepared.is_closed() {
@@ -140,6 +144,8 @@ impl std::fmt::Debug for TimedManager {
 /// What deadpool keeps.
 #[derive(Debug)]
 pub struct Session {
+    /// It was handed out before.
+    used: bool,
     prepared: Prepared<ClientWrapper>,
     canceller: Canceller,
 }
@@ -161,6 +167,7 @@ impl managed::Manager for TimedManager {
         // good-bye that makes it flush the counters of that session: it gets another task.
         let client = ClientWrapper::new(opened.client, tokio::spawn(std::future::ready(())));
         Ok(Box::new(Session {
+            used: false,
             prepared: Prepared::new(client, opened.wire),
             canceller: opened.canceller,
         }))
@@ -171,17 +178,14 @@ impl managed::Manager for TimedManager {
         session: &mut Box<Session>,
         metrics: &Metrics,
     ) -> managed::RecycleResult<PgError> {
-        let start = Instant::now();
         // What the driver would have seen if it were awake.
-        let recycled = if session.prepared.is_closed() {
-            Err(RecycleError::message("Connection closed"))
-        } else {
-            let client = session.prepared.client_mut();
-            let recycled = self.inner.recycle(client, metrics).await;
-            recycled.map_err(|error| RecycleError::message(error.to_string()))
-        };
-        self.meter.recycled(start);
-        recycled
+        if session.prepared.is_closed() {
+            return Err(RecycleError::message("Connection closed"));
+        }
+        session.used = true;
+        let client = session.prepared.client_mut();
+        let recycled = self.inner.recycle(client, metrics).await;
+        recycled.map_err(|error| RecycleError::message(error.to_string()))
     }
 
     fn detach(&self, session: &mut Box<Session>) {

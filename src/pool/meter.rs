@@ -22,6 +22,18 @@ pub(super) enum Outcome {
     Failed,
 }
 
+/// An acquire that ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Acquired {
+    pub(super) start: Instant,
+    pub(super) now: Instant,
+    /// Time without a permit.
+    pub(super) permit_wait: Duration,
+    pub(super) outcome: Outcome,
+    /// What it took beside the wait was the check of a used connection.
+    pub(super) checked: bool,
+}
+
 /// What a pool measures. Cheap to clone; all clones measure into the same place.
 ///
 /// Nothing is counted before [`Meter::open_window`] nor after [`Meter::close_window`]. An acquire
@@ -169,15 +181,15 @@ impl Meter {
         state.at_once_max = state.at_once_max.max(state.waiting + state.in_use);
     }
 
-    /// An acquire that began at `start` ended at `now`; `permit_wait` is the time without a permit. With a
-    /// connection its lease begins.
-    pub(super) fn acquire_ended(
-        &self,
-        start: Instant,
-        now: Instant,
-        permit_wait: Duration,
-        outcome: Outcome,
-    ) {
+    /// An acquire ended; with a connection its lease begins.
+    pub(super) fn acquire_ended(&self, acquired: &Acquired) {
+        let Acquired {
+            start,
+            now,
+            permit_wait,
+            outcome,
+            checked,
+        } = *acquired;
         let mut state = self.state();
         if matches!(outcome, Outcome::Immediate | Outcome::Waited) {
             state.integrate(now);
@@ -194,7 +206,11 @@ impl Meter {
         } else {
             state.permit_wait.record(permit_wait);
         }
-        state.acquire_total += now.saturating_duration_since(start);
+        let acquire = now.saturating_duration_since(start);
+        state.acquire_total += acquire;
+        if checked {
+            state.recycle.record(acquire.saturating_sub(permit_wait));
+        }
         state.counters.acquires += 1;
         *match outcome {
             Outcome::Immediate => &mut state.counters.immediate,
@@ -238,7 +254,7 @@ impl Meter {
         }
     }
 
-    /// A used connection was checked in the time since `start`.
+    /// A used connection was checked in the time since `start`, by a pool that does so by itself.
     pub(super) fn recycled(&self, start: Instant) {
         let mut state = self.state();
         if state.counts(start) {
@@ -265,6 +281,16 @@ impl Meter {
 mod tests {
     use super::*;
 
+    fn acquired(start: Instant, now: Instant, outcome: Outcome) -> Acquired {
+        Acquired {
+            start,
+            now,
+            permit_wait: Duration::ZERO,
+            outcome,
+            checked: false,
+        }
+    }
+
     /// The window example of the reference: ends sort before starts of the same instant.
     #[test]
     fn the_integral_is_the_sum_of_leases_and_the_peak_is_three() {
@@ -290,7 +316,7 @@ mod tests {
         for (time, begins, start) in events {
             if begins {
                 let outcome = Outcome::Immediate;
-                meter.acquire_ended(at(start), at(time), Duration::ZERO, outcome);
+                meter.acquire_ended(&acquired(at(start), at(time), outcome));
             } else {
                 meter.lease_ends(at(start), at(start), at(time), Duration::ZERO);
             }
@@ -308,11 +334,11 @@ mod tests {
         let zero = Instant::now();
         let at = |ms: u64| zero + Duration::from_millis(ms);
         let meter = Meter::default();
-        meter.acquire_ended(at(0), at(0), Duration::ZERO, Outcome::Immediate);
+        meter.acquire_ended(&acquired(at(0), at(0), Outcome::Immediate));
         meter.open_window(at(10));
         meter.lease_ends(at(0), at(0), at(20), Duration::ZERO);
         meter.close_window(at(30));
-        meter.acquire_ended(at(15), at(31), Duration::ZERO, Outcome::Immediate);
+        meter.acquire_ended(&acquired(at(15), at(31), Outcome::Immediate));
         let record = meter.record("test", 1, 1);
         assert_eq!(record.counters.acquires, 0);
         assert_eq!(record.lease.count(), 0);
@@ -321,12 +347,31 @@ mod tests {
     }
 
     #[test]
+    fn the_check_of_a_used_connection_is_the_acquire_without_the_wait() {
+        let zero = Instant::now();
+        let at = |ms: u64| zero + Duration::from_millis(ms);
+        let meter = Meter::default();
+        meter.open_window(zero);
+        meter.acquire_ended(&acquired(at(0), at(5), Outcome::Immediate));
+        meter.acquire_ended(&Acquired {
+            permit_wait: Duration::from_millis(7),
+            checked: true,
+            ..acquired(at(1), at(10), Outcome::Waited)
+        });
+        meter.close_window(at(20));
+        let record = meter.record("test", 2, 2);
+        assert_eq!(record.recycle.count(), 1, "a new connection is not checked");
+        assert!((record.recycle.mean_ms().unwrap() - 2.0).abs() < 0.01);
+        assert!((record.acquire_total.0 - 14.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn held_idle_is_the_lease_without_its_statements() {
         let zero = Instant::now();
         let at = |ms: u64| zero + Duration::from_millis(ms);
         let meter = Meter::default();
         meter.open_window(zero);
-        meter.acquire_ended(at(0), at(1), Duration::ZERO, Outcome::Immediate);
+        meter.acquire_ended(&acquired(at(0), at(1), Outcome::Immediate));
         meter.lease_ends(at(0), at(1), at(11), Duration::from_millis(4));
         meter.close_window(at(20));
         let record = meter.record("test", 1, 1);

@@ -8,7 +8,7 @@ use futures_util::future::poll_immediate;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, mpsc};
 
-use super::meter::Outcome;
+use super::meter::{Acquired, Outcome};
 use super::{AcquireError, Lease, Meter, PoolError, Source};
 
 /// An instrumented pool of `pool_size` connections, shared by the threads of a driver.
@@ -65,12 +65,19 @@ struct Acquire<'a> {
 
 impl Acquire<'_> {
     /// Writes the outcome down; returns the moment of the end.
-    fn end(&mut self, outcome: Outcome) -> Instant {
+    fn end(&mut self, outcome: Outcome, checked: bool) -> Instant {
         let now = Instant::now();
         self.got_permit();
         self.ended = true;
         let wait = self.permit_wait.unwrap_or_default();
-        self.meter.acquire_ended(self.start, now, wait, outcome);
+        let ended = Acquired {
+            start: self.start,
+            now,
+            permit_wait: wait,
+            outcome,
+            checked,
+        };
+        self.meter.acquire_ended(&ended);
         now
     }
 
@@ -97,7 +104,7 @@ impl Acquire<'_> {
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(Outcome::Cancelled);
+            self.end(Outcome::Cancelled, false);
         }
     }
 }
@@ -184,15 +191,15 @@ impl<S: Source> Pool<S> {
             Ok(Ok((permit, success, connection))) => {
                 // The permit comes back when the lease ends, or when the reaper is done.
                 permit.forget();
-                let now = acquire.end(success);
+                let now = acquire.end(success, S::was_checked(&connection));
                 Ok(Lease::begin(self, connection, acquire.start, now))
             }
             Ok(Err(error)) => {
-                acquire.end(Outcome::Failed);
+                acquire.end(Outcome::Failed, false);
                 Err(error)
             }
             Err(_) => {
-                acquire.end(Outcome::TimedOut);
+                acquire.end(Outcome::TimedOut, false);
                 let timeout = self.acquire_timeout;
                 Err(AcquireError::TimedOut { timeout })
             }

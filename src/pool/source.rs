@@ -25,6 +25,13 @@ pub trait Source: Send + Sync + 'static {
     /// The connection could not be made.
     async fn get(&self, client: usize) -> Result<Self::Connection, AcquireError>;
 
+    /// It was checked, not made, for whom it is handed out to: what its acquire took beside the wait for the
+    /// permit was that check. False for a source that checks nothing, or writes the check down itself.
+    #[must_use]
+    fn was_checked(_: &Self::Connection) -> bool {
+        false
+    }
+
     /// Gives a connection back, then its permit.
     fn give_back(connection: Self::Connection, permits: &Arc<Semaphore>) {
         // The source must have its connection back before the next permit holder asks for one.

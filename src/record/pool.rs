@@ -66,7 +66,7 @@ pub struct PoolRecord {
     pub permit_wait: LatencyHistogram,
     /// TCP, TLS, startup and authentication of new connections.
     pub connect: LatencyHistogram,
-    /// Check of a used connection before it is handed out again.
+    /// Check of a used connection before it is handed out again: from its permit to the hand-over.
     pub recycle: LatencyHistogram,
     /// From hand-over to return.
     pub lease: LatencyHistogram,

@@ -20,6 +20,9 @@ pub struct PoolSweep {
     pub clients: u32,
     /// Requests due per second, in an open loop.
     pub rate_per_sec: Option<f64>,
+    /// Squared coefficient of variation of the times between arrivals of an open loop: 1 of Poisson's, 0 of even ones.
+    #[serde(default)]
+    pub arrival_scv: Option<f64>,
     /// Clients pause between requests, so that the load is not as fast as it can be.
     pub thinks: bool,
     /// The size that is asked about.

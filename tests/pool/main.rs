@@ -11,10 +11,12 @@ mod support;
 
 mod arrivals;
 mod bad_input;
+mod every_size;
 mod picture;
 mod truth;
 
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -32,6 +34,15 @@ fn beside_others() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// For whoever runs the tests with `--nocapture`: what was measured.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+fn newest() -> u32 {
+    support::servers().pop().expect("a PostgreSQL server").0
+}
+
 /// A server, and a pgbench script.
 struct Case {
     lab: Lab,
@@ -40,8 +51,11 @@ struct Case {
 
 impl Case {
     fn new(setup: &str, script: &str) -> Self {
-        let (major, _) = support::servers().pop().expect("a PostgreSQL server");
-        let lab = support::lab(major, LabOptions::default()).expect("the server that was found");
+        Self::with(LabOptions::default(), setup, script)
+    }
+
+    fn with(options: LabOptions, setup: &str, script: &str) -> Self {
+        let lab = support::lab(newest(), options).expect("the server that was found");
         Self::on(lab, setup, script)
     }
 

@@ -1,28 +1,9 @@
 //! The right size, and what ails the present one.
 
+use super::every_size::{EverySize, cores, rule_of_thumb};
 use super::*;
 
-/// Throughput of a size among those that were measured.
-fn throughput(pool: &Value, size: u64) -> f64 {
-    let points = pool["sweep"].as_array().unwrap();
-    let point = points.iter().find(|point| point["pool_size"] == size);
-    let point = point.unwrap_or_else(|| panic!("no size {size} in {points:#?}"));
-    point["throughput_per_sec"].as_f64().unwrap()
-}
-
-/// Throughput of the recommended size over the best of all of these sizes, each measured.
-fn beside_the_best(case: &Case, flags: &[&str], sizes: &[u64], recommended: u64) -> f64 {
-    let named: Vec<String> = sizes.iter().map(u64::to_string).collect();
-    let named = named.join(",");
-    let mut all = flags.to_vec();
-    all.extend(["--sizes", &named, "--no-verify"]);
-    let pool = case.pool(&all);
-    let best = sizes.iter().map(|size| throughput(&pool, *size));
-    let best = best.fold(0.0, f64::max);
-    throughput(&pool, recommended) / best
-}
-
-/// All sizes up to the number of clients.
+/// From one connection to one for each of twelve clients.
 const ALL: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
 fn recommendation(pool: &Value) -> (&Value, u64) {
@@ -31,12 +12,30 @@ fn recommendation(pool: &Value) -> (&Value, u64) {
     (found, found["pool_size"].as_u64().unwrap())
 }
 
+/// The result of a sweep that ends with a recommendation. On a machine that others use too blocks differ, or the driver
+/// has no core, and then nothing may be recommended: as the report says, the sweep is done again for longer.
+fn in_the_end(case: &Case, flags: &[&str]) -> Value {
+    let mut pool = Value::Null;
+    for duration in ["30s", "60s", "120s"] {
+        let mut all = flags.to_vec();
+        all.extend(["--duration", duration]);
+        pool = case.pool(&all);
+        if pool["recommendation"].is_object() {
+            break;
+        }
+        let reason = pool["no_recommendation"].as_str().unwrap();
+        let by_others = reason.starts_with("not proved") || reason.contains("load driver");
+        assert!(by_others, "{reason}");
+        say(&format!("with {duration}: {reason}"));
+    }
+    pool
+}
+
 #[test]
 fn sleeping_statements_want_a_connection_for_each_client() {
     let _machine = beside_others();
-    let case = Case::new("", "SELECT pg_sleep(0.01);\n");
-    let flags = ["--clients", "12", "--pool-size", "4", "--duration", "15s"];
-    let pool = case.pool(&flags);
+    let case = Case::new("", "SELECT pg_sleep(0.02);\n");
+    let pool = in_the_end(&case, &["--clients", "12", "--pool-size", "4"]);
     let (found, size) = recommendation(&pool);
     assert_eq!(found["verdict"], "too-small", "{found:#}");
     assert_eq!(
@@ -44,51 +43,47 @@ fn sleeping_statements_want_a_connection_for_each_client() {
         (12, &"proved".into()),
         "{found:#}"
     );
-    // Each connection does a request in 10 ms and a little, however short the blocks are.
-    for size in [1, 2, 4] {
-        let each = throughput(&pool, size) / size as f64;
-        assert!((80.0..100.0).contains(&each), "{size}: {each}");
+    // Each connection does a request in 20 ms and a little, however short the blocks are.
+    for point in pool["sweep"].as_array().unwrap() {
+        let size = point["pool_size"].as_f64().unwrap();
+        let each = point["throughput_per_sec"].as_f64().unwrap() / size;
+        assert!((40.0..50.0).contains(&each), "{size}: {each}");
     }
-    // Twelve at once, each for 10 ms and a little.
+    // Twelve at once, each for 20 ms and a little.
     let measured = found["verified"]["throughput_per_sec"].as_f64().unwrap();
-    assert!((900.0..1200.0).contains(&measured), "{measured}");
+    assert!((500.0..600.0).contains(&measured), "{measured}");
     assert!(found["verified"]["wait_p99_ms"].as_f64().unwrap() < 1.0);
-    let reached = beside_the_best(&case, &flags, &ALL, size);
-    assert!(reached >= 0.98, "{reached}");
+    EverySize::of(&case, 12, &ALL, "90s").judge(size);
 }
 
 #[test]
 fn one_lock_is_served_by_few_connections() {
     let _machine = beside_others();
+    // One at a time has the lock, for 20 ms: a second connection is there when it is free again.
     let case = Case::new(
         "CREATE TABLE one (id int PRIMARY KEY, n int); INSERT INTO one VALUES (1, 0)",
-        "BEGIN;\nUPDATE one SET n = n + 1 WHERE id = 1;\nSELECT pg_sleep(0.003);\nEND;\n",
+        "BEGIN;\nSELECT pg_sleep(0.008);\nUPDATE one SET n = n + 1 WHERE id = 1;\n\
+         SELECT pg_sleep(0.02);\nEND;\n",
     );
-    let flags = ["--clients", "12", "--pool-size", "12", "--duration", "30s"];
-    let pool = case.pool(&flags);
+    let pool = in_the_end(&case, &["--clients", "12", "--pool-size", "12"]);
     let (found, size) = recommendation(&pool);
     assert_eq!(found["verdict"], "database-saturated", "{found:#}");
-    assert!(size <= 3, "{size}: one at a time has the lock");
+    assert!((2..=3).contains(&size), "{size}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("Lock"), "{reasons}");
-    // All sizes do as much, so only long blocks tell that none does more.
-    let flags = ["--clients", "12", "--duration", "120s"];
-    let reached = beside_the_best(&case, &flags, &[1, 2, 3, 6, 12], size);
-    assert!(reached >= 0.95, "{reached}");
+    EverySize::of(&case, 12, &ALL, "90s").judge(size);
 }
 
 #[test]
 fn an_application_that_holds_connections_is_told_so() {
     let _machine = beside_others();
     let case = Case::new("", "BEGIN;\nSELECT 1;\n\\sleep 20 ms\nSELECT 2;\nEND;\n");
-    let flags = ["--clients", "12", "--pool-size", "4", "--duration", "15s"];
-    let pool = case.pool(&flags);
+    let pool = in_the_end(&case, &["--clients", "12", "--pool-size", "4"]);
     let (found, size) = recommendation(&pool);
     assert_eq!(found["verdict"], "held-idle", "{found:#}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("the connection does nothing"), "{reasons}");
-    let reached = beside_the_best(&case, &flags, &ALL, size);
-    assert!(reached >= 0.98, "{reached}");
+    EverySize::of(&case, 12, &ALL, "90s").judge(size);
 }
 
 #[test]
@@ -98,21 +93,63 @@ fn a_load_that_takes_the_cpu_saturates_the_database() {
         "",
         "SELECT sum(sqrt(i)) FROM generate_series(1, 20000) i;\n",
     );
-    let flags = ["--clients", "16", "--pool-size", "16", "--duration", "30s"];
-    let pool = case.pool(&flags);
-    let cores = std::thread::available_parallelism().unwrap().get() as u64;
-    match &pool["recommendation"] {
-        // A machine that others use too gives blocks that differ: then nothing may be recommended.
-        Value::Null => {
-            let reason = pool["no_recommendation"].as_str().unwrap();
-            assert!(reason.contains("not proved"), "{reason}");
-        }
-        found => {
-            assert_eq!(found["verdict"], "database-saturated", "{found:#}");
-            let size = found["pool_size"].as_u64().unwrap();
-            assert!(size >= 1 && size <= 4 * cores, "{size} on {cores} cores");
-        }
-    }
+    let pool = in_the_end(&case, &["--clients", "16", "--pool-size", "16"]);
+    let (found, size) = recommendation(&pool);
+    assert_eq!(found["verdict"], "database-saturated", "{found:#}");
+    assert!(size <= 4 * cores(), "{size} on {} cores", cores());
     let largest = pool["sweep"].as_array().unwrap().last().unwrap();
     assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
+    let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
+    sizes.sort_unstable();
+    sizes.dedup();
+    EverySize::of(&case, 16, &sizes, "120s").judge(size);
+}
+
+/// Pages come from the disk itself, past every cache (`debug_io_direct`, from version 16 on).
+#[test]
+fn a_load_that_reads_from_the_disk_wants_more_connections_than_cores() {
+    let _machine = alone();
+    let case = Case::with(
+        disk(),
+        "CREATE TABLE big AS SELECT i, repeat('x', 1900) AS pad FROM generate_series(1, 130000) i",
+        // A hundred pages, anywhere.
+        "SELECT count(pad) FROM big WHERE ctid = ANY(ARRAY(\
+         SELECT format('(%s,1)', (random() * 32000)::int)::tid FROM generate_series(1, 100)));\n",
+    );
+    case.psql("VACUUM (FREEZE) big");
+    let rule = rule_of_thumb();
+    let present = rule.to_string();
+    let pool = in_the_end(&case, &["--clients", "24", "--pool-size", &present]);
+    let (found, size) = recommendation(&pool);
+    let largest = pool["sweep"].as_array().unwrap().last().unwrap();
+    assert_eq!(largest["main_wait"], "IO", "{largest:#}");
+    let mut sizes = vec![1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, size, rule];
+    sizes.sort_unstable();
+    sizes.dedup();
+    let all = EverySize::of(&case, 24, &sizes, "120s");
+    all.judge(size);
+    // Whether a disk serves more than that at once is the disk's matter.
+    if all.reached(rule) < 0.95 {
+        assert!(size > rule, "{size} is not above {rule}");
+        assert_eq!(found["verdict"], "too-small", "{found:#}");
+    } else if all.reached(rule) > 0.99 {
+        assert_ne!(found["verdict"], "too-small", "{found:#}");
+    }
+}
+
+/// A server whose files lie on a disk, and that goes past the caches of the system.
+fn disk() -> LabOptions {
+    let mut settings = vec![("debug_io_direct", "data"), ("shared_buffers", "16MB")];
+    if newest() >= 18 {
+        // Reads are not spread over the few workers that this version has for them.
+        settings.push(("io_method", "sync"));
+    }
+    let settings = settings.into_iter();
+    LabOptions {
+        settings: settings
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect(),
+        parent: Some("/var/tmp".into()),
+        ..LabOptions::default()
+    }
 }

@@ -27,6 +27,7 @@ pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay
 pub use pool::{
     ComparedPool, Estimate, Expected, Fleet, ObservedPool, Pool, PoolChange, PoolComparison,
     PoolSetting, Pooler, Recommendation, ReplayPool, Scaling, ScalingPeak, Summary, SweepPoint,
+    SweepWait,
 };
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
 

@@ -365,15 +365,34 @@ pub struct SweepPoint {
     pub p99_ms: f64,
     /// 99th percentile of the wait for a connection.
     pub wait_p99_ms: f64,
+    /// Mean wait for a connection.
+    #[serde(default)]
+    pub wait_mean_ms: f64,
     /// Mean time of a lease in which statements were under way.
     pub statements_ms: f64,
+    /// Mean number of connections in use.
+    #[serde(default)]
+    pub in_use_mean: f64,
     /// Sessions of the load that were executing without a wait over the cores of the server (0 to 1, and more
     /// where they queue for a core); `null` where either is not known.
     pub db_busy_ratio: Option<f64>,
     /// Class of waits of most active sessions, `CPU*` for none; `null` where nothing stands out.
     pub main_wait: Option<String>,
+    /// Mean number of active sessions of the load by class of waits, most first; `CPU*` for those without a wait. Empty
+    /// without samples.
+    #[serde(default)]
+    pub waits: Vec<SweepWait>,
     /// Operations, failures included.
     pub requests: u64,
     /// Failures.
     pub failures: u64,
+}
+
+/// Sessions in a class of waits, at one size of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SweepWait {
+    /// `wait_event_type`, or `CPU*`.
+    pub class: String,
+    /// Mean number of active sessions of the load.
+    pub sessions: f64,
 }

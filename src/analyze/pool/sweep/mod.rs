@@ -9,12 +9,16 @@ mod choose;
 mod plan;
 mod points;
 mod proof;
+mod queue;
 mod scaling;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-use crate::analyze::conclusions::{Estimate, Evidence, Expected, Recommendation, SweepPoint};
+use crate::analyze::conclusions::{
+    Estimate, Evidence, Expected, Recommendation, SweepPoint, SweepWait,
+};
+use crate::analyze::database_time::CPU;
 use crate::record::Run;
 use crate::record::sweep::{PoolSweep, Purpose};
 
@@ -25,7 +29,7 @@ use super::fleet::{Ground, finish};
 use super::{NoRecommendation, PoolOptions};
 use choose::{Choice, choose};
 pub use plan::{SweepPlan, next_turns};
-use points::{Point, points_with_server};
+use points::{Point, ServerShare, points_with_server};
 use proof::Proof;
 
 /// Active sessions of others over those of the load from which the numbers are not the load's own (ours).
@@ -59,16 +63,31 @@ pub(super) fn sweep_points(run: &Run, sweep: &PoolSweep) -> Vec<SweepPoint> {
         p50_ms: point.p50_ms(),
         p99_ms: point.p99_ms(),
         wait_p99_ms: point.wait_p99_ms(),
+        wait_mean_ms: point.wait_mean_ms(),
         statements_ms: point.statements_ms,
+        in_use_mean: point.in_use_mean,
         db_busy_ratio: point
             .server
             .as_ref()
             .and_then(|server| Some(server.on_cpu / cores?)),
         main_wait: point.server.as_ref().and_then(verdict::main_wait),
+        waits: point.server.as_ref().map_or_else(Vec::new, waits),
         requests: point.requests,
         failures: point.failures,
     });
     points.collect()
+}
+
+fn waits(server: &ServerShare) -> Vec<SweepWait> {
+    let classes = server.waiting.iter().map(|(class, n)| (class.clone(), *n));
+    let on_cpu = (CPU.to_owned(), server.on_cpu);
+    let mut waits: Vec<SweepWait> = classes
+        .chain([on_cpu])
+        .filter(|(_, sessions)| *sessions > 0.0)
+        .map(|(class, sessions)| SweepWait { class, sessions })
+        .collect();
+    waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
+    waits
 }
 
 /// The size that follows from a sweep.
@@ -104,7 +123,7 @@ pub(super) fn recommend(
     let draft = Draft {
         size,
         fleet_size: fleet_size(verdict, size, &points, options),
-        interval: Some(interval(&choice)),
+        interval: Some(choose::interval(&points, size, target_p99_ms)),
         verdict,
         evidence: match verified {
             Some(_) => Evidence::Proved,
@@ -169,12 +188,6 @@ fn proved<'p>(
         }
     }
     Err(objection)
-}
-
-/// From just above the next smaller size, which is not enough, to the size itself.
-fn interval(choice: &Choice<'_>) -> (u32, u32) {
-    let low = choice.below.map_or(1, |below| below.size + 1);
-    (low.min(choice.chosen.size), choice.chosen.size)
 }
 
 /// The target of the user for the 99th percentile, in milliseconds.

@@ -4,15 +4,22 @@ use std::collections::BTreeSet;
 
 use crate::record::sweep::{PoolSweep, Purpose, SizeTurn};
 
-use super::choose::choose;
+use super::choose::{choose, margin};
 use super::points::points;
 use super::target;
 
-/// How often sizes around the knee are added, at most (ours): each time halves the gaps there.
+/// How often sizes around the knee are added, about (ours): each time halves the gaps there.
 const REFINEMENTS: u32 = 4;
 
 /// A gap that is smaller than this share of the size is not worth a block (ours).
 const SMALL_GAP_RATIO: f64 = 0.07;
+
+/// Half of the 95 % interval within which the chosen size is to be known beside the best one before the proof (ours):
+/// as much as a good size may lack, and no less than machines differ by from one moment to the next.
+const WANTED_MARGIN: f64 = 0.03;
+
+/// How often the chosen, the best and the next smaller size are measured again for that, about (ours).
+const REPETITIONS: u32 = 3;
 
 /// What a sweep is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,11 +45,14 @@ pub fn next_turns(sweep: &PoolSweep, plan: &SweepPlan) -> Vec<SizeTurn> {
     if sweep.blocks.iter().any(|b| b.purpose == Purpose::Verify) {
         return Vec::new();
     }
-    // Two rounds for the first sizes, and two for each refinement.
-    if plan.sizes.is_none() && round < 2 * (REFINEMENTS + 1) {
+    if plan.sizes.is_none() && round < 2 * (1 + REFINEMENTS + REPETITIONS) {
         let wanted = between(sweep);
         if !wanted.is_empty() {
             return turns(&wanted);
+        }
+        let unsure = unsure(sweep);
+        if !unsure.is_empty() {
+            return turns(&unsure);
         }
     }
     proof(sweep, plan, round)
@@ -87,13 +97,26 @@ fn between(sweep: &PoolSweep) -> BTreeSet<u32> {
     wanted
 }
 
-/// The recommended size, the present one, and the next ones on both sides, in turns.
+/// The chosen size, the best and the next smaller one, where the blocks so far do not tell them apart well enough.
+fn unsure(sweep: &PoolSweep) -> BTreeSet<u32> {
+    let points = points(sweep, Some(Purpose::Explore));
+    let Some(choice) = choose(&points, target(sweep)) else {
+        return BTreeSet::new();
+    };
+    if margin(&points, &choice) <= WANTED_MARGIN {
+        return BTreeSet::new();
+    }
+    let sizes = [Some(choice.chosen), Some(choice.best), choice.below];
+    sizes.into_iter().flatten().map(|p| p.size).collect()
+}
+
+/// The recommended size, the present one, the best, and the next ones on both sides, in turns.
 fn proof(sweep: &PoolSweep, plan: &SweepPlan, round: u32) -> Vec<SizeTurn> {
     let points = points(sweep, Some(Purpose::Explore));
     let Some(choice) = choose(&points, target(sweep)) else {
         return Vec::new();
     };
-    let mut sizes = BTreeSet::from([choice.chosen.size]);
+    let mut sizes = BTreeSet::from([choice.chosen.size, choice.best.size]);
     sizes.extend(choice.below.map(|point| point.size));
     sizes.extend(choice.above.map(|point| point.size));
     if sweep.current <= sweep.largest {

@@ -21,6 +21,11 @@ pub(super) struct Point {
     pub(super) block_variance: f64,
     pub(super) latency: LatencyHistogram,
     pub(super) permit_wait: LatencyHistogram,
+    pub(super) lease: LatencyHistogram,
+    /// Acquires per second.
+    pub(super) acquires_per_sec: f64,
+    /// Mean time for which a permit is gone: the lease, and connecting or checking before it.
+    pub(super) occupied_ms: f64,
     /// Mean time of a lease in which statements were under way.
     pub(super) statements_ms: f64,
     pub(super) held_idle_ratio: f64,
@@ -70,9 +75,10 @@ impl Point {
         let sum = |of: &dyn Fn(&SizeBlock) -> f64| blocks.iter().map(|b| of(b)).sum::<f64>();
         let lease_total = sum(&|b| b.pool.lease_total.0);
         let held_idle = sum(&|b| b.pool.held_idle_total.0);
-        let connecting =
-            sum(&|b| b.pool.connect.mean_ms().unwrap_or(0.0) * b.pool.connect.count() as f64);
+        let total = |of: &LatencyHistogram| of.mean_ms().unwrap_or(0.0) * of.count() as f64;
+        let checking = sum(&|b| total(&b.pool.recycle));
         let leases = sum(&|b| b.pool.lease.count() as f64);
+        let connecting = sum(&|b| total(&b.pool.connect));
         let acquires = sum(&|b| b.pool.counters.acquires as f64);
         let add = |of: fn(&SizeBlock) -> &LatencyHistogram| {
             let mut all = LatencyHistogram::new();
@@ -94,6 +100,9 @@ impl Point {
             block_variance: block_variance(blocks),
             latency: add(|b| &b.latency),
             permit_wait: add(|b| &b.pool.permit_wait),
+            lease: add(|b| &b.pool.lease),
+            acquires_per_sec: ratio(acquires, length.secs()),
+            occupied_ms: ratio(lease_total + connecting + checking, leases),
             statements_ms: ratio(lease_total - held_idle, leases),
             held_idle_ratio: ratio(held_idle, lease_total),
             connect_ratio: ratio(connecting, lease_total),
@@ -126,6 +135,10 @@ impl Point {
 
     pub(super) fn wait_p99_ms(&self) -> f64 {
         self.permit_wait.quantile_ms(0.99).unwrap_or(0.0)
+    }
+
+    pub(super) fn wait_mean_ms(&self) -> f64 {
+        self.permit_wait.mean_ms().unwrap_or(0.0)
     }
 
     /// Half of the 95 % interval of the throughput; `None` of one block.

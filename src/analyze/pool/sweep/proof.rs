@@ -6,8 +6,9 @@ use crate::analyze::conclusions::Expected;
 use crate::record::sweep::{PoolSweep, Purpose, SizeBlock};
 use crate::stats::{Change, PairedRatio, compare_pairs};
 
-use super::choose::GOOD_THROUGHPUT_RATIO;
+use super::choose::{GOOD_P99_RATIO, GOOD_THROUGHPUT_RATIO};
 use super::points::{Point, points};
+use super::target;
 
 /// What the proof came to.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(super) fn judge(sweep: &PoolSweep, size: u32) -> Proof {
     else {
         return Proof::Fails("blocks of the proof had no requests".to_owned());
     };
-    let meets_target = super::target(sweep).is_some_and(|limit| mine.p99_ms() <= limit);
+    let meets_target = target(sweep).is_some_and(|limit| mine.p99_ms() <= limit);
     for other in &all {
         if let Some(reason) = objection(sweep, size, other, meets_target) {
             return Proof::Fails(reason);
@@ -88,7 +89,8 @@ fn versus(sweep: &PoolSweep, size: u32, other: u32) -> Option<Versus> {
     })
 }
 
-/// What speaks against the recommended size. Where it meets the user's target, a shorter p99 is not asked for.
+/// What speaks against the recommended size. Where the user's target is met, a shorter response time is no
+/// objection.
 fn objection(sweep: &PoolSweep, size: u32, other: &Versus, meets_target: bool) -> Option<String> {
     let (throughput, p99) = (other.throughput.change, other.p99.change);
     if throughput.is_none() {
@@ -101,9 +103,9 @@ fn objection(sweep: &PoolSweep, size: u32, other: &Versus, meets_target: bool) -
     let worse = throughput == Some(Change::Lower)
         || (other.throughput.ratio < GOOD_THROUGHPUT_RATIO && other.throughput.interval.high < 1.0);
     // Fewer requests at once are served faster each: a shorter p99 with less throughput is no gain.
-    let slower = p99 == Some(Change::Higher) && throughput != Some(Change::Higher);
+    let slower = !meets_target && p99 == Some(Change::Higher) && throughput != Some(Change::Higher);
     // With a rate, all sizes that keep up have the same throughput.
-    if worse || (slower && !meets_target && other.throughput.ratio <= 1.0) {
+    if worse || (slower && other.throughput.ratio <= 1.0) || lacks(size, other, meets_target) {
         return Some(format!("{}: the size is withdrawn", told(size, other)));
     }
     let grows = other.size == sweep.current && size > sweep.current;
@@ -123,6 +125,14 @@ fn objection(sweep: &PoolSweep, size: u32, other: &Versus, meets_target: bool) -
         ));
     }
     None
+}
+
+/// As far as was seen, a larger size has what this one lacks to be good enough. It need not be sure: a few connections
+/// too many cost less than a part of the throughput.
+fn lacks(size: u32, other: &Versus, meets_target: bool) -> bool {
+    let too_slow =
+        !meets_target && other.p99.ratio > GOOD_P99_RATIO && other.throughput.ratio <= 1.0;
+    other.size > size && (other.throughput.ratio < GOOD_THROUGHPUT_RATIO || too_slow)
 }
 
 /// Such as "8 connections against 4: throughput +31 % (28 to 35), p99 −12 % (−15 to −9)".

@@ -1,5 +1,6 @@
 //! What ails a pool, by what changes with its size.
 
+use crate::analyze::database_time::CPU;
 use crate::record::sweep::PoolSweep;
 
 use super::choose::Choice;
@@ -50,7 +51,7 @@ fn is_asked_for(point: &Point) -> bool {
 /// What most sessions of the load wait for, or `CPU*`; `None` where nothing stands out.
 pub(super) fn main_wait(server: &ServerShare) -> Option<String> {
     let classes = server.waiting.iter().map(|(class, n)| (class.as_str(), *n));
-    let cpu = std::iter::once((super::super::super::database_time::CPU, server.on_cpu));
+    let cpu = std::iter::once((CPU, server.on_cpu));
     // Waiting for the client is waiting for the load itself.
     let classes = classes.filter(|(class, _)| *class != "Client");
     let (class, most) = classes.chain(cpu).max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -220,6 +221,7 @@ pub(super) fn reasons(
             last.size, first.size, last.statements_ms, first.statements_ms
         ));
     }
+    reasons.extend(super::queue::words(choice, sweep));
     if chosen.held_idle_ratio >= HELD_IDLE_RATIO {
         reasons.push(format!(
             "{:.0} % of the time of a lease the connection does nothing: give it back while the application \
