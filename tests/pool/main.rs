@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_input;
+mod observed;
 mod truth;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Pools whose right answer is known by construction.
 
+mod replays;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,7 +31,11 @@ struct Loop {
 
 impl Loop {
     fn simulate(&self, length_ms: f64) -> PoolRecord {
-        let mut generator = SplitMix64::new(42);
+        self.simulate_from(42, length_ms)
+    }
+
+    fn simulate_from(&self, seed: u64, length_ms: f64) -> PoolRecord {
+        let mut generator = SplitMix64::new(seed);
         let mut draw = |mean: f64| {
             let uniform = (generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
             -mean * (1.0 - uniform).ln()
@@ -288,7 +294,7 @@ fn database_row(transactions: i64, sessions: i64) -> StatDatabase {
 /// `busy` connections of one application in use all the time, `idle` more open.
 fn observed(samples: usize, busy: i32, idle: u32) -> Run {
     let mut run = run(Millis(20_000.0));
-    run.server = Some(server(&SETTINGS, None));
+    run.server = Some(server(&SETTINGS, Some(16)));
     let mut series = activity((0..samples).map(|_| {
         (0..busy)
             .map(|pid| {
