@@ -18,6 +18,10 @@ pub(super) const HELD_IDLE_RATIO: f64 = 0.5;
 /// What a size is made for where the cores are busy.
 pub(super) const CORES_TARGET: &str = "no more connections than the cores of the server can serve";
 
+/// What a size is made for where sessions wait for each other or for the disk.
+pub(super) const WAITS_TARGET: &str =
+    "no more connections than now: they are not what the sessions wait for";
+
 /// What was decided before the budget is applied; sizes per instance.
 pub(super) struct Draft {
     pub(super) size: u32,

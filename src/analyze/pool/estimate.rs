@@ -11,8 +11,8 @@ use crate::stats::round_to_count;
 
 use super::budget::Seen as Budgeted;
 use super::draft::{
-    CONNECTIONS_PER_CORE, CORES_TARGET, Draft, HELD_IDLE_RATIO, OVERSIZED_RATIO, UNKNOWN, cores,
-    cores_full_at, target_text,
+    CONNECTIONS_PER_CORE, CORES_TARGET, Draft, HELD_IDLE_RATIO, OVERSIZED_RATIO, UNKNOWN,
+    WAITS_TARGET, cores, cores_full_at, target_text,
 };
 use super::fleet::{Ground, finish};
 use super::interval::{Sampled, interval};
@@ -190,14 +190,12 @@ fn decide(
             why,
         }),
         Some(Room::Waits(main)) => {
-            reasons.push(main.words());
+            reasons.push(main.words("while all were in use"));
             Ok(Decision {
                 verdict: "database-saturated",
                 evidence: Evidence::RuleOfThumb,
                 total: open,
-                target: Some(
-                    "no more connections than now: they are not what the sessions wait for",
-                ),
+                target: Some(WAITS_TARGET),
                 reasons,
             })
         }

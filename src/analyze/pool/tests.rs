@@ -228,6 +228,34 @@ fn a_saturated_server_gets_the_opposite_advice() {
 }
 
 #[test]
+fn a_replay_that_waits_for_locks_is_given_no_more_connections() {
+    let staged = Loop {
+        clients: 20,
+        size: 2,
+        lease_ms: 20.0,
+        think_ms: 80.0,
+        held_idle: 0.1,
+    };
+    let mut run = replayed(staged.simulate(30_000.0), Some(8), 0);
+    let with = |run: &mut Run, class: &str| {
+        let samples = run.activity.as_mut().unwrap().samples.iter_mut();
+        for session in samples.flat_map(|s| &mut s.sessions) {
+            session.application_name = "dbperf-replay-1".to_owned();
+            session.wait_event_type = Some(class.to_owned());
+        }
+        recommendation(run)
+    };
+    let found = with(&mut run, "Lock");
+    let verdict = (found.verdict.as_str(), found.pool_size);
+    assert_eq!(verdict, ("database-saturated", 2));
+    assert_eq!(found.evidence, Evidence::RuleOfThumb);
+    let words =
+        "while clients waited for connections, 100 % of the active sessions waited for locks";
+    assert!(found.reasons.iter().any(|r| r.contains(words)), "{found:?}");
+    assert_eq!(with(&mut run, "Timeout").verdict, "too-small");
+}
+
+#[test]
 fn connections_held_idle_are_to_be_given_back_first() {
     let staged = Loop {
         clients: 20,
