@@ -24,8 +24,8 @@ pub use queueing::{
 };
 pub use random::SplitMix64;
 pub use sizing::{
-    LoadSlice, MIN_SLICES, SizeInterval, SizingError, SquaredVariation, TimesSlice, size_interval,
-    squared_variation,
+    Busiest, LoadSlice, MIN_SLICES, SizeInterval, SizingError, SquaredVariation, TimesSlice,
+    busiest, size_interval, squared_variation,
 };
 pub use usl::{
     MAX_DEVIATION, MIN_CONCURRENCIES, Peak, PeakEstimate, UslError, UslEstimate, UslFit, UslPoint,

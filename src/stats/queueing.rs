@@ -83,6 +83,12 @@ impl OpenQueue {
         }
         Some(self.service * (waits / rest).ln() / self.spare())
     }
+
+    /// Probability of a wait above `time`; `None` where the queue grows without end.
+    #[must_use]
+    pub fn wait_above(&self, time: f64) -> Option<f64> {
+        Some(self.wait_probability()? * (-self.spare() * time / self.service).exp())
+    }
 }
 
 /// A closed loop: each of `population` clients thinks, then needs a server, then thinks again
@@ -139,10 +145,29 @@ impl ClosedQueue {
         weights.into_iter().map(|w| w / sum).collect()
     }
 
+    fn is_usable(&self) -> bool {
+        self.population > 0 && self.servers > 0 && self.service > 0.0 && self.think >= 0.0
+    }
+
+    /// Probability of a wait above `time`, which takes a fraction of the time of [`Self::solve`]; `None`
+    /// unless there is a client, a server and a service time.
+    #[must_use]
+    pub fn wait_above(&self, time: f64) -> Option<f64> {
+        if !self.is_usable() {
+            return None;
+        }
+        // There is always a server for as many clients.
+        if self.servers >= self.population {
+            return Some(0.0);
+        }
+        let found = self.distribution(self.population - 1);
+        Some(wait_above(&found, self.servers, self.service, time))
+    }
+
     /// Throughput and waits; `None` unless there is a client, a server and a service time.
     #[must_use]
     pub fn solve(&self) -> Option<ClosedSolution> {
-        if self.population == 0 || self.servers == 0 || self.service <= 0.0 || self.think < 0.0 {
+        if !self.is_usable() {
             return None;
         }
         let inside = self.distribution(self.population);
@@ -171,22 +196,28 @@ impl ClosedQueue {
     }
 }
 
-impl ClosedSolution {
-    /// Probability of a wait above `time`: who finds n ≥ c others waits for n − c + 1 departures,
-    /// each after an exponential time of mean service ÷ c.
-    fn wait_above(&self, time: f64) -> f64 {
-        let mean_departures = time * f64::from(self.servers) / self.service;
-        let mut log_term = -mean_departures;
-        let mut poisson_sum = 0.0;
-        let mut above = 0.0;
-        for (probability, ahead) in self.found.iter().skip(self.servers as usize).zip(0u32..) {
-            if ahead > 0 {
-                log_term += (mean_departures / f64::from(ahead)).ln();
-            }
-            poisson_sum += log_term.exp();
-            above += probability * poisson_sum;
+/// Probability of a wait above `time`: who finds n ≥ c others waits for n − c + 1 departures, each after an
+/// exponential time of mean service ÷ c. `found` are the probabilities of finding 0, 1, … others.
+fn wait_above(found: &[f64], servers: u32, service: f64, time: f64) -> f64 {
+    let mean_departures = time * f64::from(servers) / service;
+    let mut log_term = -mean_departures;
+    let mut poisson_sum = 0.0;
+    let mut above = 0.0;
+    for (probability, ahead) in found.iter().skip(servers as usize).zip(0u32..) {
+        if ahead > 0 {
+            log_term += (mean_departures / f64::from(ahead)).ln();
         }
-        above
+        poisson_sum += log_term.exp();
+        above += probability * poisson_sum;
+    }
+    above
+}
+
+impl ClosedSolution {
+    /// Probability of a wait above `time`.
+    #[must_use]
+    pub fn wait_above(&self, time: f64) -> f64 {
+        wait_above(&self.found, self.servers, self.service, time)
     }
 
     /// The wait that the share `probability` of arrivals stays below.
@@ -342,6 +373,32 @@ mod tests {
             / f64::from(steps);
         assert!((mean / solution.mean_wait - 1.0).abs() < 0.01, "{mean}");
         assert!(solution.wait_quantile(0.99) > solution.wait_quantile(0.5));
+    }
+
+    #[test]
+    fn the_share_above_a_wait_is_the_inverse_of_the_quantile() {
+        let closed = ClosedQueue {
+            population: 20,
+            servers: 4,
+            service: 20.0,
+            think: 80.0,
+        };
+        let solution = closed.solve().unwrap();
+        let open = OpenQueue {
+            servers: 4,
+            arrival_rate: 0.15,
+            service: 20.0,
+        };
+        for share in [0.3, 0.05, 0.01] {
+            let wait = solution.wait_quantile(1.0 - share);
+            printed(solution.wait_above(wait), share, 9);
+            printed(closed.wait_above(wait).unwrap(), share, 9);
+            let wait = open.wait_quantile(1.0 - share).unwrap();
+            printed(open.wait_above(wait).unwrap(), share, 9);
+        }
+        let with = |servers| ClosedQueue { servers, ..closed }.wait_above(0.0);
+        assert_eq!((with(0), with(20)), (None, Some(0.0)));
+        printed(with(4).unwrap(), solution.wait_probability, 12);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod support;
 mod arrivals;
 mod bad_input;
 mod every_size;
+mod observed;
 mod picture;
 mod truth;
 

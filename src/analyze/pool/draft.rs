@@ -2,7 +2,7 @@
 
 use crate::analyze::conclusions::{Evidence, Expected};
 use crate::record::Run;
-use crate::stats::student_t_quantile;
+use crate::stats::round_to_count;
 
 use super::model::Model;
 
@@ -12,12 +12,15 @@ pub(super) const OVERSIZED_RATIO: f64 = 0.5;
 /// Connections per core of the start value of `HikariCP`'s guide (SSD or cached data).
 pub(super) const CONNECTIONS_PER_CORE: u32 = 2;
 
-/// Slices of time for the error of the demand.
-pub(super) const SLICES: usize = 20;
+/// Held idle as a share of the time in use from which leases are to be shortened first.
+pub(super) const HELD_IDLE_RATIO: f64 = 0.5;
 
-/// Error of the demand that is assumed where only the server's side was seen: a lease is then taken
-/// for one transaction.
-pub(super) const OBSERVED_ERROR_RATIO: f64 = 0.25;
+/// What a size is made for where the cores are busy.
+pub(super) const CORES_TARGET: &str = "no more connections than the cores of the server can serve";
+
+/// What a size is made for where sessions wait for each other or for the disk.
+pub(super) const WAITS_TARGET: &str =
+    "no more connections than now: they are not what the sessions wait for";
 
 /// What was decided before the budget is applied; sizes per instance.
 pub(super) struct Draft {
@@ -55,19 +58,9 @@ pub(super) fn cores(run: &Run) -> Option<f64> {
     told.or(here).map(f64::from)
 }
 
-/// Relative error of a mean over time from the means of [`SLICES`] slices: Student's t, 95 %.
-pub(super) fn slice_error(values: &[f64]) -> Option<f64> {
-    let length = values.len() / SLICES;
-    if length == 0 {
-        return None;
-    }
-    let means: Vec<f64> = values
-        .chunks_exact(length)
-        .map(|c| c.iter().sum::<f64>() / length as f64)
-        .collect();
-    let count = means.len() as f64;
-    let mean = means.iter().sum::<f64>() / count;
-    let variance = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let t = student_t_quantile(0.975, count - 1.0)?;
-    (mean > 0.0).then(|| t * (variance / count).sqrt() / mean)
+/// The number of connections at which every core is busy, at the present CPU use of those in use.
+pub(super) fn cores_full_at(cores: Option<f64>, on_cpu: f64, in_use: f64) -> Option<u32> {
+    let per_connection = (on_cpu / in_use).min(1.0);
+    let full = (cores? / per_connection).ceil();
+    (in_use > 0.0 && full.is_finite()).then(|| round_to_count(full).max(1))
 }

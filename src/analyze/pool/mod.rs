@@ -12,6 +12,8 @@ mod compared;
 mod draft;
 mod estimate;
 mod fleet;
+mod gauges;
+mod interval;
 mod model;
 mod observed;
 mod percent;
@@ -19,7 +21,10 @@ mod pgbouncer;
 mod pooler;
 mod recommend;
 mod replayed;
+mod room;
+mod seen;
 mod settings;
+mod slices;
 mod sweep;
 
 use crate::record::Run;
@@ -98,6 +103,26 @@ pub(crate) enum NoRecommendation {
     /// No connection did anything.
     #[error("no connection of an application was busy in the window")]
     NothingBusy,
+    /// The load is beyond every size.
+    #[error(
+        "no size of up to {max} connections meets the target for this load",
+        max = model::MAX_SIZE
+    )]
+    NoSize,
+    /// All connections were in use, and what would help cannot be told from outside.
+    #[error(
+        "all {open} connections of {application} were in use again and again, and whether the database has room for \
+         more cannot be told: {why}. Growth may be the cure or the opposite of one; replay a workload, or sweep \
+         sizes with dbperf pool where that may be done"
+    )]
+    RoomUnknown {
+        /// Connections that were open.
+        open: u32,
+        /// Whose, as named in reasons.
+        application: String,
+        /// What is missing.
+        why: String,
+    },
     /// Several machines had a pool each.
     #[error(
         "{0} machines had a pool each, and a sum of pools is not one large pool; look at the run of one of them"

@@ -29,7 +29,7 @@ pub(super) fn conclude(run: &Run) -> Option<ObservedPool> {
         in_use_mean: total as f64 / in_use.len() as f64,
         in_use_max: in_use.iter().copied().max().unwrap_or(0),
         idle_in_transaction_ratio: (total > 0).then(|| idle_in_transaction as f64 / total as f64),
-        connections_per_sec: per_second(run, |row| row.sessions),
+        connections_per_sec: per_second(run, |row| row.sessions).ok(),
         usable_connections: run.server.as_ref().and_then(usable_connections),
     })
 }
@@ -50,18 +50,37 @@ pub(super) fn connected(sample: &ActivitySample) -> u32 {
         + sample.idle.values().sum::<u32>()
 }
 
-/// Growth per second of a counter of `pg_stat_database` of the current database; `None` where it
-/// does not exist, or fell because the statistics were reset.
-pub(super) fn per_second(run: &Run, counter: impl Fn(&StatDatabase) -> Option<i64>) -> Option<f64> {
-    let span = run.database.stat_database.as_ref()?;
-    let database = run.server.as_ref()?.database_oid;
+/// Why growth is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// Both ends were not read, or the counter does not exist in this version.
+    NotRead,
+    /// The statistics were reset in the window.
+    Reset,
+}
+
+/// Growth per second of a counter of `pg_stat_database` of the current database.
+pub(super) fn per_second(
+    run: &Run,
+    counter: impl Fn(&StatDatabase) -> Option<i64>,
+) -> Result<f64, Unknown> {
+    let span = run.database.stat_database.as_ref();
+    let (span, server) = span.zip(run.server.as_ref()).ok_or(Unknown::NotRead)?;
     let seconds = (span.last_at - span.first_at).secs();
-    let value = |rows: &[StatDatabase]| {
-        let row = rows.iter().find(|r| r.datid == database)?;
-        counter(row)
+    let row = |rows: &[StatDatabase]| {
+        let mut rows = rows.iter().filter(|r| r.datid == server.database_oid);
+        let row = rows.next().ok_or(Unknown::NotRead)?;
+        Ok((counter(row).ok_or(Unknown::NotRead)?, row.stats_reset))
     };
-    let grown = value(&span.last)? - value(&span.first)?;
-    (seconds > 0.0 && grown >= 0).then(|| grown as f64 / seconds)
+    let ((first, reset_before), (last, reset_after)) = (row(&span.first)?, row(&span.last)?);
+    // A counter that was reset may have grown past its old value again.
+    if last < first || reset_before != reset_after {
+        return Err(Unknown::Reset);
+    }
+    if seconds <= 0.0 {
+        return Err(Unknown::NotRead);
+    }
+    Ok((last - first) as f64 / seconds)
 }
 
 /// Connections of one application over the samples.

@@ -5,16 +5,19 @@ use crate::analyze::database_time::{average_on_cpu, hides_sessions};
 use crate::record::Run;
 use crate::record::load::Arrival;
 use crate::record::pool::PoolRecord;
-use crate::stats::{LatencyHistogram, round_to_count, time_weighted_quantile};
+use crate::stats::{LatencyHistogram, MIN_SLICES, round_to_count, time_weighted_quantile};
 
 use super::budget::Seen;
 use super::draft::{
-    CONNECTIONS_PER_CORE, Draft, OBSERVED_ERROR_RATIO, OVERSIZED_RATIO, SLICES, UNKNOWN, cores,
-    slice_error, target_text,
+    CONNECTIONS_PER_CORE, CORES_TARGET, Draft, HELD_IDLE_RATIO, OVERSIZED_RATIO, UNKNOWN,
+    WAITS_TARGET, cores, cores_full_at, target_text,
 };
 use super::fleet::{Ground, finish};
-use super::model::{Demand, Model};
+use super::gauges::{Varying, varying};
+use super::interval::interval;
+use super::model::{Demand, MAX_SIZE, Model};
 use super::observed::connected;
+use super::room::{self, MainWait, NEAR_SATURATION_RATIO};
 use super::{NoRecommendation, PoolOptions};
 
 /// Leases without which nothing is concluded; below ten times as many the report says so.
@@ -29,19 +32,19 @@ const HIGH_WAIT_RATIO: f64 = 0.2;
 /// Acquires that gave up, as a share of all, that count as a high wait by themselves.
 const TIMED_OUT_RATIO: f64 = 0.01;
 
-/// Busy cores as a share of all from which more connections would only wait for a core.
-const NEAR_SATURATION_RATIO: f64 = 0.7;
-
-/// Held idle as a share of leases from which leases are to be shortened first.
-const HELD_IDLE_RATIO: f64 = 0.5;
-
 /// Time for new connections as a share of leases from which connecting is the problem.
 const CHURN_RATIO: f64 = 0.5;
 
 /// Facts of a replay that decide.
 struct Facts<'a> {
     pool: &'a PoolRecord,
+    /// The load of the whole window.
     model: Model,
+    /// The load that the size is made for: that of the rush, where there was one.
+    to_size: Model,
+    varying: Varying,
+    /// Sampling error of the mean lease, as a share of it.
+    lease_error: f64,
     wait_p95_ms: f64,
     wait_ratio: f64,
     held_idle_ratio: f64,
@@ -49,7 +52,8 @@ struct Facts<'a> {
     in_use_p99: f64,
     on_cpu: Option<f64>,
     cores: Option<f64>,
-    demand_error: Option<f64>,
+    /// What its sessions wait for in the server, where more of them would wait too.
+    main_wait: Option<MainWait>,
 }
 
 /// The size that follows from a replay.
@@ -60,9 +64,12 @@ pub(super) fn from_replay(
 ) -> Result<Recommendation, NoRecommendation> {
     let facts = facts(run, pool)?;
     let instances = options.instances.max(1);
-    let mut draft = decide(&facts, instances);
+    let mut draft = decide(&facts, instances)?;
     draft.fleet_size = facts.fleet_size(&mut draft, instances);
-    draft.reasons.insert(0, summary(&facts));
+    draft.reasons.splice(0..0, summary(run, &facts));
+    if draft.interval.is_some() {
+        draft.reasons.extend(facts.varying.sampled.doubt());
+    }
     if pool.lease.count() < 10 * MIN_LEASES {
         draft.reasons.push(format!(
             "{} leases are few: replay for longer to narrow the interval",
@@ -126,38 +133,35 @@ fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendat
         .iter()
         .map(|g| (g.at.0, f64::from(g.in_use)))
         .collect();
-    let demanded: Vec<f64> = pool
-        .gauges
-        .iter()
-        .map(|g| f64::from(g.in_use) + f64::from(g.waiting))
-        .collect();
-    let lease_error = 1.96 * spread / (leases as f64).sqrt();
+    let model = Model {
+        demand,
+        lease_ms,
+        lease_scv: spread * spread,
+    };
+    let varying = varying(pool, &model, per_sec / 1000.0, waited / leases as f64);
+    let busiest = varying.busiest.as_ref();
+    let activity = run.activity.as_ref().filter(|_| !hides_sessions(run));
     Ok(Facts {
         pool,
-        model: Model {
-            demand,
-            lease_ms,
-            lease_scv: spread * spread,
-        },
+        model,
+        to_size: model.with_demand(busiest.map_or(1.0, |stretch| stretch.times)),
+        varying,
+        lease_error: 1.96 * spread / (leases as f64).sqrt(),
         wait_p95_ms: pool.permit_wait.quantile_ms(0.95).unwrap_or(0.0),
         wait_ratio: waited / operations.unwrap_or(waited + occupied).max(waited),
         held_idle_ratio: pool.held_idle_total.0 / pool.lease_total.0,
         connect_ratio: connecting / pool.lease_total.0,
         in_use_p99: time_weighted_quantile(&gauges, 0.99)
-            .filter(|_| gauges.len() >= SLICES)
+            .filter(|_| gauges.len() >= MIN_SLICES)
             .unwrap_or(f64::from(pool.in_use_max)),
-        on_cpu: run
-            .activity
-            .as_ref()
-            .filter(|_| !hides_sessions(run))
-            .and_then(average_on_cpu),
+        on_cpu: activity.and_then(average_on_cpu),
         cores: cores(run),
-        demand_error: slice_error(&demanded).map(|e| e.hypot(lease_error)),
+        main_wait: activity.and_then(room::of_replay),
     })
 }
 
-fn summary(facts: &Facts<'_>) -> String {
-    format!(
+fn summary(run: &Run, facts: &Facts<'_>) -> Vec<String> {
+    let mut reasons = vec![format!(
         "{:.0} leases/s of {:.1} ms on average keep {:.1} of {} connections in use; 95 % of waits \
          for one are below {:.1} ms, waits are {:.0} % of the time of all operations",
         facts.pool.lease.count() as f64 / facts.pool.length.secs(),
@@ -166,7 +170,17 @@ fn summary(facts: &Facts<'_>) -> String {
         facts.pool.pool_size,
         facts.wait_p95_ms,
         facts.wait_ratio * 100.0
-    )
+    )];
+    reasons.extend(facts.varying.words.clone());
+    let stages = run.replay.as_ref().map_or(0, |replay| replay.stages.len());
+    if stages > 1 && matches!(facts.model.demand, Demand::Closed { .. }) {
+        reasons.push(format!(
+            "the clients came in {stages} stages and are taken to be {} throughout, with the mean of their \
+             thinking: the busiest stage may need more",
+            facts.pool.clients
+        ));
+    }
+    reasons
 }
 
 impl Facts<'_> {
@@ -181,13 +195,21 @@ impl Facts<'_> {
         Some(self.on_cpu? / self.cores?)
     }
 
+    /// Cores in use as a share of all, and all of them, where none is left: a wait is reason enough to look
+    /// for room a little earlier.
+    fn no_cores(&self) -> Option<(f64, f64)> {
+        let limit = if self.waits_are_high() {
+            NEAR_SATURATION_RATIO
+        } else {
+            1.0
+        };
+        let busy = self.busy_ratio().filter(|busy| *busy >= limit)?;
+        Some((busy, self.cores?))
+    }
+
     /// The number of connections at which every core is busy, at the present CPU use of a lease.
     fn cores_full_at(&self) -> Option<u32> {
-        let per_connection = (self.on_cpu? / self.pool.in_use_mean).min(1.0);
-        (per_connection > 0.0 && self.pool.in_use_mean > 0.0)
-            .then(|| (self.cores.unwrap_or(f64::INFINITY) / per_connection).ceil())
-            .filter(|n| n.is_finite())
-            .map(|n| round_to_count(n).max(1))
+        cores_full_at(self.cores, self.on_cpu?, self.pool.in_use_mean)
     }
 
     fn measured(&self) -> Expected {
@@ -206,10 +228,15 @@ impl Facts<'_> {
             return sum;
         }
         if draft.verdict == "database-saturated" {
-            let rule = self.cores.map_or(sum, cores_rule);
+            // More instances share the same locks and the same disk; cores serve so many.
+            let rule = match self.no_cores() {
+                Some((_, cores)) => cores_rule(cores),
+                None => draft.size,
+            };
             return sum.min(rule.max(draft.size));
         }
-        let shared = self.model.times(instances).map(|model| model.size());
+        let shared = self.to_size.times(instances);
+        let shared = shared.and_then(|model| model.size());
         let wanted = shared.map_or(sum, |shared| shared.min(sum));
         match self.cores_full_at().map(|full| full.max(draft.size)) {
             Some(full) if full < wanted => {
@@ -225,12 +252,25 @@ impl Facts<'_> {
         }
     }
 
+    fn interval(&self) -> Option<(u32, u32)> {
+        interval(&self.to_size, &self.varying.sampled, self.lease_error)
+    }
+
+    /// What the model expects of a size: the throughput of the window, and the waits of its rush.
+    fn expected(&self, size: u32) -> Expected {
+        Expected {
+            throughput_per_sec: self.model.outcome(size).map(|o| o.throughput_per_sec),
+            p99_ms: None,
+            wait_p99_ms: self.to_size.outcome(size).map(|o| o.wait_p99_ms),
+        }
+    }
+
     /// The present size, kept.
     fn keep(&self, verdict: &'static str, evidence: Evidence, reasons: Vec<String>) -> Draft {
         Draft {
             size: self.pool.pool_size,
             fleet_size: self.pool.pool_size,
-            interval: Some(self.model.size_interval(self.demand_error.unwrap_or(0.0))),
+            interval: self.interval(),
             verdict,
             evidence,
             target: target_text(&self.model),
@@ -240,35 +280,32 @@ impl Facts<'_> {
     }
 }
 
-/// The table of verdicts: waits, cores, held idle, connecting.
-fn decide(facts: &Facts<'_>, instances: u32) -> Draft {
-    let busy = facts.busy_ratio();
-    let limit = if facts.waits_are_high() {
-        NEAR_SATURATION_RATIO
-    } else {
-        1.0
-    };
-    if let (Some(busy), Some(cores)) = (busy.filter(|b| *b >= limit), facts.cores) {
-        return saturated(facts, busy, cores, instances);
+/// The table of verdicts: waits, cores, held idle, connecting, room in the database.
+fn decide(facts: &Facts<'_>, instances: u32) -> Result<Draft, NoRecommendation> {
+    if let Some((busy, cores)) = facts.no_cores() {
+        return Ok(saturated(facts, busy, cores, instances));
     }
     if !facts.waits_are_high() {
-        return low_waits(facts);
+        return Ok(low_waits(facts));
     }
     if facts.held_idle_ratio >= HELD_IDLE_RATIO {
-        let wanted = facts.model.size();
-        return facts.keep(
+        let wanted = match facts.to_size.size() {
+            Some(wanted) => format!("{wanted} would be needed"),
+            None => format!("not even {MAX_SIZE} would do"),
+        };
+        return Ok(facts.keep(
             "held-idle",
             Evidence::Estimated,
             vec![format!(
                 "{:.0} % of the time of a lease the connection does nothing: give it back while \
-                 the application does other work, before adding connections ({wanted} would be \
-                 needed with leases as they are)",
+                 the application does other work, before adding connections ({wanted} with leases as \
+                 they are)",
                 facts.held_idle_ratio * 100.0
             )],
-        );
+        ));
     }
     if facts.connect_ratio >= CHURN_RATIO {
-        return facts.keep(
+        return Ok(facts.keep(
             "connection-churn",
             Evidence::Estimated,
             vec![format!(
@@ -277,7 +314,18 @@ fn decide(facts: &Facts<'_>, instances: u32) -> Draft {
                 facts.pool.connect.count(),
                 facts.connect_ratio * 100.0
             )],
-        );
+        ));
+    }
+    if let Some(main) = &facts.main_wait {
+        return Ok(Draft {
+            interval: None,
+            target: WAITS_TARGET.to_owned(),
+            ..facts.keep(
+                "database-saturated",
+                Evidence::RuleOfThumb,
+                vec![main.words("while clients waited for connections")],
+            )
+        });
     }
     too_small(facts)
 }
@@ -296,12 +344,8 @@ fn saturated(facts: &Facts<'_>, busy: f64, cores: f64, instances: u32) -> Draft 
         interval: None,
         verdict: "database-saturated",
         evidence: Evidence::RuleOfThumb,
-        target: "no more connections than the cores of the server can serve".to_owned(),
-        expected: Expected {
-            throughput_per_sec: None,
-            p99_ms: None,
-            wait_p99_ms: None,
-        },
+        target: CORES_TARGET.to_owned(),
+        expected: UNKNOWN,
         reasons: vec![format!(
             "{:.1} sessions on average were executing without a wait on {cores:.0} cores ({:.0} %): \
              more connections would wait for a core instead of a permit. Do not grow the pool; \
@@ -313,9 +357,9 @@ fn saturated(facts: &Facts<'_>, busy: f64, cores: f64, instances: u32) -> Draft 
     }
 }
 
-fn too_small(facts: &Facts<'_>) -> Draft {
+fn too_small(facts: &Facts<'_>) -> Result<Draft, NoRecommendation> {
     let mut reasons = Vec::new();
-    let wanted = facts.model.size();
+    let wanted = facts.to_size.size().ok_or(NoRecommendation::NoSize)?;
     let mut size = wanted.max(facts.pool.pool_size + 1);
     if let Some(full) = facts.cores_full_at()
         && full < size
@@ -338,51 +382,37 @@ fn too_small(facts: &Facts<'_>) -> Draft {
          it"
         .to_owned(),
     );
-    let outcome = facts.model.outcome(size);
-    let (low, high) = facts
-        .model
-        .size_interval(facts.demand_error.unwrap_or(OBSERVED_ERROR_RATIO));
-    Draft {
+    Ok(Draft {
         size,
         fleet_size: size,
-        interval: Some((low.min(size), high.min(size.max(wanted)).max(size))),
+        interval: facts
+            .interval()
+            .map(|(low, high)| (low.min(size), high.max(size))),
         verdict: "too-small",
         evidence: Evidence::Estimated,
         target: target_text(&facts.model),
-        expected: Expected {
-            throughput_per_sec: outcome.map(|o| o.throughput_per_sec),
-            p99_ms: None,
-            wait_p99_ms: outcome.map(|o| o.wait_p99_ms),
-        },
+        expected: facts.expected(size),
         reasons,
-    }
+    })
 }
 
 fn low_waits(facts: &Facts<'_>) -> Draft {
     let present = facts.pool.pool_size;
-    let needed = facts
-        .model
-        .size()
-        .max(round_to_count(facts.in_use_p99.ceil()));
+    let in_use = round_to_count(facts.in_use_p99.ceil());
+    let needed = facts.to_size.size().map(|size| size.max(in_use));
     let oversized = facts.in_use_p99 < OVERSIZED_RATIO * f64::from(present);
-    if !oversized || needed >= present {
+    let Some(needed) = needed.filter(|needed| oversized && *needed < present) else {
         let reasons = vec!["the waits do not ask for another size".to_owned()];
         return facts.keep("fits", Evidence::Measured, reasons);
-    }
-    let outcome = facts.model.outcome(needed);
-    let error = facts.demand_error.unwrap_or(OBSERVED_ERROR_RATIO);
+    };
     Draft {
         size: needed,
         fleet_size: needed,
-        interval: Some(facts.model.size_interval(error)),
+        interval: facts.interval(),
         verdict: "too-large",
         evidence: Evidence::Estimated,
         target: target_text(&facts.model),
-        expected: Expected {
-            throughput_per_sec: outcome.map(|o| o.throughput_per_sec),
-            p99_ms: None,
-            wait_p99_ms: outcome.map(|o| o.wait_p99_ms),
-        },
+        expected: facts.expected(needed),
         reasons: vec![format!(
             "99 % of the time no more than {:.0} of {present} connections were in use: the pool is \
              larger than this load of {} clients needs",

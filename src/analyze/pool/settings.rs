@@ -56,8 +56,8 @@ impl Settings {
             }
             // A size that was measured is one to set.
             "database-saturated" if draft.evidence == Evidence::RuleOfThumb => {
-                "the cure is cheaper statements; no setting of a pool makes them so, and the size \
-                 above is a cap by a rule of thumb"
+                "the cure is in the statements and transactions; no setting of a pool changes them, and \
+                 the size above is a cap by a rule of thumb"
             }
             _ => {
                 let wanted = Wanted {

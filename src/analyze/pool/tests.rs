@@ -1,5 +1,7 @@
 //! Pools whose right answer is known by construction.
 
+mod replays;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,7 +31,11 @@ struct Loop {
 
 impl Loop {
     fn simulate(&self, length_ms: f64) -> PoolRecord {
-        let mut generator = SplitMix64::new(42);
+        self.simulate_from(42, length_ms)
+    }
+
+    fn simulate_from(&self, seed: u64, length_ms: f64) -> PoolRecord {
+        let mut generator = SplitMix64::new(seed);
         let mut draw = |mean: f64| {
             let uniform = (generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
             -mean * (1.0 - uniform).ln()
@@ -222,6 +228,34 @@ fn a_saturated_server_gets_the_opposite_advice() {
 }
 
 #[test]
+fn a_replay_that_waits_for_locks_is_given_no_more_connections() {
+    let staged = Loop {
+        clients: 20,
+        size: 2,
+        lease_ms: 20.0,
+        think_ms: 80.0,
+        held_idle: 0.1,
+    };
+    let mut run = replayed(staged.simulate(30_000.0), Some(8), 0);
+    let with = |run: &mut Run, class: &str| {
+        let samples = run.activity.as_mut().unwrap().samples.iter_mut();
+        for session in samples.flat_map(|s| &mut s.sessions) {
+            session.application_name = "dbperf-replay-1".to_owned();
+            session.wait_event_type = Some(class.to_owned());
+        }
+        recommendation(run)
+    };
+    let found = with(&mut run, "Lock");
+    let verdict = (found.verdict.as_str(), found.pool_size);
+    assert_eq!(verdict, ("database-saturated", 2));
+    assert_eq!(found.evidence, Evidence::RuleOfThumb);
+    let words =
+        "while clients waited for connections, 100 % of the active sessions waited for locks";
+    assert!(found.reasons.iter().any(|r| r.contains(words)), "{found:?}");
+    assert_eq!(with(&mut run, "Timeout").verdict, "too-small");
+}
+
+#[test]
 fn connections_held_idle_are_to_be_given_back_first() {
     let staged = Loop {
         clients: 20,
@@ -288,7 +322,7 @@ fn database_row(transactions: i64, sessions: i64) -> StatDatabase {
 /// `busy` connections of one application in use all the time, `idle` more open.
 fn observed(samples: usize, busy: i32, idle: u32) -> Run {
     let mut run = run(Millis(20_000.0));
-    run.server = Some(server(&SETTINGS, None));
+    run.server = Some(server(&SETTINGS, Some(16)));
     let mut series = activity((0..samples).map(|_| {
         (0..busy)
             .map(|pid| {

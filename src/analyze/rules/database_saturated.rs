@@ -35,8 +35,8 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         .detail(format!("{waits}{}", recommendation.reasons.join(". ")))
         .note(format!(
             "the opposite of a larger pool: {} connections per instance are enough, more only move \
-             the queue into the database. Make the statements cheaper that take most time, or give \
-             the server more cores",
+             the queue into the database. Cure what its sessions wait for: where that is a core, make \
+             the statements cheaper that take most time, or give the server more cores",
             recommendation.pool_size
         ));
     Ok(vec![finding.fire(facts)])

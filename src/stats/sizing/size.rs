@@ -56,9 +56,14 @@ pub struct SizeInterval {
 /// The size for a load and how far it may be off, by the percentile bootstrap over slices (Efron 1979).
 ///
 /// `size_for` gives the smallest size for an arrival rate and a mean service time, in the slices' unit, or `None` if
-/// no size meets the target; it is called some thousand times. A slice is drawn whole, so rate and service time stay
-/// together, and the mean service time of a draw is that of its arrivals, not of its slices. The same `seed`
-/// gives the same interval. Ends are drawn sizes, never between two of them.
+/// no size meets the target. `load` orders the same pairs: of two loads the one that needs more has the larger number
+/// (the offered load, rate × service time, for an open queue of one service time). With it a size has to be found
+/// three times and not for each of a thousand draws: the percentiles of sizes are the sizes of the percentiles, if
+/// sizes grow with the load (Efron and Tibshirani 1993, section 13.6).
+///
+/// A slice is drawn whole, so rate and service time stay together, and the mean service time of a draw is that
+/// of its arrivals, not of its slices. The same `seed` gives the same interval. Ends are drawn sizes, never
+/// between two of them.
 ///
 /// Slices have to be long beside a lease: if a busy slice makes the next one busy, the interval is too narrow. With
 /// only 20 slices it is so by about a tenth in any case.
@@ -68,6 +73,7 @@ pub struct SizeInterval {
 pub fn size_interval(
     slices: &[LoadSlice],
     seed: u64,
+    load: impl Fn(f64, f64) -> f64,
     size_for: impl Fn(f64, f64) -> Option<u32>,
 ) -> Result<SizeInterval, SizingError> {
     let usable = |v: f64| v.is_finite() && v >= 0.0;
@@ -77,18 +83,20 @@ pub fn size_interval(
     let all = Load::of(slices.iter()).ok_or(SizingError::NoDemand)?;
     let size = size_for(all.arrival_rate, all.service).ok_or(SizingError::NoSize)?;
     let mut random = SplitMix64::new(seed);
-    // A draw without any arrival needs no size at all; no size for a draw sorts after every size.
-    let mut sizes: Vec<u64> = (0..DRAWS)
-        .map(|_| {
-            let picks: Vec<usize> = slices.iter().map(|_| random.index(slices.len())).collect();
-            Load::of(picks.into_iter().map(|i| &slices[i])).map_or(0, |load| {
-                size_for(load.arrival_rate, load.service).map_or(u64::MAX, u64::from)
-            })
-        })
+    let mut draws: Vec<Option<Load>> = (0..DRAWS)
+        .map(|_| Load::of((0..slices.len()).map(|_| &slices[random.index(slices.len())])))
         .collect();
-    sizes.sort_unstable();
+    // A draw without any arrival is below every load, and needs no size at all.
+    let heavy = |draw: &Option<Load>| {
+        draw.as_ref()
+            .map_or(f64::NEG_INFINITY, |l| load(l.arrival_rate, l.service))
+    };
+    draws.sort_by(|a, b| heavy(a).total_cmp(&heavy(b)));
     let outside = DRAWS / 40;
-    let end = |at: usize| u32::try_from(sizes[at]).ok();
+    let end = |at: usize| {
+        let draw = draws[at].as_ref();
+        draw.map_or(Some(0), |l| size_for(l.arrival_rate, l.service))
+    };
     Ok(SizeInterval {
         size,
         low: end(outside).unwrap_or(size).min(size),
@@ -110,6 +118,7 @@ pub(super) fn check<T>(slices: &[T], usable: impl Fn(&T) -> bool) -> Result<(), 
 }
 
 /// The load of several slices together.
+#[derive(Debug, Clone, Copy)]
 struct Load {
     arrival_rate: f64,
     service: f64,
@@ -151,6 +160,11 @@ pub(super) mod tests {
         vec![slice; MIN_SLICES]
     }
 
+    /// Rate × service time.
+    fn offered(rate: f64, service: f64) -> f64 {
+        rate * service
+    }
+
     fn open(servers: u32, arrival_rate: f64, service: f64) -> OpenQueue {
         OpenQueue {
             servers,
@@ -179,7 +193,7 @@ pub(super) mod tests {
             (&waiting, 0.01, 13, 0.009_647, 0.022_474),
         ];
         for (value, target, size, at, before) in rows {
-            let found = size_interval(&even(0.3, 20.0), 1, |rate, service| {
+            let found = size_interval(&even(0.3, 20.0), 1, offered, |rate, service| {
                 smallest(target, |c| value(open(c, rate, service)))
             })
             .unwrap();
@@ -216,9 +230,9 @@ pub(super) mod tests {
                 Some(queue.solve()?.wait_quantile(0.95))
             })
         };
-        let loaded = size_interval(&even(0.2, 20.0), 1, closed).unwrap();
+        let loaded = size_interval(&even(0.2, 20.0), 1, offered, closed).unwrap();
         let uneven = |scv: f64| {
-            size_interval(&even(0.2, 20.0), 1, |rate, service| {
+            size_interval(&even(0.2, 20.0), 1, offered, |rate, service| {
                 smallest(5.0, |c| {
                     Some(
                         open(c, rate, service).wait_quantile(0.95)?
@@ -247,7 +261,7 @@ pub(super) mod tests {
                     service: 20.0,
                 })
                 .collect();
-            size_interval(&slices, seed, |rate, service| {
+            size_interval(&slices, seed, offered, |rate, service| {
                 smallest(5.0, |c| open(c, rate, service).wait_quantile(0.95))
             })
             .unwrap()
@@ -271,11 +285,40 @@ pub(super) mod tests {
                         service: 1000.5,
                     })
                     .collect();
-                let found = size_interval(&slices, *seed, needed).unwrap();
+                let found = size_interval(&slices, *seed, offered, needed).unwrap();
                 found.low <= 1001 && found.high >= Some(1001)
             })
             .count();
         assert!((178..=198).contains(&held), "{held} of 200");
+    }
+
+    #[test]
+    fn three_sizes_are_looked_for_and_the_ends_are_those_of_all_draws() {
+        // The same by brute force: a size for each draw, sorted.
+        let mut random = SplitMix64::new(9);
+        let slices: Vec<LoadSlice> = (0..25)
+            .map(|_| LoadSlice {
+                arrival_rate: 0.5 * uniform(&mut random),
+                service: 20.0 + 10.0 * uniform(&mut random),
+            })
+            .collect();
+        let asked = std::cell::Cell::new(0);
+        let needed = |rate: f64, service: f64| {
+            asked.set(asked.get() + 1);
+            Some(round_to_count((rate * service * 10.0).ceil()))
+        };
+        let found = size_interval(&slices, 5, offered, needed).unwrap();
+        assert_eq!(asked.get(), 3);
+        let mut random = SplitMix64::new(5);
+        let mut sizes: Vec<Option<u32>> = (0..DRAWS)
+            .map(|_| {
+                let picks = (0..slices.len()).map(|_| &slices[random.index(slices.len())]);
+                let load = Load::of(picks).unwrap();
+                needed(load.arrival_rate, load.service)
+            })
+            .collect();
+        sizes.sort_unstable();
+        assert_eq!((Some(found.low), found.high), (sizes[25], sizes[974]));
     }
 
     #[test]
@@ -301,7 +344,7 @@ pub(super) mod tests {
             })
             .collect();
         let up_to = |limit: f64| {
-            size_interval(&slices, 1, move |rate, service| {
+            size_interval(&slices, 1, offered, move |rate, service| {
                 let offered = rate * service;
                 (offered <= limit).then(|| round_to_count(offered.ceil()))
             })
@@ -316,11 +359,11 @@ pub(super) mod tests {
         let size = |_: f64, _: f64| Some(1);
         let few = &even(1.0, 1.0)[..19];
         assert_eq!(
-            size_interval(few, 1, size),
+            size_interval(few, 1, offered, size),
             Err(SizingError::TooFewSlices { slices: 19 })
         );
         assert_eq!(
-            size_interval(&even(0.0, 1.0), 1, size),
+            size_interval(&even(0.0, 1.0), 1, offered, size),
             Err(SizingError::NoDemand)
         );
         for bad in [(f64::NAN, 1.0), (-1.0, 1.0), (1.0, f64::INFINITY)] {
@@ -330,7 +373,7 @@ pub(super) mod tests {
                 service: bad.1,
             };
             assert_eq!(
-                size_interval(&slices, 1, size),
+                size_interval(&slices, 1, offered, size),
                 Err(SizingError::UnusableSlice { index: 7 })
             );
         }
