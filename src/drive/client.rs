@@ -68,7 +68,11 @@ impl<S: Source> Shared<S> {
     /// Completes when this stretch has begun, or a later one.
     pub(super) async fn begun(&self, stretch: Stretch) {
         // The sender is in `self`, so waiting cannot fail.
-        let _ = self.stretch.subscribe().wait_for(|now| *now >= stretch).await;
+        let _ = self
+            .stretch
+            .subscribe()
+            .wait_for(|now| *now >= stretch)
+            .await;
     }
 
     pub(super) fn opened(&self) -> Option<Instant> {
