@@ -47,15 +47,34 @@ pub(super) struct Shared<S: Source> {
     pub(super) active: Active,
     /// Time limits of statements; `None` without a limit.
     pub(super) deadlines: Option<Arc<Deadlines>>,
-    /// Tells when the window has begun.
-    pub(super) window_opened: watch::Sender<bool>,
+    /// How far the load has come, for threads on whose schedule requests are due.
+    pub(super) stretch: watch::Sender<Stretch>,
     /// The allowed failures were exceeded.
     pub(super) too_many_errors: AtomicBool,
     /// A request of an open loop had to wait because all clients were busy.
     pub(super) clients_were_busy: AtomicBool,
 }
 
+/// A stretch of the course of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stretch {
+    /// Nothing is sent: the agreed moment has not come, or there is no warm-up.
+    Idle,
+    WarmUp,
+    Window,
+}
+
 impl<S: Source> Shared<S> {
+    /// Completes when this stretch has begun, or a later one.
+    pub(super) async fn begun(&self, stretch: Stretch) {
+        // The sender is in `self`, so waiting cannot fail.
+        let _ = self
+            .stretch
+            .subscribe()
+            .wait_for(|now| *now >= stretch)
+            .await;
+    }
+
     pub(super) fn opened(&self) -> Option<Instant> {
         self.window.get().map(|(instant, _)| *instant)
     }

@@ -12,7 +12,7 @@ use crate::pool::{Execute, Source};
 use crate::record::load::DriverRecord;
 
 use super::arrivals::Part;
-use super::client::Shared;
+use super::client::{Shared, Stretch};
 use super::deadline::Deadlines;
 use super::options::whole;
 use super::recorder::Recorder;
@@ -125,7 +125,7 @@ where
         let now = Instant::now();
         shared.pool.meter().open_window(now);
         let _ = shared.window.set((now, Timestamp::now()));
-        shared.window_opened.send_replace(true);
+        shared.stretch.send_replace(Stretch::Window);
         before = Some(Times::read(&ids));
         let follow = spawn_local(follow(Arc::clone(shared), options.profile(), now, pings));
         interrupted = !go_on(shared, control, options.length()).await;
@@ -200,6 +200,7 @@ async fn warm_up<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
     if !warmup.is_zero() {
         let level = options.warm_level();
         shared.active.set(options.share(whole(level)));
+        shared.stretch.send_replace(Stretch::WarmUp);
         if !go_on(shared, control, warmup).await {
             return false;
         }

@@ -16,7 +16,7 @@ use crate::pool::{
 use crate::workload::Workload;
 
 use super::arrivals::Part;
-use super::client::{Active, Shared};
+use super::client::{Active, Shared, Stretch};
 use super::compare::compare;
 use super::course::{Driver, Measured, measure, sweep};
 use super::deadline::Deadlines;
@@ -155,7 +155,7 @@ fn shared<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Shared<S> {
         switch: Switch::new(),
         progress: run.control.progress(),
         window: std::sync::OnceLock::new(),
-        window_opened: watch::Sender::new(false),
+        stretch: watch::Sender::new(Stretch::Idle),
         active: Active::default(),
         deadlines: run
             .options

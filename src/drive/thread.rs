@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use crate::pool::{Execute, Source};
 
 use super::arrivals::{Part, Schedule};
-use super::client::{Queue, Shared, Thread};
+use super::client::{Queue, Shared, Stretch, Thread};
 use super::failure::Failure;
 use super::profile::Profile;
 use super::recorder::{Moments, Recorder};
@@ -150,10 +150,12 @@ where
     let options = &thread.shared.options;
     let warm = Arc::new(Profile::constant(options.warm_level()));
     let shared = &thread.shared;
+    tokio::select! {
+        () = shared.begun(Stretch::WarmUp) => {}
+        () = shared.switch.reached(Phase::Finish) => {}
+    }
     if shared.window.get().is_none() {
-        let mut opened = shared.window_opened.subscribe();
-        // The sender is shared, so waiting cannot fail.
-        let opened = async { drop(opened.wait_for(|opened| *opened).await) };
+        let opened = shared.begun(Stretch::Window);
         clients.follow(warm, Instant::now(), opened).await;
     }
     if let Some((start, _)) = shared.window.get() {

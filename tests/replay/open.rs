@@ -45,6 +45,30 @@ fn a_rate_that_can_be_held_is_held() {
 }
 
 #[test]
+fn nothing_is_due_before_a_window_without_a_warm_up() {
+    let _machine = beside_others();
+    let lab = lab();
+    let quick = workload("-- operation: quick\nSELECT 1;");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let (control, gate) = Control::gated(move || sender.send(()).unwrap());
+    let observer = std::thread::spawn(move || {
+        receiver.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        gate.open();
+    });
+    let options = DriveOptions {
+        duration: Duration::from_secs(1),
+        ..open(200.0)
+    };
+    let replayed = replay(&quick, target(&lab), &options, &control).unwrap();
+    observer.join().unwrap();
+    adds_up(&replayed);
+    assert_eq!(control.progress().requests(), replayed.load.total.requests);
+    // So its connections are made in it.
+    assert!(pool(&replayed).connect.count() > 0);
+}
+
+#[test]
 fn waits_of_requests_that_a_closed_loop_would_never_send_are_in_the_latency() {
     let _machine = alone();
     let lab = lab();
