@@ -109,24 +109,28 @@ fn a_load_that_takes_the_cpu_saturates_the_database() {
 #[test]
 fn a_load_that_reads_from_the_disk_wants_more_connections_than_cores() {
     let _machine = alone();
+    if newest() < 16 {
+        say("SKIPPED: reads past the caches of the system need PostgreSQL 16");
+        return;
+    }
     let case = Case::with(
         disk(),
         "CREATE TABLE big AS SELECT i, repeat('x', 1900) AS pad FROM generate_series(1, 130000) i",
-        // A hundred pages, anywhere.
+        // Two hundred pages, anywhere.
         "SELECT count(pad) FROM big WHERE ctid = ANY(ARRAY(\
-         SELECT format('(%s,1)', (random() * 32000)::int)::tid FROM generate_series(1, 100)));\n",
+         SELECT format('(%s,1)', (random() * 32000)::int)::tid FROM generate_series(1, 200)));\n",
     );
     case.psql("VACUUM (FREEZE) big");
     let rule = rule_of_thumb();
     let present = rule.to_string();
-    let pool = in_the_end(&case, &["--clients", "24", "--pool-size", &present]);
+    let pool = in_the_end(&case, &["--clients", "10", "--pool-size", &present]);
     let (found, size) = recommendation(&pool);
     let largest = pool["sweep"].as_array().unwrap().last().unwrap();
     assert_eq!(largest["main_wait"], "IO", "{largest:#}");
-    let mut sizes = vec![1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, size, rule];
+    let mut sizes = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, size, rule];
     sizes.sort_unstable();
     sizes.dedup();
-    let all = EverySize::of(&case, 24, &sizes, "120s");
+    let all = EverySize::of(&case, 10, &sizes, "120s");
     all.judge(size);
     // Whether a disk serves more than that at once is the disk's matter.
     if all.reached(rule) < 0.95 {
