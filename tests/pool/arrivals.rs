@@ -232,10 +232,10 @@ fn a_server_that_others_use_has_no_numbers_of_its_own() {
         reason.contains("in use by others") && reason.contains("not its own"),
         "{reason}"
     );
-    assert!(
-        reason.contains("4.0 of their sessions") || reason.contains("3.9"),
-        "{reason}"
-    );
+    // Four at most, less the moments between two statements of each.
+    let told = reason.split("others: ").nth(1);
+    let told: f64 = told.unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!((3.5..=4.0).contains(&told), "{reason}");
     assert!(!pool["sweep"].as_array().unwrap().is_empty());
 }
 
