@@ -17,7 +17,7 @@ struct Measured {
 }
 
 impl EverySize {
-    pub(crate) fn of(case: &Case, clients: u64, sizes: &[u64], duration: &str) -> Self {
+    fn of(case: &Case, clients: u64, sizes: &[u64], duration: &str) -> Self {
         let named: Vec<String> = sizes.iter().map(u64::to_string).collect();
         let (clients, named) = (clients.to_string(), named.join(","));
         let pool = case.pool(&[
@@ -71,19 +71,29 @@ impl EverySize {
         this.throughput >= 0.98 * throughput && this.p99 <= 1.1 * p99
     }
 
-    /// The size is good, and better than two connections per core and one where those are not.
-    pub(crate) fn judge(&self, size: u64) {
-        say(&format!("{size} of:{}", self.table()));
-        assert!(self.is_good(size), "{size} is not good:{}", self.table());
-        let (this, rule) = (self.at(size), self.at(rule_of_thumb()));
-        if !self.is_good(rule.size) {
-            assert!(
-                this.throughput > rule.throughput || this.p99 < rule.p99,
-                "{size} does not beat {}:{}",
-                rule.size,
-                self.table()
-            );
+    /// Measures every size, and judges this one: it is good, and better than two connections per core and one where those
+    /// are not. Where it falls short, all sizes are measured once more, for so long that chance does not decide.
+    pub(crate) fn judge(case: &Case, clients: u64, sizes: &[u64], size: u64) -> Self {
+        let first = Self::of(case, clients, sizes, "100s");
+        say(&format!("{size} of:{}", first.table()));
+        if first.is_good(size) && first.is_better_than_the_rule(size) {
+            return first;
         }
+        let all = Self::of(case, clients, sizes, "300s");
+        say(&format!("{size} of:{}", all.table()));
+        assert!(all.is_good(size), "{size} is not good:{}", all.table());
+        assert!(
+            all.is_better_than_the_rule(size),
+            "{size} does not beat {}:{}",
+            rule_of_thumb(),
+            all.table()
+        );
+        all
+    }
+
+    fn is_better_than_the_rule(&self, size: u64) -> bool {
+        let (this, rule) = (self.at(size), self.at(rule_of_thumb()));
+        self.is_good(rule.size) || this.throughput > rule.throughput || this.p99 < rule.p99
     }
 
     /// Throughput of a size as a share of the best.
