@@ -11,7 +11,7 @@ use super::{
     sla, statements,
 };
 use crate::import::EndpointMap;
-use crate::record::load::LoadResult;
+use crate::import::Imported;
 use crate::record::server::{Disturbance, Server};
 use crate::record::{CaptureSummary, Coverage, Millis, Run, Status};
 
@@ -237,7 +237,8 @@ fn overhead(run: &Run) -> Option<Overhead> {
 
 /// Concludes what can be said of load results alone, without a server.
 #[must_use]
-pub fn imported(results: &[LoadResult], dbperf_version: &str) -> Conclusions {
+pub fn imported(imported: &Imported, dbperf_version: &str) -> Conclusions {
+    let results = &imported.loads;
     let began = results.iter().filter_map(|r| r.started_at).min();
     let ended = results.iter().filter_map(|r| r.ended_at).max();
     let text = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());

@@ -53,6 +53,8 @@ pub(crate) fn run() -> Run {
         merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),
+        traces: Vec::new(),
+        pages: Vec::new(),
     }
 }
 
@@ -333,6 +335,7 @@ pub(crate) fn load_result() -> crate::record::load::LoadResult {
             arrival: Arrival::Closed,
             percentile_method: PercentileMethod::Histogram,
             warnings: Vec::new(),
+            ..LoadSource::default()
         },
         length: Some(Millis(60_000.0)),
         started_at: None,

@@ -1,6 +1,8 @@
 //! Load as the client saw it: the load tool's result, or else dbperf's own replay.
 
-use crate::record::load::{Arrival, LoadResult, Operation, PercentileMethod, Stage};
+use crate::record::load::{
+    Arrival, LoadResult, Measures, Omission, Operation, PercentileMethod, Stage,
+};
 use crate::record::{Millis, Run};
 
 use super::conclusions::{Load, LoadDriver, LoadOperation, LoadStage};
@@ -70,21 +72,45 @@ fn arrival(arrival: Arrival) -> &'static str {
 }
 
 fn percentile_note(result: &LoadResult) -> Option<String> {
-    let rounded = match result.source.percentile_method {
-        PercentileMethod::Histogram => None,
-        PercentileMethod::RoundedByTool => Some(
+    let source = &result.source;
+    let mut notes = Vec::new();
+    if source.percentile_method == PercentileMethod::RoundedByTool {
+        notes.push(
             "percentiles are rounded by the tool: to 1 ms below 100 ms, 10 ms below 1 s, 100 ms \
-             below 10 s and 1 s above",
-        ),
-    };
-    let closed = match result.source.arrival {
-        Arrival::Closed => Some(
+             below 10 s and 1 s above"
+                .to_owned(),
+        );
+    }
+    if let Some(error) = source.percentile_error_ratio {
+        notes.push(format!(
+            "percentiles are the tool's own, within {}",
+            super::figures::percent(error)
+        ));
+    }
+    if source.measures == Measures::FirstByte {
+        notes.push(
+            "times end with the first byte of an answer: what came after it is in none of them"
+                .to_owned(),
+        );
+    }
+    match source.omission {
+        Omission::Omitted => notes.push(
             "closed loop: while an answer is late no request is sent, so that high percentiles \
-             are lower than users would see them",
+             are lower than users would see them"
+                .to_owned(),
         ),
-        Arrival::Open | Arrival::Unknown => None,
-    };
-    let notes: Vec<&str> = rounded.into_iter().chain(closed).collect();
+        Omission::Corrected => notes.push(
+            "the tool added to the percentiles what requests would have taken that were sent late"
+                .to_owned(),
+        ),
+        Omission::OverCorrected => notes.push(
+            "the tool added more requests to the percentiles than its schedule had: they are not \
+             shown"
+                .to_owned(),
+        ),
+        Omission::None | Omission::Unknown => {}
+    }
+    notes.extend(source.notes.iter().cloned());
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
@@ -134,17 +160,12 @@ mod tests {
         let history = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats_history.csv");
         let mut run = run(Millis(12_000.0));
         assert_eq!(conclude(&run), None);
-        run.api = import(&[
-            ImportFile {
-                name: "full_stats.csv",
-                bytes: stats,
-            },
-            ImportFile {
-                name: "full_stats_history.csv",
-                bytes: history,
-            },
+        run.api = import(vec![
+            ImportFile::of_bytes("full_stats.csv", stats),
+            ImportFile::of_bytes("full_stats_history.csv", history),
         ])
-        .unwrap();
+        .unwrap()
+        .loads;
         let mut replay = run.api[0].clone();
         replay.source.tool = "dbperf replay".to_owned();
         run.replay = Some(replay);

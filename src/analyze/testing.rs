@@ -45,6 +45,8 @@ pub(super) fn run(window: Millis) -> Run {
         merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),
+        traces: Vec::new(),
+        pages: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `import`, and the `--api` files of the other commands.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -7,22 +8,17 @@ use super::args::ImportArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output;
-use super::target::read_input;
 use crate::analyze;
-use crate::import::{self, ImportFile};
-use crate::record::load::LoadResult;
+use crate::import::{self, ImportFile, Imported};
 use crate::record::{Coverage, Run, Status};
 
 /// The step of reading API results, in the coverage of a run.
 const API: &str = "api";
 
-/// Largest result file that is read whole.
-const MAX_BYTES: u64 = 1 << 30;
-
 /// `import`.
 pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<Exit, Failure> {
-    let results = read(&args.files)?;
-    let conclusions = analyze::imported(&results, env!("CARGO_PKG_VERSION"));
+    let imported = read(&args.files)?;
+    let conclusions = analyze::imported(&imported, env!("CARGO_PKG_VERSION"));
     output::write(&conclusions, context)
 }
 
@@ -34,11 +30,13 @@ pub(super) fn add_api(run: &mut Run, files: &[PathBuf]) -> Result<(), Failure> {
     if files.is_empty() {
         return Ok(());
     }
-    let mut results = read(files)?;
-    for result in &mut results {
+    let mut imported = read(files)?;
+    for result in &mut imported.loads {
         import::align(result, run.meta.started_at);
     }
-    run.api = results;
+    run.api = imported.loads;
+    run.traces = imported.traces;
+    run.pages = imported.pages;
     // A saved run may say that they were missing when it was measured.
     run.coverage.retain(|row| row.collector != API);
     Ok(())
@@ -92,7 +90,7 @@ pub(super) fn say_missing(run: &mut Run, failure: &Failure) {
         .push(Coverage::not_ok(API, Status::Failed, failure.to_string()));
 }
 
-fn read(files: &[PathBuf]) -> Result<Vec<LoadResult>, Failure> {
+fn read(files: &[PathBuf]) -> Result<Imported, Failure> {
     let missing: Vec<String> = files
         .iter()
         .filter(|p| !p.exists())
@@ -105,26 +103,17 @@ fn read(files: &[PathBuf]) -> Result<Vec<LoadResult>, Failure> {
             missing.join(", ")
         )));
     }
-    let mut contents = Vec::new();
-    for path in files {
-        contents.push((name(path), read_limited(path)?));
+    let names: Vec<String> = files.iter().map(|path| name(path)).collect();
+    let mut opened = Vec::new();
+    for (path, name) in files.iter().zip(&names) {
+        let file = File::open(path)
+            .map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))?;
+        opened.push(ImportFile {
+            name,
+            bytes: Box::new(file),
+        });
     }
-    let files: Vec<ImportFile<'_>> = contents
-        .iter()
-        .map(|(name, bytes)| ImportFile { name, bytes })
-        .collect();
-    import::import(&files).map_err(|e| Failure::input(e.to_string()))
-}
-
-fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
-    let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    if size > MAX_BYTES {
-        return Err(Failure::input(format!(
-            "{} has {size} bytes, more than the {MAX_BYTES} that are read whole",
-            path.display()
-        )));
-    }
-    read_input(path)
+    import::import(opened).map_err(|e| Failure::input(e.to_string()))
 }
 
 fn name(path: &Path) -> String {

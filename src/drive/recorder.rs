@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, DriverRecord, LoadInterval, LoadResult, LoadSource, Operation, OperationParts,
-    PercentileMethod, ReplayedStatement, Stage,
+    Arrival, DriverRecord, LoadInterval, LoadResult, LoadSource, Omission, Operation,
+    OperationParts, PercentileMethod, ReplayedStatement, Stage,
 };
 use crate::stats::LatencyHistogram;
 
@@ -333,8 +333,14 @@ impl Recorder {
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
                 files: vec![frame.file],
                 arrival: frame.arrival,
+                omission: match frame.arrival {
+                    Arrival::Open => Omission::None,
+                    Arrival::Closed => Omission::Omitted,
+                    Arrival::Unknown => Omission::Unknown,
+                },
                 percentile_method: PercentileMethod::Histogram,
                 warnings: frame.warnings,
+                ..LoadSource::default()
             },
             length: length.map(Millis::from),
             started_at: frame.opened.map(|(_, at)| at),

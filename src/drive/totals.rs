@@ -57,6 +57,7 @@ impl Totals {
             parts,
             schedule_lag: self.schedule_lag,
             skipped: self.skipped,
+            ..Operation::default()
         }
     }
 }

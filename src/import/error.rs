@@ -13,14 +13,22 @@ pub enum ImportError {
         file: String,
     },
     /// The file is larger than any result that is worth reading whole.
-    #[error("`{file}` has {bytes} bytes; results above {limit} bytes are not read")]
+    #[error(
+        "`{file}` is larger than {limit} bytes, unpacked; results of this kind above that are not read"
+    )]
     TooLarge {
         /// The file.
         file: String,
-        /// Its size.
-        bytes: usize,
         /// The limit.
-        limit: usize,
+        limit: u64,
+    },
+    /// The system could not read the file, or its packed data is damaged.
+    #[error("cannot read `{file}`: {error}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the system says.
+        error: String,
     },
     /// The file is not text.
     #[error("`{file}` is not UTF-8 text: byte {offset} is wrong; expected {expected}")]

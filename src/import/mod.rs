@@ -4,16 +4,16 @@
 
 mod endpoint_map;
 mod error;
+mod list;
 mod locust;
-mod locust_exceptions;
-mod locust_failures;
-mod locust_history;
-mod locust_json;
-mod locust_stats;
 mod recognise;
+mod source;
 mod table;
+
+use source::Source;
 
 pub use endpoint_map::{EndpointMap, MappedEndpoint, MappedStatement, StatementSelector};
 pub use error::ImportError;
 pub use locust::AGGREGATED;
-pub use recognise::{ImportFile, align, import};
+pub use recognise::{Imported, align, import};
+pub use source::ImportFile;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Millis;
 use super::load::{
-    DriverRecord, Latency, LoadResult, Operation, OperationParts, ReplayedStatement, Stage,
+    DriverRecord, Latency, LoadResult, Operation, OperationParts, ReplayedStatement, RequestPhases,
+    Stage,
 };
 use super::pool::{AcquireCounters, PoolGauge, PoolRecord};
 
@@ -53,6 +54,17 @@ impl Operation {
         if let Some(lag) = &other.schedule_lag {
             self.schedule_lag.get_or_insert_default().add(lag);
         }
+        if let Some(phases) = &other.phases {
+            self.phases.get_or_insert_default().add(phases);
+        }
+        for (name, theirs) in &other.server_timing {
+            let mine = self.server_timing.entry(name.clone()).or_default();
+            mine.requests += theirs.requests;
+            mine.total += theirs.total;
+        }
+        if let Some(theirs) = &other.by_latency {
+            self.by_latency.get_or_insert_default().add(theirs);
+        }
         self.parts = match (self.parts.take(), &other.parts) {
             (Some(mut mine), Some(theirs)) => {
                 mine.add(theirs);
@@ -60,6 +72,33 @@ impl Operation {
             }
             _ => None,
         };
+    }
+}
+
+impl RequestPhases {
+    /// Adds the phases of other requests. A phase that one of the two does not tell is not known of both.
+    pub fn add(&mut self, other: &Self) {
+        if self.requests == 0 {
+            self.clone_from(other);
+            return;
+        }
+        if other.requests == 0 {
+            return;
+        }
+        let sum = |mine: &mut Option<Millis>, theirs: Option<Millis>| {
+            *mine = both(*mine, theirs, |a, b| Millis(a.0 + b.0));
+        };
+        self.requests += other.requests;
+        sum(&mut self.blocked, other.blocked);
+        sum(&mut self.dns, other.dns);
+        sum(&mut self.connecting, other.connecting);
+        sum(&mut self.tls, other.tls);
+        sum(&mut self.sending, other.sending);
+        sum(&mut self.waiting, other.waiting);
+        sum(&mut self.receiving, other.receiving);
+        let shortest = [self.round_trip, other.round_trip];
+        let shortest = shortest.into_iter().flatten().map(|m| m.0);
+        self.round_trip = shortest.reduce(f64::min).map(Millis);
     }
 }
 

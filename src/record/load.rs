@@ -10,7 +10,7 @@ use crate::stats::LatencyHistogram;
 use super::Millis;
 
 /// How requests arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrival {
     /// On a schedule, whatever the answers do.
@@ -18,21 +18,57 @@ pub enum Arrival {
     /// The next request waits for the answer of the one before.
     Closed,
     /// The file does not say.
+    #[default]
     Unknown,
 }
 
+/// What became of the requests that a slow answer kept from being sent (coordinated omission).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Omission {
+    /// Latency starts when the request was due: nothing was omitted.
+    None,
+    /// The closed loop never sent them, and the percentiles do not know of them.
+    Omitted,
+    /// The tool filled in what its schedule says they would have taken.
+    Corrected,
+    /// The tool filled in more than its schedule says: the percentiles are not to be used.
+    OverCorrected,
+    /// The file does not say.
+    #[default]
+    Unknown,
+}
+
+/// What the times of a result span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measures {
+    /// To the last byte of the answer.
+    #[default]
+    Response,
+    /// To its first byte: what comes after is in no time of this result.
+    FirstByte,
+}
+
 /// Where the percentiles come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PercentileMethod {
     /// Every latency was recorded in a histogram of three significant digits.
     Histogram,
     /// The tool rounded (Locust: 1 ms below 100 ms, 10 ms below 1 s, 100 ms below 10 s).
     RoundedByTool,
+    /// The tool's own, of all its latencies, up to the digits that it prints.
+    Tool,
+    /// The tool's own, from a sketch or a histogram with the error that is told beside it.
+    Sketch,
+    /// The file has none.
+    #[default]
+    Absent,
 }
 
 /// What is known of where a load result comes from; it limits what may be concluded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LoadSource {
     /// `dbperf replay`, `locust` …
     pub tool: String,
@@ -42,8 +78,20 @@ pub struct LoadSource {
     pub files: Vec<String>,
     /// How requests arrived. A closed loop hides the waits of requests it never sent.
     pub arrival: Arrival,
+    /// What became of requests that a slow answer kept from being sent.
+    #[serde(default)]
+    pub omission: Omission,
+    /// What the times span.
+    #[serde(default)]
+    pub measures: Measures,
     /// Where the percentiles come from.
     pub percentile_method: PercentileMethod,
+    /// Error of the percentiles over their value (0.01: 1 %), where the tool's method has a known one.
+    #[serde(default)]
+    pub percentile_error_ratio: Option<f64>,
+    /// What else one has to know of the tool to read its numbers, in full sentences without the full stop.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Things in the files that did not add up.
     pub warnings: Vec<String>,
 }
@@ -109,6 +157,152 @@ pub struct Operation {
     /// Requests that were due and not sent, because they were too late; not among `requests`.
     #[serde(default)]
     pub skipped: u64,
+    /// Where the client's time went on the wire, where the tool tells.
+    #[serde(default)]
+    pub phases: Option<RequestPhases>,
+    /// What the service told in `Server-Timing`, by the entry's name (`pool`, `db`, `app`, `total` …).
+    #[serde(default)]
+    pub server_timing: BTreeMap<String, ServerTiming>,
+    /// The parts of requests by how long these took, where each request told its own.
+    #[serde(default)]
+    pub by_latency: Option<PartsByLatency>,
+}
+
+/// Phases of requests as the client saw them, as sums over the requests that told them. A phase that the tool
+/// does not tell is `None`. Identity: `Σ latency = sending + waiting + receiving` of a reused connection; `blocked`
+/// (for a free connection of the client), `dns`, `connecting` and `tls` come before it, and some tools count them in
+/// (`LoadSource::notes` say so).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RequestPhases {
+    /// Requests that told their phases.
+    pub requests: u64,
+    /// Waiting for a free connection of the client.
+    pub blocked: Option<Millis>,
+    /// Looking up the name.
+    pub dns: Option<Millis>,
+    /// Opening the TCP connection.
+    pub connecting: Option<Millis>,
+    /// TLS handshake.
+    pub tls: Option<Millis>,
+    /// Sending the request.
+    pub sending: Option<Millis>,
+    /// From the request's last byte to the answer's first: the service, and one round trip.
+    pub waiting: Option<Millis>,
+    /// From the answer's first byte to its last.
+    pub receiving: Option<Millis>,
+    /// Shortest time in which a TCP connection was opened: about one round trip. `None` where none was opened.
+    pub round_trip: Option<Millis>,
+    /// `blocked`, `dns`, `connecting` and `tls` are part of the latency.
+    pub setup_in_latency: bool,
+}
+
+/// One entry of `Server-Timing`, over the requests that had it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServerTiming {
+    /// Requests that had the entry.
+    pub requests: u64,
+    /// Sum of its durations.
+    pub total: Millis,
+}
+
+/// Sums of the parts of requests, by how long the requests took: what the slow ones spent their time on. A bin
+/// is a sixteenth of a doubling wide (4.4 %).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PartsByLatency {
+    /// By bin; see [`PartsByLatency::bin`].
+    pub bins: BTreeMap<i32, PartsBin>,
+}
+
+/// The requests of one bin.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PartsBin {
+    /// Requests.
+    pub requests: u64,
+    /// Sum of their latencies.
+    pub latency: Millis,
+    /// Sums of their parts by name: the entries of `Server-Timing`, `network` for the phases on the wire.
+    pub parts: BTreeMap<String, Millis>,
+}
+
+/// Bins of [`PartsByLatency`] in a doubling of the latency.
+const BINS_PER_DOUBLING: f64 = 16.0;
+
+/// Latency below which all requests are in one bin, in milliseconds.
+const SHORTEST_BIN_MS: f64 = 1e-3;
+
+impl PartsByLatency {
+    /// The bin of a latency in milliseconds.
+    #[must_use]
+    pub fn bin(latency_ms: f64) -> i32 {
+        let place = (latency_ms.max(SHORTEST_BIN_MS).log2() * BINS_PER_DOUBLING).floor();
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the logarithm of a finite f64 is below 1100"
+        )]
+        let place = place as i32;
+        place
+    }
+
+    /// Adds one request with its parts in milliseconds.
+    pub fn record<'a>(&mut self, latency_ms: f64, parts: impl IntoIterator<Item = (&'a str, f64)>) {
+        let bin = self.bins.entry(Self::bin(latency_ms)).or_default();
+        bin.requests += 1;
+        bin.latency.0 += latency_ms;
+        for (name, ms) in parts {
+            if let Some(sum) = bin.parts.get_mut(name) {
+                sum.0 += ms;
+            } else {
+                bin.parts.insert(name.to_owned(), Millis(ms));
+            }
+        }
+    }
+
+    /// Adds the requests of another one.
+    pub fn add(&mut self, other: &Self) {
+        for (place, theirs) in &other.bins {
+            let bin = self.bins.entry(*place).or_default();
+            bin.requests += theirs.requests;
+            bin.latency.0 += theirs.latency.0;
+            for (name, ms) in &theirs.parts {
+                bin.parts.entry(name.clone()).or_default().0 += ms.0;
+            }
+        }
+    }
+
+    /// The slowest `share` (0 to 1) of the requests as one bin: whole bins from the slowest down, and of the
+    /// last one a part in proportion. `None` without requests.
+    #[must_use]
+    pub fn slowest(&self, share: f64) -> Option<SlowTail> {
+        let all: u64 = self.bins.values().map(|b| b.requests).sum();
+        if all == 0 {
+            return None;
+        }
+        let wanted = all as f64 * share.clamp(0.0, 1.0);
+        let mut tail = SlowTail::default();
+        for bin in self.bins.values().rev() {
+            let part = ((wanted - tail.requests) / bin.requests as f64).min(1.0);
+            if part <= 0.0 {
+                break;
+            }
+            tail.requests += bin.requests as f64 * part;
+            tail.latency.0 += bin.latency.0 * part;
+            for (name, ms) in &bin.parts {
+                tail.parts.entry(name.clone()).or_default().0 += ms.0 * part;
+            }
+        }
+        Some(tail)
+    }
+}
+
+/// The slowest requests: sums.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SlowTail {
+    /// Requests; a fraction where a bin was cut.
+    pub requests: f64,
+    /// Sum of their latencies.
+    pub latency: Millis,
+    /// Sums of their parts by name.
+    pub parts: BTreeMap<String, Millis>,
 }
 
 /// Where the time of an operation went, as sums over all its requests. Identity:
@@ -181,7 +375,7 @@ pub struct Stage {
 }
 
 /// Everything one load tool reported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LoadResult {
     /// Where it comes from.
     pub source: LoadSource,
@@ -221,4 +415,58 @@ pub struct DriverRecord {
     pub late_p95: Option<Millis>,
     /// Cores of this machine that nothing ran on, on average.
     pub free_cores: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slow_tail_has_its_own_parts() {
+        let mut parts = PartsByLatency::default();
+        for _ in 0..90 {
+            parts.record(10.0, [("db", 8.0), ("app", 2.0)]);
+        }
+        for _ in 0..10 {
+            parts.record(100.0, [("db", 8.0), ("pool", 90.0)]);
+        }
+        let tail = parts.slowest(0.05).unwrap();
+        assert!((tail.requests - 5.0).abs() < 1e-9);
+        assert!((tail.latency.0 - 500.0).abs() < 1e-9);
+        assert!((tail.parts["pool"].0 - 450.0).abs() < 1e-9);
+        assert!(!tail.parts.contains_key("app"));
+        let all = parts.slowest(1.0).unwrap();
+        assert!((all.latency.0 - 1900.0).abs() < 1e-9 && (all.parts["db"].0 - 800.0).abs() < 1e-9);
+        let mut twice = parts.clone();
+        twice.add(&parts);
+        assert!((twice.slowest(0.05).unwrap().latency.0 - 1000.0).abs() < 1e-9);
+        assert_eq!(PartsByLatency::default().slowest(0.05), None);
+    }
+
+    #[test]
+    fn a_bin_is_a_sixteenth_of_a_doubling() {
+        assert_eq!(PartsByLatency::bin(1.0), 0);
+        assert_eq!(PartsByLatency::bin(2.0), 16);
+        assert_eq!(PartsByLatency::bin(1.99), 15);
+        assert_eq!(PartsByLatency::bin(0.5), -16);
+        assert_eq!(PartsByLatency::bin(0.0), PartsByLatency::bin(1e-9));
+    }
+
+    #[test]
+    fn a_phase_that_one_part_does_not_tell_is_not_known() {
+        let told = |dns| RequestPhases {
+            requests: 2,
+            dns,
+            waiting: Some(Millis(10.0)),
+            round_trip: Some(Millis(0.5)),
+            ..RequestPhases::default()
+        };
+        let mut sum = RequestPhases::default();
+        sum.add(&told(Some(Millis(1.0))));
+        assert_eq!(sum.dns, Some(Millis(1.0)));
+        sum.add(&told(None));
+        assert_eq!((sum.requests, sum.dns), (4, None));
+        assert_eq!(sum.waiting, Some(Millis(20.0)));
+        assert_eq!(sum.round_trip, Some(Millis(0.5)));
+    }
 }

@@ -13,6 +13,7 @@ mod fingerprint;
 pub mod indexes;
 pub mod load;
 pub mod merge;
+pub mod pages;
 pub mod pgbouncer;
 pub mod plan;
 pub mod pool;
@@ -22,6 +23,7 @@ pub mod server;
 pub mod statements;
 pub mod sweep;
 pub mod tables;
+pub mod traces;
 mod units;
 
 pub use capture::{CaptureSource, CaptureStatement, CaptureSummary};

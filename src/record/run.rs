@@ -9,6 +9,7 @@ use super::coverage::Coverage;
 use super::database::DatabaseWindow;
 use super::indexes::IndexWindow;
 use super::load::LoadResult;
+use super::pages::PageResult;
 use super::pgbouncer::PgBouncerWindow;
 use super::plan::PlanRecord;
 use super::pool::PoolRecord;
@@ -17,6 +18,7 @@ use super::server::{Disturbance, Server, ServerLife};
 use super::statements::StatementWindow;
 use super::sweep::PoolSweep;
 use super::tables::TableWindow;
+use super::traces::TraceSet;
 use super::{Bytes, Millis};
 
 /// Version of the run file. A file with another number is refused, never guessed at.
@@ -84,6 +86,12 @@ pub struct Run {
     pub pgbouncer: Option<PgBouncerWindow>,
     /// Imported results of the API.
     pub api: Vec<LoadResult>,
+    /// Imported traces of the application. Absent in older files.
+    #[serde(default)]
+    pub traces: Vec<TraceSet>,
+    /// Imported results of pages. Absent in older files.
+    #[serde(default)]
+    pub pages: Vec<PageResult>,
 }
 
 /// What was run and when.

@@ -158,6 +158,8 @@ impl Window {
             merged: Vec::new(),
             pgbouncer: observed.pgbouncer,
             api: Vec::new(),
+            traces: Vec::new(),
+            pages: Vec::new(),
         }
     }
 }

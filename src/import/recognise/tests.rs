@@ -31,16 +31,13 @@ fn named<'a>(names: &[&str]) -> Vec<ImportFile<'a>> {
         .iter()
         .map(|name| {
             let found = FILES.iter().find(|f| f.0 == *name).unwrap();
-            ImportFile {
-                name: found.0,
-                bytes: found.1,
-            }
+            ImportFile::of_bytes(found.0, found.1)
         })
         .collect()
 }
 
 fn one(names: &[&str]) -> LoadResult {
-    let mut results = import(&named(names)).unwrap();
+    let mut results = import(named(names)).unwrap().loads;
     assert_eq!(results.len(), 1, "{results:?}");
     results.remove(0)
 }
@@ -73,24 +70,53 @@ fn check_tool(result: &LoadResult, part: &str, file: &str) {
     assert!(checked >= 5, "{part} {file}: {checked} rows");
 }
 
+/// Files beside the results of a tool: what made them, and what is true of them.
+fn is_beside(name: &str) -> bool {
+    let ends = [
+        ".md",
+        ".js",
+        ".py",
+        ".lua",
+        ".yml",
+        ".jmx",
+        ".html",
+        "-stdout.txt",
+        "truth.json",
+        "urls.txt",
+        "siegerc",
+        "post.json-body",
+    ];
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// All fixtures by path and contents.
+fn fixtures() -> Vec<(String, Vec<u8>)> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/load");
+    let mut files = Vec::new();
+    for folder in std::fs::read_dir(root).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    assert!(files.len() > 10, "{files:?}");
+    files
+}
+
 #[test]
 fn exactly_one_importer_recognises_each_fixture() {
-    for (name, bytes) in FILES {
-        let text = std::str::from_utf8(bytes).unwrap();
-        let kinds: Vec<Kind> = IMPORTERS
+    for (name, bytes) in fixtures() {
+        let Ok(source) = Source::open(ImportFile::of_bytes(&name, &bytes)) else {
+            assert!(is_beside(&name), "{name} is not text");
+            continue;
+        };
+        let labels: Vec<&str> = list::IMPORTERS
             .iter()
-            .filter(|i| (i.recognises)(head_of(text)))
-            .map(|i| i.kind)
+            .filter(|i| (i.recognises)(source.head()))
+            .map(|i| i.label)
             .collect();
-        assert_eq!(kinds.len(), 1, "{name}: {kinds:?}");
-    }
-    for foreign in [
-        include_str!("../../../fixtures/load/locust-2.47.0/full-stdout.txt"),
-        include_str!("../../../fixtures/load/locust-2.47.0/truth.json"),
-        include_str!("../../../fixtures/load/locust-2.47.0/README.md"),
-        include_str!("../../../fixtures/load/locust-2.47.0/locustfile.py"),
-    ] {
-        assert!(!IMPORTERS.iter().any(|i| (i.recognises)(head_of(foreign))));
+        let wanted = usize::from(!is_beside(&name));
+        assert_eq!(labels.len(), wanted, "{name}: {labels:?}");
     }
 }
 
@@ -205,15 +231,17 @@ fn the_json_is_preferred_and_has_every_latency() {
 
 #[test]
 fn two_calls_stay_two_results_and_renamed_files_find_each_other() {
-    let both = import(&named(&["full_stats.csv", "plain_stats.csv", "full.json"])).unwrap();
+    let both = import(named(&["full_stats.csv", "plain_stats.csv", "full.json"]))
+        .unwrap()
+        .loads;
     assert_eq!(both.len(), 2);
     let mut renamed = named(&["full_stats.csv", "full_stats_history.csv"]);
     renamed[0].name = "a.csv";
     renamed[1].name = "b.csv";
-    assert_eq!(import(&renamed).unwrap().len(), 1);
+    assert_eq!(import(renamed).unwrap().loads.len(), 1);
     let mut foreign = named(&["plain_stats.csv", "full_stats_history.csv"]);
     foreign[0].name = "a.csv";
-    assert_eq!(import(&foreign).unwrap().len(), 2);
+    assert_eq!(import(foreign).unwrap().loads.len(), 2);
 }
 
 #[test]
@@ -232,11 +260,8 @@ fn names_with_commas_quotes_and_control_characters_survive() {
     let text = format!(
         "{header}\nGET,\"/a,\"\"b\"\"\u{1b}[2J\",2,3,1,1.5,1,2,0,1,0,1,2\n,Aggregated,2,3,1,1.5,1,2,0,1,0,1,N/A\n"
     );
-    let results = import(&[ImportFile {
-        name: "x",
-        bytes: text.as_bytes(),
-    }])
-    .unwrap();
+    let file = ImportFile::of_bytes("x", text.as_bytes());
+    let results = import(vec![file]).unwrap().loads;
     assert_eq!(results[0].operations[0].name, "GET /a,\"b\"\u{FFFD}[2J");
     assert_eq!(results[0].total.latency.percentile("100"), None);
     let warnings = results[0].source.warnings.join("\n");
@@ -284,11 +309,8 @@ fn wrong_files_are_refused_with_file_place_and_expectation() {
             ["response_times", "milliseconds"],
         ),
     ] {
-        let file = ImportFile {
-            name: "x.csv",
-            bytes: text.as_bytes(),
-        };
-        let message = import(&[file]).unwrap_err().to_string();
+        let file = ImportFile::of_bytes("x.csv", text.as_bytes());
+        let message = import(vec![file]).unwrap_err().to_string();
         for part in parts {
             assert!(message.contains(part), "{message:?} lacks {part:?}");
         }
@@ -298,12 +320,17 @@ fn wrong_files_are_refused_with_file_place_and_expectation() {
 
 #[test]
 fn bytes_that_are_no_text_and_lone_failures_are_refused() {
-    let file = |name, bytes| ImportFile { name, bytes };
-    let message = import(&[file("gz", b"\x1f\x8b\x08".as_slice())]).unwrap_err();
-    assert!(message.to_string().contains("not UTF-8"));
-    let alone = import(&named(&["full_failures.csv"])).unwrap_err();
+    let import_bytes = |bytes| import(vec![ImportFile::of_bytes("x", bytes)]).unwrap_err();
+    let packed = import_bytes(b"\x1f\x8b\x08".as_slice()).to_string();
+    assert!(
+        packed.contains("cut off") && packed.contains("packed"),
+        "{packed}"
+    );
+    let binary = import_bytes(b"a\xff\x00b".as_slice()).to_string();
+    assert!(binary.contains("not UTF-8"), "{binary}");
+    let alone = import(named(&["full_failures.csv"])).unwrap_err();
     assert!(alone.to_string().contains("_stats.csv"), "{alone}");
-    let twice = import(&named(&["full_stats.csv", "full_stats.csv"])).unwrap_err();
+    let twice = import(named(&["full_stats.csv", "full_stats.csv"])).unwrap_err();
     assert!(twice.to_string().contains("only one"), "{twice}");
-    assert_eq!(import(&[]).unwrap(), []);
+    assert_eq!(import(Vec::new()).unwrap(), Imported::default());
 }

@@ -52,6 +52,7 @@ fn operation(name: &str, latencies: &[u64]) -> Operation {
         }),
         schedule_lag: None,
         skipped: 1,
+        ..Operation::default()
     }
 }
 
@@ -75,6 +76,7 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
             arrival: Arrival::Closed,
             percentile_method: PercentileMethod::Histogram,
             warnings: Vec::new(),
+            ..LoadSource::default()
         },
         length: Some(Millis(5_000.0)),
         started_at: Some(start),
@@ -153,6 +155,8 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         merged: Vec::new(),
         pgbouncer: None,
         api: Vec::new(),
+        traces: Vec::new(),
+        pages: Vec::new(),
     }
 }
 

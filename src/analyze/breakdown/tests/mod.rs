@@ -79,6 +79,7 @@ fn result(tool: &str, operations: Vec<Operation>) -> LoadResult {
             arrival: Arrival::Closed,
             percentile_method: PercentileMethod::Histogram,
             warnings: Vec::new(),
+            ..LoadSource::default()
         },
         length: Some(Millis(60_000.0)),
         started_at: None,

@@ -61,6 +61,7 @@ fn replayed(window: PgBouncerWindow) -> Run {
             arrival: Arrival::Closed,
             percentile_method: PercentileMethod::Histogram,
             warnings: Vec::new(),
+            ..LoadSource::default()
         },
         length: Some(Millis(1000.0)),
         started_at: Some(run.meta.started_at),

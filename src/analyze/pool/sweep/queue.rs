@@ -19,6 +19,13 @@ const ENOUGH_LEASES: u64 = 200;
 /// Sizes that are named, at most.
 const NAMED: u32 = 4;
 
+/// A mean wait that does not matter, as a share of a lease, and in milliseconds (ours).
+const SMALL_WAIT_RATIO: f64 = 0.1;
+const SMALL_WAIT_MS: f64 = 1.0;
+
+/// Times the largest measured size beyond which no size is looked for: the leases there are anybody's guess (ours).
+const FURTHEST: u32 = 4;
+
 /// The queue at the permits of a pool, with the demand and the leases of a measured size.
 #[derive(Debug, Clone, Copy)]
 struct Queue {
@@ -105,6 +112,28 @@ impl Queue {
             self.lease_ms, self.lease_scv
         )
     }
+}
+
+/// How many connections would do where the server could spare no more of them, and clients wait at the largest size.
+pub(super) fn beyond(choice: &Choice<'_>, sweep: &PoolSweep) -> Option<String> {
+    let largest = choice.chosen;
+    if sweep.bound.is_none() || choice.above.is_some() {
+        return None;
+    }
+    let queue = Queue::of(largest, sweep)?;
+    let small = (SMALL_WAIT_RATIO * queue.lease_ms).max(SMALL_WAIT_MS);
+    if largest.wait_mean_ms() <= small {
+        return None;
+    }
+    let mut sizes = largest.size + 1..=largest.size.saturating_mul(FURTHEST);
+    let enough = sizes.find(|size| queue.mean_wait_ms(*size).is_some_and(|ms| ms <= small))?;
+    Some(format!(
+        "clients wait {:.1} ms on average with {}, the most that the server could spare; by the model {enough} would bring \
+         that below {small:.1} ms, if leases stayed as long as they are ({}): not measured",
+        largest.wait_mean_ms(),
+        largest.size,
+        queue.name()
+    ))
 }
 
 /// The model held against what was measured at the chosen size and the next smaller one, and what it says of those

@@ -222,6 +222,7 @@ pub(super) fn reasons(
         ));
     }
     reasons.extend(super::queue::words(choice, sweep));
+    reasons.extend(super::queue::beyond(choice, sweep));
     if chosen.held_idle_ratio >= HELD_IDLE_RATIO {
         reasons.push(format!(
             "{:.0} % of the time of a lease the connection does nothing: give it back while the application \

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use crate::record::Millis;
 use crate::record::load::{Latency, Operation};
 
-use super::ImportError;
-use super::locust::operation_name;
-use super::table::Table;
+use super::operation_name;
+use crate::import::ImportError;
+use crate::import::table::Table;
 
 /// What one file holds.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub(super) struct Stats {
 }
 
 /// The header begins as Locust writes it.
-pub(super) fn recognises(head: &str) -> bool {
+pub(in crate::import) fn recognises(head: &str) -> bool {
     head.starts_with("Type,Name,Request Count,")
 }
 

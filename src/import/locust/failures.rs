@@ -1,8 +1,8 @@
 //! Locust's `*_failures.csv`: failed requests by endpoint and error.
 
-use super::ImportError;
-use super::locust::operation_name;
-use super::table::{Table, tame};
+use super::operation_name;
+use crate::import::ImportError;
+use crate::import::table::{Table, tame};
 
 /// One kind of failure of one endpoint.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(super) struct Failure {
 }
 
 /// The header begins as Locust writes it.
-pub(super) fn recognises(head: &str) -> bool {
+pub(in crate::import) fn recognises(head: &str) -> bool {
     head.starts_with("Method,Name,Error,Occurrences")
 }
 

@@ -11,8 +11,8 @@ use crate::record::Millis;
 use crate::record::load::{Latency, LoadInterval, Operation};
 use crate::stats::LatencyHistogram;
 
-use super::ImportError;
-use super::locust::operation_name;
+use super::operation_name;
+use crate::import::ImportError;
 
 /// One element of the array.
 #[derive(Debug, Deserialize)]
@@ -48,7 +48,7 @@ pub(super) struct JsonStats {
 }
 
 /// An array of objects with Locust's keys.
-pub(super) fn recognises(head: &str) -> bool {
+pub(in crate::import) fn recognises(head: &str) -> bool {
     head.trim_start().starts_with('[')
         && head.contains("\"num_requests\"")
         && head.contains("\"response_times\"")

@@ -1,7 +1,7 @@
 //! Locust's `*_exceptions.csv`: exceptions of the script, which are no failed requests.
 
-use super::ImportError;
-use super::table::{Table, tame};
+use crate::import::ImportError;
+use crate::import::table::{Table, tame};
 
 /// One kind of exception.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub(super) struct Exception {
 }
 
 /// The header begins as Locust writes it.
-pub(super) fn recognises(head: &str) -> bool {
+pub(in crate::import) fn recognises(head: &str) -> bool {
     head.starts_with("Count,Message,Traceback,Nodes")
 }
 

@@ -8,9 +8,9 @@ use crate::record::load::{LoadInterval, Operation, Stage};
 
 use jiff::Timestamp;
 
-use super::ImportError;
-use super::locust::operation_name;
-use super::table::{Row, Table};
+use super::operation_name;
+use crate::import::ImportError;
+use crate::import::table::{Row, Table};
 
 /// Shortest stretch with one number of users that counts as a stage, in seconds.
 const STAGE_MIN_SEC: i64 = 5;
@@ -49,7 +49,7 @@ pub(super) struct History {
 }
 
 /// The header begins as Locust writes it.
-pub(super) fn recognises(head: &str) -> bool {
+pub(in crate::import) fn recognises(head: &str) -> bool {
     head.starts_with("Timestamp,User Count,Type,Name,")
 }
 

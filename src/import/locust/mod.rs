@@ -1,32 +1,52 @@
 //! The files of one call of Locust become one load result.
 
+pub(super) mod exceptions;
+pub(super) mod failures;
+pub(super) mod history;
+mod join;
+pub(super) mod json;
+pub(super) mod stats;
+
 use jiff::Timestamp;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadInterval, LoadResult, LoadSource, Operation, PercentileMethod,
+    Arrival, Latency, LoadInterval, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
 };
 
-use super::locust_exceptions::Exception;
-use super::locust_failures::Failure;
-use super::locust_history::{History, Reading};
-use super::locust_json::JsonStats;
-use super::locust_stats::Stats;
 use super::table::tame;
+use super::{ImportError, Source};
+use exceptions::Exception;
+use failures::Failure;
+use history::{History, Reading};
+use json::JsonStats;
+use stats::Stats;
+
+pub(super) use join::{join, stem_of};
 
 /// Locust's name for all endpoints together. Intervals of a history without endpoints
 /// (no `--csv-full-history`) count under it.
 pub const AGGREGATED: &str = "Aggregated";
 
+/// The kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Stats,
+    History,
+    Failures,
+    Exceptions,
+    Json,
+}
+
 /// Everything that was given of one call.
 #[derive(Debug, Default)]
 pub(super) struct Call {
-    pub(super) files: Vec<String>,
-    pub(super) stats: Option<Stats>,
-    pub(super) history: Option<History>,
-    pub(super) failures: Option<Vec<Failure>>,
-    pub(super) exceptions: Option<Vec<Exception>>,
-    pub(super) json: Option<JsonStats>,
+    files: Vec<String>,
+    stats: Option<Stats>,
+    history: Option<History>,
+    failures: Option<Vec<Failure>>,
+    exceptions: Option<Vec<Exception>>,
+    json: Option<JsonStats>,
 }
 
 /// `GET /path`, or the name alone where Locust has no type.
@@ -39,6 +59,21 @@ pub(super) fn operation_name(kind: &str, name: &str) -> String {
 }
 
 impl Call {
+    /// Reads one file of the call.
+    pub(super) fn read(&mut self, kind: Kind, source: Source<'_>) -> Result<(), ImportError> {
+        let file = source.name().to_owned();
+        let text = source.whole()?;
+        match kind {
+            Kind::Stats => self.stats = Some(stats::import(&file, &text)?),
+            Kind::History => self.history = Some(history::import(&file, &text)?),
+            Kind::Failures => self.failures = Some(failures::import(&file, &text)?),
+            Kind::Exceptions => self.exceptions = Some(exceptions::import(&file, &text)?),
+            Kind::Json => self.json = Some(json::import(&file, &text)?),
+        }
+        self.files.push(file);
+        Ok(())
+    }
+
     /// It has numbers of requests, and not only errors.
     pub(super) fn has_requests(&self) -> bool {
         self.stats.is_some() || self.history.is_some() || self.json.is_some()
@@ -61,8 +96,10 @@ impl Call {
                 version: None,
                 files: self.files.clone(),
                 arrival: Arrival::Closed,
+                omission: Omission::Omitted,
                 percentile_method: PercentileMethod::RoundedByTool,
                 warnings,
+                ..LoadSource::default()
             },
             length,
             started_at,
@@ -117,9 +154,8 @@ impl Call {
         if let Some(json) = &self.json {
             return (json.started_at, json.ended_at);
         }
-        let second = |m: Option<&super::locust_history::Moment>| {
-            m.and_then(|m| Timestamp::from_second(m.second).ok())
-        };
+        let second =
+            |m: Option<&history::Moment>| m.and_then(|m| Timestamp::from_second(m.second).ok());
         let moments = self.history.as_ref().map(|h| h.moments.as_slice());
         (
             second(moments.and_then(<[_]>::first)),
