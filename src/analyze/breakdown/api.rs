@@ -9,12 +9,15 @@ use crate::analyze::conclusions::{
 use crate::import::EndpointMap;
 use crate::record::Run;
 use crate::record::load::{LoadResult, Operation};
+use crate::record::traces::TracedEndpoint;
 use crate::stats::Interval;
 
 use super::MapError;
 use super::catalogue::Catalogue;
-use super::parts::{Component, assemble, sort, total};
-use super::{inferred, mapped};
+use super::evidence::Evidence;
+use super::parts::{Component, assemble, sort};
+use super::whole::Whole;
+use super::{inferred, mapped, traced};
 
 /// A statement of an endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,23 +50,77 @@ pub(super) fn conclude(
     map: Option<&EndpointMap>,
 ) -> Result<Breakdown, MapError> {
     let requests = requests_in_window(run, result);
+    let traced = traced::by_operation(run, result);
     let mut notes = Vec::new();
+    let attributed = attribute(run, result, catalogue, map, &requests, &traced, &mut notes)?;
+    let whole = Whole::of(run, result, catalogue, &requests);
+    let counted = result.operations.iter().filter(|o| o.requests > 0);
+    let known: Vec<(&Operation, Evidence)> = counted
+        .map(|o| {
+            let traced = traced.get(&o.name).copied();
+            (o, evidence(o, traced, &attributed, catalogue, &whole))
+        })
+        .collect();
+    let waits = whole.shared_wait(&known);
+    let mut endpoints: Vec<Endpoint> = known
+        .into_iter()
+        .map(|(operation, mut evidence)| {
+            if evidence.pool_wait.is_none() {
+                evidence.pool_wait = waits.get(&operation.name).cloned();
+            }
+            endpoint(operation, &evidence, attributed.found.get(&operation.name))
+        })
+        .collect();
+    sort(&mut endpoints);
+    let mut sum = whole.total(result, &endpoints);
+    for endpoint in &mut endpoints {
+        say_what_is_left(&mut endpoint.parts);
+    }
+    say_what_is_left(&mut sum.parts);
+    notes.extend(clock(run, result));
+    Ok(Breakdown {
+        source: result.source.tool.clone(),
+        total: sum,
+        endpoints,
+        notes,
+    })
+}
+
+/// Execution inside the server by endpoint, and why it is not known of the others.
+struct Attributed {
+    found: BTreeMap<String, DbExec>,
+    reason: String,
+}
+
+/// The best evidence of which statements an endpoint runs: traces, then the mapping, then inference.
+fn attribute(
+    run: &Run,
+    result: &LoadResult,
+    catalogue: Result<&Catalogue<'_>, &str>,
+    map: Option<&EndpointMap>,
+    requests: &BTreeMap<String, f64>,
+    traced: &BTreeMap<String, &TracedEndpoint>,
+    notes: &mut Vec<String>,
+) -> Result<Attributed, MapError> {
     let mut found: BTreeMap<String, DbExec> = BTreeMap::new();
     let mut refused = None;
     match &catalogue {
         Err(reason) => refused = Some((*reason).to_owned()),
         Ok(catalogue) => {
+            for (name, endpoint) in traced {
+                let exec = traced::execution(endpoint, catalogue);
+                found.extend(exec.map(|exec| (name.clone(), exec)));
+            }
             let mut resolved = mapped::Resolved::new();
             if let Some(map) = map {
                 resolved = mapped::resolve(run, map, catalogue)?;
-                found = mapped::execution(&resolved, &requests, catalogue);
+                for (name, exec) in mapped::execution(&resolved, requests, catalogue) {
+                    found.entry(name).or_insert(exec);
+                }
                 notes.extend(unused(map, result));
             }
-            if result
-                .operations
-                .iter()
-                .any(|o| !found.contains_key(&o.name))
-            {
+            let missing = |o: &Operation| o.requests > 0 && !found.contains_key(&o.name);
+            if result.operations.iter().any(missing) {
                 match inferred::execution(result, catalogue, &resolved) {
                     Ok(others) => {
                         for (name, exec) in others {
@@ -76,40 +133,58 @@ pub(super) fn conclude(
         }
     }
     notes.extend(refused.clone());
-    let reason = refused.unwrap_or_else(|| "no statement was attributed to it".to_owned());
-    let counted = result.operations.iter().filter(|o| o.requests > 0);
-    let mut endpoints: Vec<Endpoint> = counted
-        .map(|o| endpoint(o, found.get(&o.name), &reason))
-        .collect();
-    sort(&mut endpoints);
-    let complete = endpoints.iter().all(|e| found.contains_key(&e.name));
-    let together = match &catalogue {
-        Ok(catalogue) if !complete || endpoints.is_empty() => {
-            together(result, &requests, catalogue)
-        }
-        _ => None,
-    };
-    let mut sum = total(&endpoints, together.as_ref());
-    if endpoints.is_empty()
-        && let Some(mean) = result.total.latency.mean
-    {
-        // The source has no endpoints: only all requests together are known.
-        sum.requests = result.total.requests;
-        sum.mean_ms = mean.0;
-        let db_exec =
-            together.unwrap_or_else(|| Component::unknown(PartKind::DbExec, reason.clone()));
-        sum.parts = assemble(mean.0, rest(mean.0, db_exec));
-    }
-    for endpoint in &mut endpoints {
-        say_what_is_left(&mut endpoint.parts);
-    }
-    say_what_is_left(&mut sum.parts);
-    Ok(Breakdown {
-        source: result.source.tool.clone(),
-        total: sum,
-        endpoints,
-        notes,
+    Ok(Attributed {
+        found,
+        reason: refused.unwrap_or_else(|| "no statement was attributed to it".to_owned()),
     })
+}
+
+/// What is known of one endpoint by itself.
+fn evidence(
+    operation: &Operation,
+    traced: Option<&TracedEndpoint>,
+    attributed: &Attributed,
+    catalogue: Result<&Catalogue<'_>, &str>,
+    whole: &Whole,
+) -> Evidence {
+    let db_exec = attributed.found.get(&operation.name).cloned();
+    let calls = match (traced, &db_exec) {
+        (Some(traced), _) => Some(traced::calls(traced)),
+        (None, Some(exec)) => Some(exec.attributions.iter().map(|a| a.calls_per_request).sum()),
+        (None, None) => None,
+    };
+    let mut evidence = Evidence {
+        no_db_exec: match catalogue {
+            Err(reason) => reason.to_owned(),
+            Ok(_) => attributed.reason.clone(),
+        },
+        round_trips: calls.and_then(|calls| whole.round_trips(calls)),
+        db_exec,
+        ..Evidence::default()
+    };
+    if let Some(traced) = traced {
+        evidence.take_traces(traced);
+    }
+    evidence.take_server_timing(operation);
+    evidence.take_phases(operation);
+    evidence
+}
+
+/// When the load ran, by its own clock, so that clocks that differ are seen.
+fn clock(run: &Run, result: &LoadResult) -> Option<String> {
+    let (from, to) = (result.started_at?, result.ended_at?);
+    let begin = from.duration_since(run.meta.started_at).as_secs_f64();
+    let end = run.meta.ended_at.duration_since(to).as_secs_f64();
+    let place = |seconds: f64, inside: &str, outside: &str| {
+        let side = if seconds < 0.0 { outside } else { inside };
+        format!("{:.1} s {side}", seconds.abs())
+    };
+    Some(format!(
+        "by the load tool's clock, taken as it is, its first request began {} the begin of the window and its last \
+         answer came {} the end of it",
+        place(begin, "after", "before"),
+        place(end, "before", "after")
+    ))
 }
 
 /// What the source does not tell apart is known by name at least.
@@ -178,15 +253,9 @@ fn unused(map: &EndpointMap, result: &LoadResult) -> Option<String> {
     })
 }
 
-fn endpoint(operation: &Operation, found: Option<&DbExec>, reason: &str) -> Endpoint {
+fn endpoint(operation: &Operation, evidence: &Evidence, found: Option<&DbExec>) -> Endpoint {
     let mean_ms = operation.latency.mean.map(|m| m.0);
-    let parts = mean_ms.map_or_else(Vec::new, |mean| {
-        let db_exec = found.map_or_else(
-            || Component::unknown(PartKind::DbExec, reason),
-            |exec| within(mean, exec),
-        );
-        assemble(mean, rest(mean, db_exec))
-    });
+    let parts = mean_ms.map_or_else(Vec::new, |mean| assemble(mean, evidence.components(mean)));
     let statement = |a: &Attribution| EndpointStatement {
         query_id: a.id.to_string(),
         calls_per_request: a.calls_per_request,
@@ -206,7 +275,7 @@ fn endpoint(operation: &Operation, found: Option<&DbExec>, reason: &str) -> Endp
 }
 
 /// Execution cannot take longer than the response; where it seems to, the response is a bound.
-fn within(mean_ms: f64, exec: &DbExec) -> Component {
+pub(super) fn within(mean_ms: f64, exec: &DbExec) -> Component {
     let mut component = Component::known(PartKind::DbExec, exec.mean_ms, exec.basis);
     component.low_ms = exec.ends.map(|e| e.low.min(mean_ms));
     component.high_ms = exec.ends.map(|e| e.high.min(mean_ms));
@@ -221,61 +290,4 @@ fn within(mean_ms: f64, exec: &DbExec) -> Component {
         ));
     }
     component
-}
-
-/// What a load tool cannot see.
-fn rest(mean_ms: f64, db_exec: Component) -> Vec<Component> {
-    let left = (mean_ms - db_exec.mean_ms.unwrap_or(0.0)).max(0.0);
-    let pool_wait = Component {
-        part: PartKind::PoolWait,
-        mean_ms: None,
-        low_ms: Some(0.0),
-        high_ms: Some(left),
-        basis: Basis::Bound,
-        note: Some(
-            "the wait for a connection is inside the application; it is no more than what is \
-             unattributed"
-                .to_owned(),
-        ),
-    };
-    vec![
-        db_exec,
-        pool_wait,
-        Component::unknown(
-            PartKind::Network,
-            "the load tool does not tell it from the application",
-        ),
-        Component::unknown(
-            PartKind::App,
-            "it needs traces or Server-Timing of the application",
-        ),
-    ]
-}
-
-/// Execution of all statements of the database over all requests.
-fn together(
-    result: &LoadResult,
-    requests: &BTreeMap<String, f64>,
-    catalogue: &Catalogue<'_>,
-) -> Option<Component> {
-    let mean_ms = result.total.latency.mean?.0;
-    let by_endpoint: f64 = requests.values().sum();
-    let number = if by_endpoint > 0.0 {
-        by_endpoint
-    } else {
-        result.total.requests as f64
-    };
-    if number <= 0.0 {
-        return None;
-    }
-    let exec = DbExec {
-        mean_ms: catalogue.exec_ms() / number,
-        ends: None,
-        basis: Basis::Derived,
-        note: "execution time of all statements of the database in the window over all requests; \
-               other clients' statements are counted in"
-            .to_owned(),
-        attributions: Vec::new(),
-    };
-    Some(within(mean_ms, &exec))
 }

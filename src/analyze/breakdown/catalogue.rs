@@ -58,9 +58,19 @@ impl<'a> Catalogue<'a> {
 
     /// The ids of a statement with the same parse tree, whatever its constants.
     pub(super) fn ids_of(&self, sql: &str) -> &[i64] {
-        fingerprint(sql)
-            .and_then(|key| self.by_fingerprint.get(&key))
+        fingerprint(sql).map_or(&[], |key| self.ids_of_fingerprint(&key))
+    }
+
+    /// The ids of a statement by the fingerprint of its parse tree.
+    pub(super) fn ids_of_fingerprint(&self, fingerprint: &str) -> &[i64] {
+        self.by_fingerprint
+            .get(fingerprint)
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// Calls of all statements of the database.
+    pub(super) fn calls(&self) -> f64 {
+        self.by_id.values().map(|t| t.calls as f64).sum()
     }
 
     /// What several ids did together.

@@ -19,11 +19,17 @@
 
 mod api;
 mod catalogue;
+mod evidence;
 mod inferred;
 mod mapped;
+mod names;
 mod nearest;
 mod parts;
 mod replay;
+mod saturation;
+mod sessions;
+mod traced;
+mod whole;
 mod windows;
 
 use crate::import::EndpointMap;

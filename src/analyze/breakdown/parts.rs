@@ -90,16 +90,16 @@ pub(super) fn assemble(mean_ms: f64, components: Vec<Component>) -> Vec<TimePart
     parts
 }
 
-/// All requests together: means weighted by the number of requests. `db_exec` replaces the weighted
-/// one where it is known for all requests only together.
-pub(super) fn total(endpoints: &[Endpoint], db_exec: Option<&Component>) -> TotalBreakdown {
+/// All requests together: means weighted by the number of requests. What is in `instead` replaces the
+/// weighted part, where it is known for all requests only together.
+pub(super) fn total(endpoints: &[Endpoint], instead: &[Component]) -> TotalBreakdown {
     let counted: Vec<&Endpoint> = endpoints.iter().filter(|e| e.mean_ms.is_some()).collect();
     let mean_ms = weighted(&counted, |e| e.mean_ms);
     let components = KINDS
         .iter()
-        .map(|kind| match db_exec {
-            Some(told) if told.part == *kind => told.clone(),
-            _ => weigh(*kind, &counted),
+        .map(|kind| {
+            let told = instead.iter().find(|c| c.part == *kind);
+            told.cloned().unwrap_or_else(|| weigh(*kind, &counted))
         })
         .collect();
     TotalBreakdown {

@@ -33,7 +33,7 @@ pub(super) fn conclude(result: &LoadResult, catalogue: Result<&Catalogue<'_>, &s
     sort(&mut endpoints);
     Breakdown {
         source: result.source.tool.clone(),
-        total: total(&endpoints, None),
+        total: total(&endpoints, &[]),
         endpoints,
         notes,
     }
