@@ -17,7 +17,7 @@ use super::catalogue::Catalogue;
 use super::evidence::Evidence;
 use super::parts::{Component, assemble, sort};
 use super::whole::Whole;
-use super::{inferred, mapped, traced};
+use super::{inferred, mapped, slowest, traced, waits};
 
 /// A statement of an endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,17 +62,27 @@ pub(super) fn conclude(
         })
         .collect();
     let waits = whole.shared_wait(&known);
+    let mut all_slow = slowest::Together::default();
     let mut endpoints: Vec<Endpoint> = known
         .into_iter()
         .map(|(operation, mut evidence)| {
             if evidence.pool_wait.is_none() {
                 evidence.pool_wait = waits.get(&operation.name).cloned();
             }
-            endpoint(operation, &evidence, attributed.found.get(&operation.name))
+            let traced = traced.get(&operation.name).copied();
+            let slowest = slowest::of_endpoint(operation, traced, &evidence);
+            all_slow.add(operation, traced, &evidence);
+            let found = attributed.found.get(&operation.name);
+            Endpoint {
+                slowest,
+                ..endpoint(operation, &evidence, found)
+            }
         })
         .collect();
     sort(&mut endpoints);
     let mut sum = whole.total(result, &endpoints);
+    sum.slowest = all_slow.conclude();
+    waits::add(run, &mut endpoints, &mut sum);
     for endpoint in &mut endpoints {
         say_what_is_left(&mut endpoint.parts);
     }
@@ -270,6 +280,7 @@ fn endpoint(operation: &Operation, evidence: &Evidence, found: Option<&DbExec>) 
         mean_ms,
         p95_ms: operation.latency.percentile("95").map(|m| m.0),
         parts,
+        slowest: None,
         statements: found.map_or_else(Vec::new, |e| e.attributions.iter().map(statement).collect()),
     }
 }

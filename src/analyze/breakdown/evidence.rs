@@ -78,7 +78,8 @@ impl Evidence {
             self.outside = Some(Told {
                 ms: traced.outside.0 / traced.with_client as f64,
                 basis: Basis::Measured,
-                note: "client span less server span: with queueing in front of the handler".to_owned(),
+                note: "client span less server span: with queueing in front of the handler"
+                    .to_owned(),
             });
         }
     }
@@ -144,7 +145,10 @@ impl Evidence {
     }
 
     fn execution(&self, mean_ms: f64) -> Component {
-        let whole = self.db_latency.as_ref().map_or(mean_ms, |l| l.ms.min(mean_ms));
+        let whole = self
+            .db_latency
+            .as_ref()
+            .map_or(mean_ms, |l| l.ms.min(mean_ms));
         match (&self.db_exec, &self.db_latency) {
             (Some(exec), _) => within(whole, exec),
             (None, Some(latency)) => {
@@ -204,7 +208,8 @@ impl Evidence {
             if component.mean_ms.is_none() {
                 component.basis = Basis::Bound;
                 component.note = Some(
-                    "no more than what the client waited beyond the application's own total".to_owned(),
+                    "no more than what the client waited beyond the application's own total"
+                        .to_owned(),
                 );
             }
         }
@@ -214,7 +219,8 @@ impl Evidence {
     /// The application's own work: told by itself, or what is left where every other part is known.
     fn application(&self, left: f64, db_exec: &Component, pool_wait: &Component) -> Component {
         if let Some(app) = &self.app {
-            return Component::known(PartKind::App, app.ms, app.basis).noted(Some(app.note.clone()));
+            return Component::known(PartKind::App, app.ms, app.basis)
+                .noted(Some(app.note.clone()));
         }
         let others_known = db_exec.mean_ms.is_some()
             && db_exec.basis != Basis::Bound
@@ -227,7 +233,8 @@ impl Evidence {
             let mut app = Component::known(PartKind::App, left, worse(db_exec, pool_wait));
             // What one of the others has too much, this one has too little.
             let slack = |c: &Component, end: Option<f64>| {
-                end.zip(c.mean_ms).map_or(0.0, |(end, mean)| (end - mean).abs())
+                end.zip(c.mean_ms)
+                    .map_or(0.0, |(end, mean)| (end - mean).abs())
             };
             let (mut below, mut above) = (0.0, 0.0);
             for other in [db_exec, pool_wait] {

@@ -28,7 +28,9 @@ mod parts;
 mod replay;
 mod saturation;
 mod sessions;
+mod slowest;
 mod traced;
+mod waits;
 mod whole;
 mod windows;
 

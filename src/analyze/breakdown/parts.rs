@@ -69,6 +69,7 @@ pub(super) fn assemble(mean_ms: f64, components: Vec<Component>) -> Vec<TimePart
             high_ratio: c.high_ms.and_then(share).map(|r| r.min(1.0)),
             basis: c.basis,
             note: c.note,
+            waits: Vec::new(),
         })
         .collect();
     let left = (mean_ms - known).max(0.0);
@@ -86,6 +87,7 @@ pub(super) fn assemble(mean_ms: f64, components: Vec<Component>) -> Vec<TimePart
                  their sum"
             )
         }),
+        waits: Vec::new(),
     });
     parts
 }
@@ -106,6 +108,7 @@ pub(super) fn total(endpoints: &[Endpoint], instead: &[Component]) -> TotalBreak
         requests: counted.iter().map(|e| e.requests).sum(),
         mean_ms,
         parts: assemble(mean_ms, components),
+        slowest: None,
     }
 }
 

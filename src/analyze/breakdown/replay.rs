@@ -73,6 +73,7 @@ fn endpoint(operation: &Operation, catalogue: Result<&Catalogue<'_>, &str>) -> E
         mean_ms,
         p95_ms: operation.latency.percentile("95").map(|m| m.0),
         parts: mean_ms.map_or_else(Vec::new, |mean| assemble(mean, components)),
+        slowest: None,
         statements,
     }
 }

@@ -146,7 +146,11 @@ fn judge(run: &Run, windows: &[Window], sessions: &Sessions) -> Result<Component
         per_request(&full, Window::outside),
         per_request(&free, Window::outside)
     );
-    if run.host.cpu_busy_ratio.is_some_and(|busy| busy > BUSY_HOST_RATIO) {
+    if run
+        .host
+        .cpu_busy_ratio
+        .is_some_and(|busy| busy > BUSY_HOST_RATIO)
+    {
         component.basis = Basis::Bound;
         component.low_ms = Some(0.0);
         note.push_str(
@@ -243,8 +247,7 @@ fn windows(
             continue;
         };
         let (begin, _, mut window, users) =
-            open.take()
-                .unwrap_or((from.0, from.0, Window::empty(), 0));
+            open.take().unwrap_or((from.0, from.0, Window::empty(), 0));
         let end = from.0 + interval.length.0;
         window.latency += latency.0;
         for (name, number) in &interval.requests {
@@ -263,7 +266,9 @@ fn windows(
         }
     }
     if found.is_empty() {
-        return Err("the load and the samples of the server's sessions have no time in common".to_owned());
+        return Err(
+            "the load and the samples of the server's sessions have no time in common".to_owned(),
+        );
     }
     Ok(found)
 }

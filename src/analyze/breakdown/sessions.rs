@@ -57,7 +57,12 @@ impl Sessions {
             .ok_or("no session of the application was seen at work")?;
         let own = |s: &&SessionSample| here(s) && s.application_name == application;
         let count = |sample: &ActivitySample, wanted: fn(&SessionSample) -> bool| {
-            sample.sessions.iter().filter(own).filter(|s| wanted(s)).count() as f64
+            sample
+                .sessions
+                .iter()
+                .filter(own)
+                .filter(|s| wanted(s))
+                .count() as f64
         };
         let connected = series.samples.iter().map(|sample| {
             let idle = sample.idle.get(application).copied().unwrap_or(0);

@@ -49,14 +49,21 @@ impl Whole {
         let round_trip = run.server.as_ref().and_then(|s| s.round_trip).map(|t| t.0);
         let calls = some.map(|c| c.calls() / number);
         let sessions = Sessions::of(run);
-        let trips = round_trip.zip(calls).map_or(0.0, |(trip, calls)| trip * calls);
+        let trips = round_trip
+            .zip(calls)
+            .map_or(0.0, |(trip, calls)| trip * calls);
         let sessions = sessions.as_ref().map_err(String::as_str);
         Self {
             round_trip,
             db_exec: some.map(|c| together(c, number)),
-            no_db_exec: catalogue.err().unwrap_or("there were no requests").to_owned(),
+            no_db_exec: catalogue
+                .err()
+                .unwrap_or("there were no requests")
+                .to_owned(),
             calls,
-            held_idle: sessions.ok().and_then(|s| held_idle(run, s, number, trips, mean_ms)),
+            held_idle: sessions
+                .ok()
+                .and_then(|s| held_idle(run, s, number, trips, mean_ms)),
             wait: saturation::wait(run, result, sessions, trips),
             mean_ms,
         }
@@ -94,7 +101,11 @@ impl Whole {
         let factor = all as f64 / using.max(1) as f64;
         let share = |(operation, evidence): &(&Operation, Evidence)| {
             let mut wait = self.wait.clone();
-            let factor = if uses(evidence) == Some(false) { 0.0 } else { factor };
+            let factor = if uses(evidence) == Some(false) {
+                0.0
+            } else {
+                factor
+            };
             for end in [&mut wait.mean_ms, &mut wait.low_ms, &mut wait.high_ms] {
                 *end = end.map(|ms| ms * factor);
             }
@@ -128,6 +139,7 @@ impl Whole {
                 requests: result.total.requests,
                 mean_ms: self.mean_ms,
                 parts: assemble(self.mean_ms, evidence.components(self.mean_ms)),
+                slowest: None,
             };
         }
         let weighted = total(endpoints, &[]);
@@ -148,11 +160,18 @@ impl Whole {
         }
         let of_all = of_all.components(weighted.mean_ms);
         for kind in [PartKind::Network, PartKind::App] {
-            let better = of_all.iter().find(|c| c.part == kind && c.mean_ms.is_some());
+            let better = of_all
+                .iter()
+                .find(|c| c.part == kind && c.mean_ms.is_some());
             instead.extend(better.filter(|_| !known(kind)).cloned());
         }
         let mut sum = total(endpoints, &instead);
-        if let Some(note) = self.wait.note.as_ref().filter(|_| self.wait.mean_ms.is_none()) {
+        if let Some(note) = self
+            .wait
+            .note
+            .as_ref()
+            .filter(|_| self.wait.mean_ms.is_none())
+        {
             let wait = sum.parts.iter_mut().find(|p| p.part == PartKind::PoolWait);
             if let Some(wait) = wait.filter(|w| w.mean_ms.is_none()) {
                 wait.note = Some(note.clone());

@@ -54,6 +54,36 @@ pub struct TimePart {
     pub basis: Basis,
     /// What one has to know to read it.
     pub note: Option<String>,
+    /// Of execution in the database: what it waited for, by the samples of the server's sessions. Empty where that is
+    /// not known, and of other parts.
+    #[serde(default)]
+    pub waits: Vec<PartWait>,
+}
+
+/// What execution in the database waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartWait {
+    /// `wait_event_type`; `CPU*` where the session did not wait as far as PostgreSQL tells.
+    pub wait_class: String,
+    /// Share of the execution (0 to 1).
+    pub share_ratio: f64,
+    /// Error of the share, by the number of independent samples.
+    pub share_error_ratio: f64,
+}
+
+/// The slowest requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SlowRequests {
+    /// Their share of all requests that told their parts (0 to 1).
+    pub slowest_ratio: f64,
+    /// Requests that told their parts.
+    pub told_requests: u64,
+    /// What the times span: `response time at the client` or `time inside the API`.
+    pub spans: String,
+    /// Their mean.
+    pub mean_ms: f64,
+    /// Parts of that mean; with unattributed the shares add up to 1.
+    pub parts: Vec<TimePart>,
 }
 
 /// The breakdown in total and by endpoint.
@@ -78,6 +108,9 @@ pub struct TotalBreakdown {
     pub mean_ms: f64,
     /// Parts; with unattributed the shares add up to 1.
     pub parts: Vec<TimePart>,
+    /// The slowest of them; `null` where requests did not tell their parts one by one.
+    #[serde(default)]
+    pub slowest: Option<SlowRequests>,
 }
 
 /// One endpoint or operation.
@@ -95,6 +128,9 @@ pub struct Endpoint {
     pub p95_ms: Option<f64>,
     /// Parts.
     pub parts: Vec<TimePart>,
+    /// The slowest of them; `null` where requests did not tell their parts one by one.
+    #[serde(default)]
+    pub slowest: Option<SlowRequests>,
     /// Statements that a request runs.
     pub statements: Vec<EndpointStatement>,
 }

@@ -12,7 +12,8 @@ mod pool;
 mod replication;
 
 pub use breakdown::{
-    Basis, Breakdown, Endpoint, EndpointStatement, PartKind, TimePart, TotalBreakdown,
+    Basis, Breakdown, Endpoint, EndpointStatement, PartKind, PartWait, SlowRequests, TimePart,
+    TotalBreakdown,
 };
 pub use database::{
     DatabaseTime, Index, IndexVerdict, Insight, MissingIndex, MissingIndexKind, Plan, Statement,

@@ -95,6 +95,7 @@ mod tests {
                 requests: 60,
                 mean_ms: 1.0,
                 parts: vec![],
+                slowest: None,
             },
             endpoints: vec![Endpoint {
                 name: "GET /tasks".to_owned(),
@@ -103,6 +104,7 @@ mod tests {
                 mean_ms: None,
                 p95_ms: None,
                 parts: vec![],
+                slowest: None,
                 statements: vec![EndpointStatement {
                     query_id: "1".to_owned(),
                     calls_per_request,
