@@ -1,5 +1,6 @@
 //! Every importer: what it is called, how it knows its files, and what reads them.
 
+use super::k6;
 use super::locust::{self, Kind};
 use super::recognise::Found;
 use super::{ImportError, Source};
@@ -49,6 +50,21 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "Locust JSON",
         recognises: locust::json::recognises,
         read: Read::Locust(Kind::Json),
+    },
+    Importer {
+        label: "k6 JSON lines",
+        recognises: k6::ndjson::recognises,
+        read: Read::Single(k6::ndjson::import),
+    },
+    Importer {
+        label: "k6 CSV",
+        recognises: k6::csv::recognises,
+        read: Read::Single(k6::csv::import),
+    },
+    Importer {
+        label: "k6 summary",
+        recognises: k6::summary::recognises,
+        read: Read::Single(k6::summary::import),
     },
 ];
 

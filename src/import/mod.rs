@@ -4,6 +4,7 @@
 
 mod endpoint_map;
 mod error;
+mod k6;
 mod list;
 mod locust;
 mod recognise;

@@ -238,7 +238,7 @@ fn not_text(name: &str, offset: usize) -> ImportError {
     }
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
+pub(super) fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
     // A gzip file that ends early reads as an unexpected end.
     if error.kind() == std::io::ErrorKind::UnexpectedEof {
         return ImportError::Truncated {

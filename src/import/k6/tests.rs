@@ -1,0 +1,610 @@
+//! The fixtures of k6 against what is true of them, and damaged files.
+
+use std::io::Read as _;
+
+use serde_json::Value;
+
+use crate::import::{ImportFile, import};
+use crate::record::load::{Arrival, LoadResult, Omission, Operation, PercentileMethod};
+
+const FOLDERS: [&str; 2] = ["k6-0.57.0", "k6-1.1.0"];
+
+fn path(folder: &str, name: &str) -> String {
+    format!(
+        "{}/fixtures/load/{folder}/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+fn bytes(folder: &str, name: &str) -> Vec<u8> {
+    std::fs::read(path(folder, name)).unwrap()
+}
+
+/// The text of a packed fixture.
+fn text(folder: &str, name: &str) -> String {
+    let mut text = String::new();
+    let bytes = bytes(folder, name);
+    let mut packed = flate2::read::GzDecoder::new(bytes.as_slice());
+    packed.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn read(name: &str, bytes: &[u8]) -> Result<LoadResult, String> {
+    let mut all =
+        import(vec![ImportFile::of_bytes(name, bytes)]).map_err(|error| error.to_string())?;
+    assert_eq!(all.loads.len(), 1);
+    Ok(all.loads.remove(0))
+}
+
+fn fixture(folder: &str, name: &str) -> LoadResult {
+    read(name, &bytes(folder, name)).unwrap()
+}
+
+fn truth(folder: &str) -> Value {
+    serde_json::from_slice(&bytes(folder, "truth.json")).unwrap()
+}
+
+/// The operation of a row of the table of truth, which has names as k6 tags them.
+fn operation<'a>(result: &'a LoadResult, row: &str) -> &'a Operation {
+    if row == "all" {
+        return &result.total;
+    }
+    let (method, name) = row.split_once(' ').unwrap();
+    let wanted = super::name::Name::of(method, name, "").shown(false);
+    let found = result.operations.iter().find(|o| o.name == wanted);
+    found.unwrap_or_else(|| panic!("{wanted} is missing: {:?}", result.operations))
+}
+
+fn close(found: f64, wanted: f64, within: f64) {
+    assert!(
+        (found - wanted).abs() <= within,
+        "{found} instead of {wanted}"
+    );
+}
+
+fn check_row(operation: &Operation, row: &Value) {
+    let name = &operation.name;
+    assert_eq!(Some(operation.requests), row["requests"].as_u64(), "{name}");
+    assert_eq!(Some(operation.failures), row["failures"].as_u64(), "{name}");
+    close(
+        operation.latency.mean.unwrap().0,
+        row["mean_ms"].as_f64().unwrap(),
+        6e-4,
+    );
+}
+
+const PARTS: [(&str, &str); 3] = [
+    ("thresholds that pass", "pass"),
+    ("thresholds that fail", "fail"),
+    ("websocket scenario", "ws"),
+];
+
+#[test]
+fn lines_give_the_true_counts_and_means_of_every_endpoint() {
+    for folder in FOLDERS {
+        let truth = truth(folder);
+        for (part, stem) in PARTS {
+            for ending in ["ndjson.gz", "csv.gz"] {
+                let result = fixture(folder, &format!("{stem}.{ending}"));
+                let mut checked = 0;
+                for (row, wanted) in truth[part]["tool"].as_object().unwrap() {
+                    if row.starts_with('`') || row.starts_with("ws_") {
+                        continue;
+                    }
+                    if row.starts_with("all") || row.starts_with(['G', 'P']) {
+                        check_row(operation(&result, row), wanted);
+                        checked += 1;
+                    }
+                }
+                assert!(checked >= 2, "{part}: {checked}");
+                assert_eq!(
+                    result.source.warnings.len(),
+                    expected_warnings(stem),
+                    "{:?}",
+                    result.source.warnings
+                );
+            }
+        }
+    }
+}
+
+/// `server_timing_db` of the script has no tags of a request.
+fn expected_warnings(stem: &str) -> usize {
+    usize::from(stem != "ws")
+}
+
+#[test]
+fn the_server_counted_the_same_and_took_no_longer() {
+    for folder in FOLDERS {
+        let truth = truth(folder);
+        for (part, stem) in PARTS {
+            let result = fixture(folder, &format!("{stem}.ndjson.gz"));
+            let server = &truth[part]["server"];
+            for (name, row) in server["endpoints"].as_object().unwrap() {
+                let operation = operation(&result, name);
+                assert_eq!(Some(operation.requests), row["requests"].as_u64());
+                assert_eq!(Some(operation.failures), row["failures_5xx"].as_u64());
+                let (mean, theirs) = (operation.latency.mean.unwrap().0, &row["mean_ms"]);
+                assert!(mean >= theirs.as_f64().unwrap() && mean < theirs.as_f64().unwrap() + 1.0);
+                let phases = operation.phases.as_ref().unwrap();
+                assert_eq!(phases.requests, operation.requests);
+                assert_eq!(phases.dns, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn phases_add_up_to_the_latency_and_setup_is_counted_once() {
+    let result = fixture("k6-1.1.0", "pass.ndjson.gz");
+    for operation in result.operations.iter().chain([&result.total]) {
+        let phases = operation.phases.as_ref().unwrap();
+        let latency = operation.latency.mean.unwrap().0 * operation.requests as f64;
+        let parts = [phases.sending, phases.waiting, phases.receiving];
+        let sum: f64 = parts.iter().map(|p| p.unwrap().0).sum();
+        close(sum, latency, 1e-6 * latency);
+        assert!(!phases.setup_in_latency);
+    }
+    let phases = result.total.phases.as_ref().unwrap();
+    // k6's own mean of `http_req_blocked` has the opening of connections in it.
+    let own = 0.016_478_817_749_603_83 * 631.0;
+    let setup = phases.connecting.unwrap().0 + phases.tls.unwrap().0;
+    close(phases.blocked.unwrap().0 + setup, own, 1e-9);
+    assert!(setup > 0.3 * own);
+    // The shortest opening of a connection, not the 0 of the requests that reused one.
+    let round_trip = phases.round_trip.unwrap().0;
+    assert!(round_trip > 0.05 && round_trip < 1.5, "{round_trip}");
+    let tail = result
+        .total
+        .by_latency
+        .as_ref()
+        .unwrap()
+        .slowest(1.0)
+        .unwrap();
+    close(tail.requests, 631.0, 1e-6);
+    let network = phases.sending.unwrap().0 + phases.receiving.unwrap().0;
+    close(tail.parts["network"].0, network, 1e-6);
+}
+
+#[test]
+fn lines_and_table_of_one_run_say_the_same() {
+    for folder in FOLDERS {
+        for stem in ["pass", "fail", "ws"] {
+            let lines = fixture(folder, &format!("{stem}.ndjson.gz"));
+            let table = fixture(folder, &format!("{stem}.csv.gz"));
+            assert_eq!(lines.operations, table.operations);
+            assert_eq!(lines.total, table.total);
+            let sums = |r: &LoadResult| -> (u64, u64, f64) {
+                let all = r.intervals.iter();
+                (
+                    all.clone().flat_map(|i| i.requests.values()).sum(),
+                    all.clone().flat_map(|i| i.failures.values()).sum(),
+                    all.filter_map(|i| i.latency_total).map(|m| m.0).sum(),
+                )
+            };
+            let (lines, table) = (sums(&lines), sums(&table));
+            assert_eq!((lines.0, lines.1), (table.0, table.1));
+            close(lines.2, table.2, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn the_run_has_seconds_stages_and_a_closed_loop() {
+    let result = fixture("k6-1.1.0", "pass.ndjson.gz");
+    assert_eq!(result.source.arrival, Arrival::Closed);
+    assert_eq!(result.source.omission, Omission::Omitted);
+    assert_eq!(result.source.percentile_method, PercentileMethod::Histogram);
+    let requests: u64 = result
+        .intervals
+        .iter()
+        .flat_map(|i| i.requests.values())
+        .sum();
+    assert_eq!(requests, 631);
+    let spent: f64 = result
+        .intervals
+        .iter()
+        .filter_map(|i| i.latency_total)
+        .map(|m| m.0)
+        .sum();
+    close(spent, 17.194_331_949_286_82 * 631.0, 1e-3);
+    let inner = &result.intervals[2];
+    assert_eq!(inner.users, Some(5));
+    assert!(inner.requests["GET /lords/herald/messages"] > 10);
+    let stage = &result.stages[0];
+    assert_eq!((stage.users, stage.name.as_str()), (5, "5 VUs"));
+    assert!(stage.total.requests > 500 && stage.total.requests <= 631);
+    close(stage.total.latency.mean.unwrap().0, 17.2, 1.0);
+    // 10 s of VUs, of which the last iteration ends a moment later.
+    close(result.length.unwrap().0, 10_000.0, 300.0);
+    assert_eq!(
+        result.started_at.unwrap().to_string().get(..19),
+        Some("2026-11-23T09:19:04")
+    );
+    let notes = result.source.notes.join("\n");
+    assert!(
+        notes.contains("629 of 631 checks passed; failed: `tasks 200` 2 time(s)"),
+        "{notes}"
+    );
+    assert_eq!(result.total.server_timing["db"].requests, 197);
+    close(
+        result.total.server_timing["db"].total.0,
+        15.060_456_852_791_878 * 197.0,
+        1e-6,
+    );
+    let errors = &operation(&result, "GET /lords/strategos/tasks").errors;
+    assert_eq!(errors["HTTP 500"], 2);
+    assert_eq!(
+        result.total.latency.percentile("50").map(|m| m.0.round()),
+        Some(13.0)
+    );
+}
+
+#[test]
+fn a_websocket_is_an_operation_of_its_own_and_not_in_the_total() {
+    for (folder, sessions, lasted) in [("k6-0.57.0", 48, 107.7), ("k6-1.1.0", 46, 113.1)] {
+        let result = fixture(folder, "ws.ndjson.gz");
+        let ws = result
+            .operations
+            .iter()
+            .find(|o| o.name == "WS architect ws")
+            .unwrap();
+        assert_eq!((ws.requests, ws.failures), (sessions, 0));
+        assert_eq!(ws.phases, None);
+        // Connecting, and not the session.
+        assert!(ws.latency.mean.unwrap().0 < 10.0);
+        assert_eq!(result.total.requests, sessions);
+        let notes = result.source.notes.join("\n");
+        let messages = sessions * 15;
+        let words = format!(
+            "{sessions} sessions, {lasted} ms long on average, {messages} messages sent and {messages} received"
+        );
+        assert!(notes.contains(&words), "{notes}");
+    }
+}
+
+#[test]
+fn summaries_give_the_totals_of_their_runs() {
+    for folder in FOLDERS {
+        let truth = truth(folder);
+        for (part, stem) in PARTS {
+            let result = fixture(folder, &format!("{stem}-summary-export.json"));
+            let tool = &truth[part]["tool"];
+            check_row(&result.total, &tool["all"]);
+            assert_eq!(result.source.percentile_method, PercentileMethod::Tool);
+            assert_eq!(result.source.arrival, Arrival::Closed, "{stem}");
+            assert_eq!(result.intervals.len(), 0);
+            let lines = fixture(folder, &format!("{stem}.ndjson.gz"));
+            let p95 = result.total.latency.percentile("95").unwrap().0;
+            // k6 interpolates between neighbours, the histogram takes one of them.
+            close(
+                p95,
+                lines.total.latency.percentile("95").unwrap().0,
+                0.15 * p95,
+            );
+            let (theirs, ours) = (result.total.phases.unwrap(), lines.total.phases.unwrap());
+            let near = |a: Option<crate::record::Millis>, b: Option<crate::record::Millis>| {
+                close(a.unwrap().0, b.unwrap().0, 1e-6)
+            };
+            near(theirs.waiting, ours.waiting);
+            near(theirs.blocked, ours.blocked);
+            near(theirs.connecting, ours.connecting);
+            assert_eq!(theirs.round_trip, None);
+        }
+    }
+}
+
+#[test]
+fn the_data_of_handle_summary_says_the_same_as_the_export() {
+    for folder in FOLDERS {
+        let data = fixture(folder, "pass-handle-summary.json");
+        let export = fixture(folder, "pass-summary-export.json");
+        assert_eq!(data.total, export.total);
+        assert_eq!(data.source.notes, export.source.notes);
+        close(data.length.unwrap().0, export.length.unwrap().0, 1.0);
+        assert!(
+            data.source
+                .notes
+                .iter()
+                .any(|n| n == "3 of 3 thresholds were met" || n == "4 of 4 thresholds were met"),
+            "{:?}",
+            data.source.notes
+        );
+    }
+    let legacy = fixture("k6-1.1.0", "legacy-summary-export.json");
+    check_row(
+        &legacy.total,
+        &truth("k6-1.1.0")["summary modes"]["tool"]["`legacy-summary-export.json` http_req_duration"],
+    );
+}
+
+#[test]
+fn a_true_threshold_of_the_export_is_a_missed_one() {
+    for folder in FOLDERS {
+        let result = fixture(folder, "fail-summary-export.json");
+        let notes = result.source.notes.join("\n");
+        assert!(
+            notes.contains("1 of 5 thresholds were met; missed: "),
+            "{notes}"
+        );
+        assert!(notes.contains("`http_req_duration: med<5`"), "{notes}");
+        assert!(!notes.contains("`http_req_duration: p(95)<500`"), "{notes}");
+        let operation = &result.operations[0];
+        assert_eq!(operation.name, "/lords/architect/initiatives");
+        let row = &truth(folder)["thresholds that fail"]["server"]["endpoints"]["GET /lords/architect/initiatives"];
+        assert_eq!(Some(operation.requests), row["requests"].as_u64());
+        assert!(result.source.warnings.iter().any(|w| {
+            w.contains("does not tell how many requests of /lords/architect/initiatives failed")
+        }));
+    }
+}
+
+#[test]
+fn the_machine_readable_summary_says_the_same_with_fewer_words() {
+    let result = fixture("k6-machine-readable", "summary.json");
+    let data = fixture("k6-1.1.0", "pass-handle-summary.json");
+    assert_eq!(result.source.version.as_deref(), Some("1.5.0"));
+    assert_eq!((result.total.requests, result.total.failures), (631, 2));
+    assert_eq!(result.total.latency.mean, data.total.latency.mean);
+    assert_eq!(result.total.latency.percentile("99"), None);
+    assert_eq!(result.length, data.length);
+    assert_eq!(result.source.arrival, Arrival::Closed);
+    assert_eq!(result.total.phases.unwrap().connecting, None);
+    let notes = result.source.notes.join("\n");
+    assert!(notes.contains("392 of 394 checks passed"), "{notes}");
+    assert!(notes.contains("does not tell which thresholds"), "{notes}");
+}
+
+/// A line for one value, with the tags of a request.
+fn line(metric: &str, second: u32, value: f64, tags: &str) -> String {
+    format!(
+        "{{\"metric\":\"{metric}\",\"type\":\"Point\",\"data\":{{\"time\":\"2026-11-23T09:00:{second:02}.5+02:00\",\
+         \"value\":{value},\"tags\":{{{tags}}}}}}}\n"
+    )
+}
+
+const ORDERS: &str =
+    r#""method":"GET","name":"http://a.example/orders/1?x=2","scenario":"s","status":"200""#;
+
+#[test]
+fn iterations_without_a_free_vu_make_an_open_loop() {
+    let mut text = line("vus_max", 1, 2.0, "") + &line("vus", 1, 2.0, "");
+    text += &line("http_reqs", 1, 1.0, ORDERS);
+    text += &line("http_req_duration", 1, 12.5, ORDERS);
+    let one_for_each_vu = line("dropped_iterations", 2, 7.0, r#""scenario":"s""#).repeat(2);
+    let few = text.clone() + &one_for_each_vu;
+    let result = read("few", few.as_bytes()).unwrap();
+    assert_eq!(result.source.arrival, Arrival::Unknown);
+    assert!(
+        result
+            .source
+            .notes
+            .iter()
+            .any(|n| n.starts_with("14 iteration(s) were due and not begun"))
+    );
+    let many = text + &line("dropped_iterations", 2, 1.0, r#""scenario":"s""#).repeat(3);
+    let result = read("many", many.as_bytes()).unwrap();
+    assert_eq!(result.source.arrival, Arrival::Open);
+    assert_eq!(result.source.omission, Omission::Unknown);
+    assert_eq!(result.operations[0].name, "GET /orders/1");
+    assert_eq!(
+        result.started_at.unwrap().to_string(),
+        "2026-11-23T07:00:01.4875Z"
+    );
+}
+
+#[test]
+fn server_timing_with_the_tags_of_its_request_is_of_the_endpoint() {
+    let text = line("http_reqs", 1, 1.0, ORDERS)
+        + &line("http_req_duration", 1, 12.5, ORDERS)
+        + &line("server_timing_db", 1, 7.5, ORDERS)
+        + &line("server_timing_db", 1, 2.5, ORDERS)
+        + &line("server_timing_pool", 1, 1.0, r#""name":"other""#);
+    let result = read("timing", text.as_bytes()).unwrap();
+    let timing = &result.operations[0].server_timing;
+    assert_eq!((timing["db"].requests, timing["db"].total.0), (2, 10.0));
+    assert!(!timing.contains_key("pool"));
+    assert_eq!(result.total.server_timing["pool"].requests, 1);
+    assert!(
+        result
+            .source
+            .warnings
+            .iter()
+            .any(|w| w.starts_with("1 values of server_timing_*"))
+    );
+}
+
+#[test]
+fn a_run_that_judges_no_request_is_judged_by_status() {
+    let failed = ORDERS.replace("200", "503");
+    let refused = ORDERS
+        .replace("200", "0")
+        .replace("\"scenario\"", "\"error\":\"dial: refused\",\"scenario\"");
+    let mut text = String::new();
+    for tags in [ORDERS, &failed, &refused] {
+        text += &line("http_reqs", 1, 1.0, tags);
+        text += &line(
+            "http_req_duration",
+            1,
+            if tags == refused { 0.0 } else { 4.0 },
+            tags,
+        );
+    }
+    let result = read("status", text.as_bytes()).unwrap();
+    assert_eq!((result.total.requests, result.total.failures), (3, 2));
+    assert_eq!(result.total.errors["HTTP 503"], 1);
+    assert_eq!(result.total.errors["dial: refused"], 1);
+    assert_eq!(result.intervals[0].failures.values().sum::<u64>(), 2);
+    let notes = result.source.notes.join("\n");
+    assert!(notes.contains("1 request(s) got no connection"), "{notes}");
+    assert!(notes.contains("judges no request"), "{notes}");
+}
+
+#[test]
+fn hosts_are_told_apart_only_where_there_are_several() {
+    let other = ORDERS.replace("a.example", "b.example");
+    let mut text = String::new();
+    for tags in [ORDERS, &other] {
+        text += &line("http_reqs", 1, 1.0, tags);
+        text += &line("http_req_duration", 1, 4.0, tags);
+    }
+    let names: Vec<String> = read("hosts", text.as_bytes())
+        .unwrap()
+        .operations
+        .into_iter()
+        .map(|o| o.name)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "GET http://a.example/orders/1",
+            "GET http://b.example/orders/1"
+        ]
+    );
+}
+
+#[test]
+fn a_count_that_does_not_add_up_is_said_with_both_numbers() {
+    let text =
+        line("http_reqs", 1, 1.0, ORDERS).repeat(2) + &line("http_req_duration", 1, 4.0, ORDERS);
+    let result = read("gap", text.as_bytes()).unwrap();
+    assert!(
+        result
+            .source
+            .warnings
+            .iter()
+            .any(|w| w == "2 requests (http_reqs) and 1 latencies (http_req_duration)")
+    );
+}
+
+fn refused(name: &str, text: &str) -> String {
+    read(name, text.as_bytes()).unwrap_err()
+}
+
+#[test]
+fn damaged_lines_are_told_with_their_place() {
+    let text = text("k6-1.1.0", "fail.ndjson.gz");
+    let cut = refused("cut.ndjson", &text[..text.len() - 20]);
+    assert!(
+        cut.contains("`cut.ndjson` is cut off: line ") && cut.contains("ends in the middle"),
+        "{cut}"
+    );
+    let mixed = refused("mixed.ndjson", &format!("{text}{text}"));
+    let lines = text.lines().count();
+    assert!(
+        mixed.contains(&format!("line {}", lines + 1))
+            && mixed.contains("a second run begins here"),
+        "{mixed}"
+    );
+    let first: String = text.lines().take(2).map(|l| format!("{l}\n")).collect();
+    let foreign = refused("foreign", &format!("{first}{{\"latency\":3}}\n"));
+    assert!(
+        foreign.contains("line 3") && foreign.contains("missing field `type`"),
+        "{foreign}"
+    );
+    let kind = refused(
+        "kind",
+        &format!("{first}{{\"type\":\"Sum\",\"metric\":\"x\",\"data\":{{}}}}\n"),
+    );
+    assert!(
+        kind.contains("line 3") && kind.contains("`Sum`") && kind.contains("`Metric` or `Point`"),
+        "{kind}"
+    );
+    let no_value = refused(
+        "value",
+        &line("http_reqs", 1, 1.0, ORDERS).replace("\"value\":1,", ""),
+    );
+    assert!(
+        no_value.contains("line 1") && no_value.contains("`data.value`"),
+        "{no_value}"
+    );
+    let negative = refused("negative", &line("http_req_duration", 1, -1.0, ORDERS));
+    assert!(negative.contains("http_req_duration is -1"), "{negative}");
+    let nothing = refused("nothing", &line("vus", 1, 1.0, ""));
+    assert!(
+        nothing.contains("`http_req_duration`") && nothing.contains("no request"),
+        "{nothing}"
+    );
+    assert!(refused("empty", " \n").contains("is empty"));
+}
+
+#[test]
+fn damaged_tables_are_told_with_their_place() {
+    let text = text("k6-1.1.0", "fail.csv.gz");
+    let cut = refused("cut.csv", &text[..text.len() - 30]);
+    assert!(
+        cut.contains("`cut.csv` is cut off: line ") && cut.contains(" fields and is the last one"),
+        "{cut}"
+    );
+    let mixed = refused("mixed.csv", &format!("{text}{text}"));
+    assert!(
+        mixed.contains(&format!("line {}", text.lines().count() + 1))
+            && mixed.contains("second header"),
+        "{mixed}"
+    );
+    let mut lines: Vec<&str> = text.lines().take(3).collect();
+    lines.push("http_reqs,soon,1,,,,true,,GET,/x,HTTP/1.1,default,,200,,,/x,,");
+    let time = refused("time.csv", &lines.join("\n"));
+    assert!(
+        time.contains("line 4: `soon` in column `timestamp`"),
+        "{time}"
+    );
+    lines[3] = "http_reqs,1795425544,much,,,,true,,GET,/x,HTTP/1.1,default,,200,,,/x,,";
+    assert!(refused("value.csv", &lines.join("\n")).contains("`much` in column `metric_value`"));
+    lines[3] = "a,b";
+    lines.push("http_reqs,1795425544,1,,,,true,,GET,/x,HTTP/1.1,default,,200,,,/x,,");
+    assert!(
+        refused("fields.csv", &lines.join("\n")).contains("line 4: 2 fields; expected 19 fields")
+    );
+    assert!(refused("header.csv", lines[0]).contains("no request"));
+}
+
+#[test]
+fn damaged_summaries_are_told_with_their_key() {
+    let text = String::from_utf8(bytes("k6-1.1.0", "pass-summary-export.json")).unwrap();
+    let cut = refused("cut.json", &text[..text.len() / 2]);
+    assert!(cut.contains("`cut.json` is cut off"), "{cut}");
+    let mixed = refused("mixed.json", &format!("{text}\n{text}"));
+    assert!(
+        mixed.contains("line ")
+            && mixed.contains("trailing characters")
+            && mixed.contains("one summary of k6"),
+        "{mixed}"
+    );
+    let list = refused("list.json", r#"{"root_group":{},"metrics":3}"#);
+    assert!(list.contains("key `metrics`: a number"), "{list}");
+    let metric = refused(
+        "metric.json",
+        r#"{"root_group":{},"metrics":{"http_req_duration":3}}"#,
+    );
+    assert!(
+        metric.contains("key `metrics.http_req_duration`"),
+        "{metric}"
+    );
+    let none = refused("none.json", r#"{"root_group":{},"metrics":{}}"#);
+    assert!(
+        none.contains("key `http_req_duration`: no such metric"),
+        "{none}"
+    );
+    let count = refused(
+        "count.json",
+        r#"{"root_group":{},"metrics":{"http_req_duration":{"avg":1}}}"#,
+    );
+    assert!(count.contains("key `http_reqs`"), "{count}");
+}
+
+#[test]
+fn a_summary_that_contradicts_itself_says_so() {
+    let text = r#"{"root_group":{},"metrics":{"http_req_duration":{"avg":1},"http_reqs":{"count":3,"rate":1},
+        "http_req_failed":{"passes":1,"fails":1}}}"#;
+    let result = read("contradiction", text.as_bytes()).unwrap();
+    assert!(
+        result
+            .source
+            .warnings
+            .iter()
+            .any(|w| w == "3 requests (http_reqs) and 2 values of http_req_failed")
+    );
+    assert_eq!(result.source.percentile_method, PercentileMethod::Absent);
+    assert_eq!(result.source.arrival, Arrival::Unknown);
+}
