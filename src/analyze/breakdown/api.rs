@@ -52,8 +52,9 @@ pub(super) fn conclude(
     let requests = requests_in_window(run, result);
     let traced = traced::by_operation(run, result);
     let mut notes = Vec::new();
-    let attributed = attribute(run, result, catalogue, map, &requests, &traced, &mut notes)?;
     let whole = Whole::of(run, result, catalogue, &requests);
+    let mut attributed = attribute(run, result, catalogue, map, &requests, &traced, &whole)?;
+    notes.append(&mut attributed.notes);
     let counted = result.operations.iter().filter(|o| o.requests > 0);
     let known: Vec<(&Operation, Evidence)> = counted
         .map(|o| {
@@ -100,6 +101,7 @@ pub(super) fn conclude(
 struct Attributed {
     found: BTreeMap<String, DbExec>,
     reason: String,
+    notes: Vec<String>,
 }
 
 /// The best evidence of which statements an endpoint runs: traces, then the mapping, then inference.
@@ -110,8 +112,9 @@ fn attribute(
     map: Option<&EndpointMap>,
     requests: &BTreeMap<String, f64>,
     traced: &BTreeMap<String, &TracedEndpoint>,
-    notes: &mut Vec<String>,
+    whole: &Whole,
 ) -> Result<Attributed, MapError> {
+    let mut notes = Vec::new();
     let mut found: BTreeMap<String, DbExec> = BTreeMap::new();
     let mut refused = None;
     match &catalogue {
@@ -128,6 +131,12 @@ fn attribute(
                     found.entry(name).or_insert(exec);
                 }
                 notes.extend(unused(map, result));
+            }
+            let mut asked = result.operations.iter().filter(|o| o.requests > 0);
+            if let (Some(only), None) = (asked.next(), asked.next())
+                && let Some(exec) = whole.of_only_endpoint()
+            {
+                found.entry(only.name.clone()).or_insert(exec);
             }
             let missing = |o: &Operation| o.requests > 0 && !found.contains_key(&o.name);
             if result.operations.iter().any(missing) {
@@ -146,6 +155,7 @@ fn attribute(
     Ok(Attributed {
         found,
         reason: refused.unwrap_or_else(|| "no statement was attributed to it".to_owned()),
+        notes,
     })
 }
 
@@ -199,21 +209,25 @@ fn clock(run: &Run, result: &LoadResult) -> Option<String> {
 
 /// What the source does not tell apart is known by name at least.
 fn say_what_is_left(parts: &mut [TimePart]) {
-    let known = parts
-        .iter()
-        .any(|p| p.part == PartKind::DbExec && p.mean_ms.is_some());
+    let names = [
+        (PartKind::DbExec, "execution in the database"),
+        (PartKind::PoolWait, "waits for a connection"),
+        (PartKind::Network, "the network"),
+        (PartKind::App, "the application's own work"),
+    ];
+    let told = |kind: PartKind| parts.iter().any(|p| p.part == kind && p.mean_ms.is_some());
+    let untold: Vec<&str> = names
+        .into_iter()
+        .filter(|(kind, _)| !told(*kind))
+        .map(|(_, name)| name)
+        .collect();
     let left = parts.iter_mut().find(|p| p.part == PartKind::Unattributed);
     if let Some(left) = left {
-        let all = if known {
-            ""
-        } else {
-            "execution in the database, "
-        };
-        left.note.get_or_insert_with(|| {
-            format!(
-                "{all}the network, the application's own work and its waits for a connection \
-                 together"
-            )
+        left.note.get_or_insert_with(|| match untold.as_slice() {
+            [] => "what no source tells, such as the queue in front of the application's handler"
+                .to_owned(),
+            [one] => format!("{one}, which no source tells"),
+            [first @ .., last] => format!("{} and {last} together", first.join(", ")),
         });
     }
 }

@@ -6,8 +6,8 @@ use crate::analyze::conclusions::{Basis, Endpoint, PartKind, TotalBreakdown};
 use crate::record::Run;
 use crate::record::load::{LoadResult, Operation};
 
-use super::api::{DbExec, within};
-use super::catalogue::Catalogue;
+use super::api::{Attribution, DbExec, within};
+use super::catalogue::{Catalogue, Totals};
 use super::evidence::{Evidence, Told};
 use super::parts::{Component, assemble, total};
 use super::saturation;
@@ -29,6 +29,8 @@ pub(super) struct Whole {
     held_idle: Option<Told>,
     wait: Component,
     mean_ms: f64,
+    /// Other applications were seen at work beside the one with most sessions.
+    others: bool,
 }
 
 impl Whole {
@@ -66,7 +68,14 @@ impl Whole {
                 .and_then(|s| held_idle(run, s, number, trips, mean_ms)),
             wait: saturation::wait(run, result, sessions, trips),
             mean_ms,
+            others: sessions.ok().is_some_and(|s| s.caveat().is_some()),
         }
+    }
+
+    /// What the only endpoint of a load executes: everything that the database executed. `None` where others were seen
+    /// at work, whose statements would be counted in.
+    pub(super) fn of_only_endpoint(&self) -> Option<DbExec> {
+        self.db_exec.clone().filter(|_| !self.others)
     }
 
     /// The time on the way to the server and back, for so many calls per request.
@@ -183,6 +192,12 @@ impl Whole {
 
 /// Execution of all statements of the database over all requests.
 fn together(catalogue: &Catalogue<'_>, requests: f64) -> DbExec {
+    let statement = |(id, totals): (&i64, &Totals)| Attribution {
+        id: *id,
+        calls_per_request: totals.calls as f64 / requests,
+        basis: Basis::Derived,
+        interval: None,
+    };
     DbExec {
         mean_ms: catalogue.exec_ms() / requests,
         ends: None,
@@ -190,7 +205,7 @@ fn together(catalogue: &Catalogue<'_>, requests: f64) -> DbExec {
         note: "execution time of all statements of the database in the window over all requests; \
                other clients' statements are counted in"
             .to_owned(),
-        attributions: Vec::new(),
+        attributions: catalogue.by_id.iter().map(statement).collect(),
     }
 }
 
