@@ -402,6 +402,28 @@ pub struct LoadResult {
     pub driver: Option<DriverRecord>,
 }
 
+impl LoadResult {
+    /// From when to when requests of an interval can have ended, in milliseconds since the start of the window:
+    /// the interval itself, less what lies before the first request and after the last answer. `None` where the
+    /// clocks were not aligned.
+    #[must_use]
+    pub fn span_of(&self, interval: &LoadInterval) -> Option<(f64, f64)> {
+        let begin = interval.from?.0;
+        let length = interval.length.0;
+        let inside = |at: Option<Timestamp>| {
+            let since = at?.duration_since(interval.started_at?);
+            Some(since.as_secs_f64() * 1000.0).filter(|ms| *ms > 0.0 && *ms < length)
+        };
+        let from = inside(self.started_at).map_or(begin, |ms| begin + ms);
+        let to = inside(self.ended_at).map_or(begin + length, |ms| begin + ms);
+        Some(if from < to {
+            (from, to)
+        } else {
+            (begin, begin + length)
+        })
+    }
+}
+
 /// What dbperf's own driver knows of itself, over the window. `None` where the system does not tell.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DriverRecord {
@@ -441,6 +463,32 @@ mod tests {
         twice.add(&parts);
         assert!((twice.slowest(0.05).unwrap().latency.0 - 1000.0).abs() < 1e-9);
         assert_eq!(PartsByLatency::default().slowest(0.05), None);
+    }
+
+    #[test]
+    fn an_interval_holds_requests_only_while_the_load_ran() {
+        let at = |ms: i64| Timestamp::from_millisecond(1_700_000_000_000 + ms).unwrap();
+        let result = LoadResult {
+            started_at: Some(at(700)),
+            ended_at: Some(at(2400)),
+            ..LoadResult::default()
+        };
+        let interval = |second: i64| LoadInterval {
+            started_at: Some(at(second * 1000)),
+            from: Some(Millis(second as f64 * 1000.0 - 500.0)),
+            length: Millis(1000.0),
+            ..LoadInterval::default()
+        };
+        assert_eq!(result.span_of(&interval(0)), Some((200.0, 500.0)));
+        assert_eq!(result.span_of(&interval(1)), Some((500.0, 1500.0)));
+        assert_eq!(result.span_of(&interval(2)), Some((1500.0, 1900.0)));
+        let unaligned = LoadInterval {
+            from: None,
+            ..interval(1)
+        };
+        assert_eq!(result.span_of(&unaligned), None);
+        let unclocked = LoadResult::default();
+        assert_eq!(unclocked.span_of(&interval(0)), Some((-500.0, 500.0)));
     }
 
     #[test]

@@ -237,16 +237,11 @@ fn say_what_is_left(parts: &mut [TimePart]) {
 fn requests_in_window(run: &Run, result: &LoadResult) -> BTreeMap<String, f64> {
     let mut counted: BTreeMap<String, f64> = BTreeMap::new();
     for interval in &result.intervals {
-        let Some(from) = interval.from else {
+        let Some((from, to)) = result.span_of(interval) else {
             continue;
         };
-        let end = from.0 + interval.length.0;
-        let inside = (end.min(run.meta.window.0) - from.0.max(0.0)).max(0.0);
-        let part = if interval.length.0 > 0.0 {
-            inside / interval.length.0
-        } else {
-            0.0
-        };
+        let inside = (to.min(run.meta.window.0) - from.max(0.0)).max(0.0);
+        let part = if to > from { inside / (to - from) } else { 0.0 };
         for (name, number) in &interval.requests {
             *counted.entry(name.clone()).or_default() += *number as f64 * part;
         }

@@ -240,15 +240,14 @@ fn windows(
     let mean_ms = result.total.latency.mean.map_or(0.0, |m| m.0);
     let aimed = MIN_WINDOW_MS.max(ANSWERS_IN_WINDOW * mean_ms);
     let mut found = Vec::new();
-    let mut open: Option<(f64, f64, Window, u32)> = None;
+    let mut open: Option<(f64, Window, u32)> = None;
     for interval in &result.intervals {
-        let (Some(from), Some(latency)) = (interval.from, interval.latency_total) else {
+        let (Some((from, end)), Some(latency)) = (result.span_of(interval), interval.latency_total)
+        else {
             open = None;
             continue;
         };
-        let (begin, _, mut window, users) =
-            open.take().unwrap_or((from.0, from.0, Window::empty(), 0));
-        let end = from.0 + interval.length.0;
+        let (begin, mut window, users) = open.take().unwrap_or((from, Window::empty(), 0));
         window.latency += latency.0;
         for (name, number) in &interval.requests {
             window.requests += *number as f64;
@@ -256,7 +255,7 @@ fn windows(
         }
         let users = users.max(interval.users.unwrap_or(u32::MAX));
         if end - begin < aimed {
-            open = Some((begin, end, window, users));
+            open = Some((begin, window, users));
             continue;
         }
         let moments = sessions.between(begin, end);

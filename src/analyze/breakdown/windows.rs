@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::import::AGGREGATED;
-use crate::record::Millis;
 use crate::record::load::{LoadInterval, LoadResult};
 use crate::record::statements::StatementInterval;
 
@@ -18,6 +17,9 @@ const MIN_WINDOW_MS: f64 = 1000.0;
 
 /// Longest window that is aimed at, in milliseconds.
 const MAX_WINDOW_MS: f64 = 10_000.0;
+
+/// From when to when an interval of the load holds requests, on dbperf's clock in milliseconds.
+type Slice<'a> = (f64, f64, &'a LoadInterval);
 
 /// Requests of endpoints and calls of statements, window by window.
 #[derive(Debug)]
@@ -56,14 +58,17 @@ pub(super) fn windows(
              --csv-full-history, or --json-file)",
         ));
     }
-    let slices: Vec<(Millis, &LoadInterval)> = result
+    let slices: Vec<Slice<'_>> = result
         .intervals
         .iter()
-        .filter_map(|i| Some((Millis(i.from?.0 + shift_ms), i)))
+        .filter_map(|i| {
+            let (from, to) = result.span_of(i)?;
+            Some((from + shift_ms, to + shift_ms, i))
+        })
         .collect();
     let Some(covered) = slices
         .iter()
-        .map(|(from, i)| (from.0, from.0 + i.length.0))
+        .map(|(from, to, _)| (*from, *to))
         .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     else {
         return Err(refuse(
@@ -72,7 +77,7 @@ pub(super) fn windows(
     };
     let mut endpoints: Vec<String> = slices
         .iter()
-        .flat_map(|(_, i)| i.requests.keys().cloned())
+        .flat_map(|(_, _, i)| i.requests.keys().cloned())
         .collect();
     endpoints.sort();
     endpoints.dedup();
@@ -143,22 +148,16 @@ fn groups(intervals: &[StatementInterval], covered: (f64, f64)) -> Vec<Group> {
 }
 
 /// Requests by endpoint between two moments; a slice that is cut counts in proportion.
-fn requests_in(
-    slices: &[(Millis, &LoadInterval)],
-    endpoints: &[String],
-    from: f64,
-    to: f64,
-) -> Vec<f64> {
+fn requests_in(slices: &[Slice<'_>], endpoints: &[String], from: f64, to: f64) -> Vec<f64> {
     let mut row = vec![0.0; endpoints.len()];
-    for (begin, slice) in slices {
-        let end = begin.0 + slice.length.0;
-        let overlap = end.min(to) - begin.0.max(from);
-        if overlap <= 0.0 || slice.length.0 <= 0.0 {
+    for (begin, end, slice) in slices {
+        let overlap = end.min(to) - begin.max(from);
+        if overlap <= 0.0 || end <= begin {
             continue;
         }
         for (value, endpoint) in row.iter_mut().zip(endpoints) {
             let requests = slice.requests.get(endpoint).copied().unwrap_or(0);
-            *value += requests as f64 * overlap / slice.length.0;
+            *value += requests as f64 * overlap / (end - begin);
         }
     }
     row
