@@ -14,8 +14,9 @@ use crate::support::{self, lab, servers};
 use crate::{k6, proxy};
 
 /// Parts by their names in the report: shares of the client's mean response time, from and to. What passes between
-/// the client's last byte and the handler's first step belongs to the network or to the application, and nobody can
-/// tell which.
+/// the client's last byte and the handler's first step, and between the end of a statement in the server and the moment
+/// at which the application goes on, beyond what the network takes, are waits for a processor: they belong to the
+/// network or to the application, and nobody can tell which.
 pub(crate) type Parts = BTreeMap<&'static str, (f64, f64)>;
 
 /// What is staged.
@@ -121,12 +122,18 @@ impl Situation {
         let between = 1.0 - each(spent.total);
         let exactly = |share: f64| (share, share);
         let way = each(spent.statements - exec_ms);
+        let statements = self
+            .steps
+            .iter()
+            .filter(|s| matches!(s, Step::Run(_)))
+            .count();
+        let wire = (2 * self.network_ms) as f64 * statements as f64 / mean_ms;
         let own = each(spent.total - spent.pool - spent.statements);
         let truth = BTreeMap::from([
             ("db_exec", exactly(each(exec_ms))),
             ("pool_wait", exactly(each(spent.pool))),
-            ("network", (way, way + between)),
-            ("app", (own, own + between)),
+            ("network", (wire, way + between)),
+            ("app", (own, own + (way - wire) + between)),
         ]);
         let from = |more: &[&str]| {
             let begin = ["analyze", "--from", &saved];

@@ -128,6 +128,16 @@ impl Evidence {
         }
     }
 
+    /// The client cannot have waited for longer on the wire than outside the API; the shortest opening of few
+    /// connections may have been a long one.
+    fn outside(&self) -> Option<Told> {
+        let most = self.outside_at_most.unwrap_or(f64::INFINITY);
+        self.outside.clone().map(|told| Told {
+            ms: told.ms.min(most),
+            ..told
+        })
+    }
+
     /// The parts of a mean response time.
     pub(super) fn components(&self, mean_ms: f64) -> Vec<Component> {
         let db_exec = self.execution(mean_ms);
@@ -173,7 +183,7 @@ impl Evidence {
             }),
             _ => self.round_trips.clone(),
         };
-        let mut component = match (&self.outside, &behind) {
+        let mut component = match (&self.outside(), &behind) {
             (Some(before), Some(behind)) => {
                 let basis = if before.basis == Basis::Measured {
                     behind.basis
@@ -225,6 +235,7 @@ impl Evidence {
         let others_known = db_exec.mean_ms.is_some()
             && db_exec.basis != Basis::Bound
             && pool_wait.mean_ms.is_some()
+            && pool_wait.basis != Basis::Bound
             && self.outside.is_some();
         if others_known {
             let held = self.held_idle.as_ref().map_or_else(String::new, |held| {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::analyze::conclusions::{Basis, PartKind};
 use crate::record::Run;
-use crate::record::load::LoadResult;
+use crate::record::load::{LoadInterval, LoadResult};
 use crate::stats::SplitMix64;
 
 use super::parts::Component;
@@ -241,7 +241,7 @@ fn windows(
     let aimed = MIN_WINDOW_MS.max(ANSWERS_IN_WINDOW * mean_ms);
     let mut found = Vec::new();
     let mut open: Option<(f64, Window, u32)> = None;
-    for interval in &result.intervals {
+    for (place, interval) in result.intervals.iter().enumerate() {
         let (Some((from, end)), Some(latency)) = (result.span_of(interval), interval.latency_total)
         else {
             open = None;
@@ -253,7 +253,7 @@ fn windows(
             window.requests += *number as f64;
             *window.mix.entry(name.clone()).or_default() += *number as f64;
         }
-        let users = users.max(interval.users.unwrap_or(u32::MAX));
+        let users = users.max(users_around(&result.intervals, place));
         if end - begin < aimed {
             open = Some((begin, window, users));
             continue;
@@ -270,6 +270,13 @@ fn windows(
         );
     }
     Ok(found)
+}
+
+/// The most users in an interval: their number is read at one moment, and may change between two.
+fn users_around(intervals: &[LoadInterval], place: usize) -> u32 {
+    let around = &intervals[place.saturating_sub(1)..(place + 2).min(intervals.len())];
+    let users = around.iter().map(|i| i.users.unwrap_or(u32::MAX));
+    users.max().unwrap_or(u32::MAX)
 }
 
 impl Window {
