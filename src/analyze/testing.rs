@@ -112,6 +112,7 @@ pub(super) fn session(pid: i32, application: &str, state: &str) -> SessionSample
         xact_start: None,
         state_change: None,
         blocked_by: Vec::new(),
+        tags: std::collections::BTreeMap::new(),
     }
 }
 

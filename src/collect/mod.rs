@@ -14,6 +14,7 @@ mod pgbouncer;
 mod replication;
 mod rows;
 mod statements;
+mod tags;
 mod texts;
 mod ticker;
 

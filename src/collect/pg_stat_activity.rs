@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::types::Type;
 
 use super::rows::read_view;
+use super::tags;
 use crate::pg::column::get;
 use crate::pg::{OWN_PREFIX, Param, PgError, Session, catalog};
 use crate::record::QueryId;
@@ -50,6 +51,9 @@ pub async fn read(session: &Session, own: &str) -> Result<Reading, PgError> {
             xact_start: get(row, view, "xact_start")?,
             state_change: get(row, view, "state_change")?,
             blocked_by: Vec::new(),
+            tags: get::<Option<String>>(row, view, "query")?
+                .map(|query| tags::of(&query))
+                .unwrap_or_default(),
         })
     })
     .await?;
@@ -118,6 +122,7 @@ mod tests {
             xact_start: None,
             state_change: None,
             blocked_by: Vec::new(),
+            tags: BTreeMap::new(),
         }
     }
 

@@ -60,6 +60,9 @@ pub struct SessionSample {
     pub state_change: Option<Timestamp>,
     /// `pg_blocking_pids(pid)`, asked only for waits of type Lock.
     pub blocked_by: Vec<i32>,
+    /// Tags in the comments of its statement, such as `route` or `controller`. Absent in older files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl SessionSample {

@@ -11,7 +11,9 @@ SELECT /* dbperf */
     NULL::int8 AS query_id,
     query_start,
     xact_start,
-    state_change
+    state_change,
+    -- Its comments may tell which route asked; of an idle session nobody needs them.
+    CASE WHEN state IS DISTINCT FROM 'idle' THEN query END AS query
 FROM pg_catalog.pg_stat_activity
 -- The type is NULL where the role may not see it; processes of the server itself have no user.
 WHERE backend_type IN ('client backend', 'parallel worker')

@@ -17,7 +17,7 @@ use super::catalogue::Catalogue;
 use super::evidence::Evidence;
 use super::parts::{Component, assemble, sort};
 use super::whole::Whole;
-use super::{inferred, mapped, slowest, traced, waits};
+use super::{inferred, mapped, slowest, tagged, traced, waits};
 
 /// A statement of an endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +104,7 @@ struct Attributed {
     notes: Vec<String>,
 }
 
-/// The best evidence of which statements an endpoint runs: traces, then the mapping, then inference.
+/// The best evidence of which statements an endpoint runs: traces, then what the user says, then tags, then inference.
 fn attribute(
     run: &Run,
     result: &LoadResult,
@@ -131,6 +131,9 @@ fn attribute(
                     found.entry(name).or_insert(exec);
                 }
                 notes.extend(unused(map, result));
+            }
+            for (name, exec) in tagged::execution(run, result, requests, catalogue) {
+                found.entry(name).or_insert(exec);
             }
             let mut asked = result.operations.iter().filter(|o| o.requests > 0);
             if let (Some(only), None) = (asked.next(), asked.next())

@@ -29,6 +29,7 @@ mod replay;
 mod saturation;
 mod sessions;
 mod slowest;
+mod tagged;
 mod traced;
 mod waits;
 mod whole;

@@ -221,6 +221,7 @@ pub(super) fn session(pid: i32, state: &str) -> crate::record::activity::Session
         xact_start: None,
         state_change: None,
         blocked_by: Vec::new(),
+        tags: std::collections::BTreeMap::new(),
     }
 }
 

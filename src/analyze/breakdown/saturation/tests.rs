@@ -152,7 +152,9 @@ fn messages_on_their_way_hold_a_connection() {
     for (place, sample) in samples.iter_mut().enumerate() {
         // 4 ms at work in the server and 16 ms on the way: 0.32 sessions of 80 requests a second.
         let crowded = sample.sessions.len() == 4;
-        sample.sessions.truncate(usize::from(crowded || place % 3 == 0));
+        sample
+            .sessions
+            .truncate(usize::from(crowded || place % 3 == 0));
         sample.idle.insert(
             "api".to_owned(),
             4 - u32::try_from(sample.sessions.len()).unwrap(),

@@ -1,6 +1,7 @@
 //! The identity, and joins whose right answer is known by construction.
 
 mod api;
+mod evidence;
 mod replay;
 
 use std::time::Duration;
