@@ -2,6 +2,7 @@
 
 use super::k6;
 use super::locust::{self, Kind};
+use super::otlp;
 use super::recognise::Found;
 use super::{ImportError, Source};
 
@@ -65,6 +66,11 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "k6 summary",
         recognises: k6::summary::recognises,
         read: Read::Single(k6::summary::import),
+    },
+    Importer {
+        label: "OTLP JSON of traces or metrics",
+        recognises: otlp::recognises,
+        read: Read::Single(otlp::import),
     },
 ];
 

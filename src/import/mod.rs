@@ -7,6 +7,7 @@ mod error;
 mod k6;
 mod list;
 mod locust;
+mod otlp;
 mod recognise;
 mod source;
 mod table;
