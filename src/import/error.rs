@@ -90,6 +90,16 @@ pub enum ImportError {
         /// What it needs.
         needs: &'static str,
     },
+    /// The file is known and says too little to be read.
+    #[error("`{file}` is not read: {why}; {instead}")]
+    Refused {
+        /// The file.
+        file: String,
+        /// What it lacks.
+        why: String,
+        /// What to give instead.
+        instead: String,
+    },
     /// Two files of one kind claim to be of one call.
     #[error("`{file}` and `{other}` are both the {kind} of one call; name only one of them")]
     Twice {

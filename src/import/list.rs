@@ -1,8 +1,11 @@
 //! Every importer: what it is called, how it knows its files, and what reads them.
 
 use super::k6;
+use super::lighthouse;
 use super::locust::{self, Kind};
+use super::otlp;
 use super::recognise::Found;
+use super::web_vitals;
 use super::{ImportError, Source};
 
 /// One importer.
@@ -65,6 +68,26 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "k6 summary",
         recognises: k6::summary::recognises,
         read: Read::Single(k6::summary::import),
+    },
+    Importer {
+        label: "OTLP JSON of traces or metrics",
+        recognises: otlp::recognises,
+        read: Read::Single(otlp::import),
+    },
+    Importer {
+        label: "Lighthouse JSON",
+        recognises: lighthouse::recognises,
+        read: Read::Single(lighthouse::import),
+    },
+    Importer {
+        label: "Lighthouse CSV (refused: it has no times)",
+        recognises: lighthouse::csv::recognises,
+        read: Read::Single(lighthouse::csv::import),
+    },
+    Importer {
+        label: "web-vitals beacons",
+        recognises: web_vitals::recognises,
+        read: Read::Single(web_vitals::import),
     },
 ];
 

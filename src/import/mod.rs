@@ -5,11 +5,14 @@
 mod endpoint_map;
 mod error;
 mod k6;
+mod lighthouse;
 mod list;
 mod locust;
+mod otlp;
 mod recognise;
 mod source;
 mod table;
+mod web_vitals;
 
 use source::Source;
 
