@@ -34,6 +34,9 @@ pub(super) fn breakdown(c: &Conclusions) -> Section {
         breakdown.source
     ));
     section.table(total(breakdown));
+    for sentence in [waits(breakdown), slowest(breakdown)].into_iter().flatten() {
+        section.text(sentence);
+    }
     if !breakdown.endpoints.is_empty() {
         section.heading("By endpoint");
         section.table(by_endpoint(&breakdown.endpoints));
@@ -80,6 +83,66 @@ fn total(breakdown: &Breakdown) -> Table {
         }
     }
     table
+}
+
+/// What execution in the database waits for.
+fn waits(breakdown: &Breakdown) -> Option<String> {
+    let exec = breakdown
+        .total
+        .parts
+        .iter()
+        .find(|p| p.part == PartKind::DbExec)?;
+    if exec.waits.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = exec
+        .waits
+        .iter()
+        .map(|w| {
+            format!(
+                "{} {}",
+                w.wait_class,
+                format::percent_with_error(w.share_ratio, w.share_error_ratio)
+            )
+        })
+        .collect();
+    Some(format!(
+        "Execution in the database, by what it waits for: {}.",
+        words.join(", ")
+    ))
+}
+
+/// What the slowest requests spend their time on.
+fn slowest(breakdown: &Breakdown) -> Option<String> {
+    let slow = breakdown.total.slowest.as_ref()?;
+    let mut parts: Vec<&TimePart> = slow
+        .parts
+        .iter()
+        .filter(|p| p.share_ratio.is_some())
+        .collect();
+    parts.sort_by(|a, b| {
+        b.share_ratio
+            .unwrap_or(0.0)
+            .total_cmp(&a.share_ratio.unwrap_or(0.0))
+    });
+    let words: Vec<String> = parts
+        .into_iter()
+        .map(|p| {
+            format!(
+                "{} {}",
+                part_name(p.part),
+                percent(p.share_ratio.unwrap_or(0.0))
+            )
+        })
+        .collect();
+    Some(format!(
+        "The slowest {} of {} requests take {} ({}): {}.",
+        percent(slow.slowest_ratio),
+        count(slow.told_requests),
+        duration(slow.mean_ms),
+        slow.spans,
+        words.join(", ")
+    ))
 }
 
 fn interval(part: &TimePart) -> Cell {
