@@ -103,6 +103,16 @@ fn run_info(run: &Run) -> RunInfo {
         load_command: meta.load_command.as_ref().map(|c| LoadCommandInfo {
             command: c.command.clone(),
             exit_code: c.exit_code,
+            cpu_cores: c
+                .cpu
+                .filter(|_| meta.window.0 > 0.0)
+                .map(|cpu| cpu.0 / meta.window.0),
+            // Locust's users are coroutines of one Python process.
+            cpu_cores_max: if run.api.iter().any(|api| api.source.tool == "locust") {
+                Some(1.0)
+            } else {
+                run.host.cores.map(f64::from)
+            },
         }),
     }
 }

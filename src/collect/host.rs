@@ -59,8 +59,30 @@ impl HostMeter {
     }
 }
 
+/// CPU time of processes that this one started and waited for, and of theirs.
+#[derive(Debug)]
+pub struct ChildrenMeter(Option<Millis>);
+
+impl ChildrenMeter {
+    /// First reading.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(cpu_of(UsageWho::RUSAGE_CHILDREN))
+    }
+
+    /// What has been used since; `None` where the system does not tell.
+    #[must_use]
+    pub fn finish(self) -> Option<Millis> {
+        Some(cpu_of(UsageWho::RUSAGE_CHILDREN)? - self.0?)
+    }
+}
+
 fn own_cpu() -> Option<Millis> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    cpu_of(UsageWho::RUSAGE_SELF)
+}
+
+fn cpu_of(who: UsageWho) -> Option<Millis> {
+    let usage = getrusage(who).ok()?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     Some(Millis(micros as f64 / 1000.0))
 }
@@ -125,6 +147,15 @@ mod tests {
     fn memory_is_read_in_bytes() {
         let text = "MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    250 kB\n";
         assert_eq!(parse_memory(text), Some((Bytes(1_024_000), Bytes(256_000))));
+    }
+
+    #[test]
+    fn a_child_that_works_has_used_cpu() {
+        let meter = ChildrenMeter::start();
+        let work = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done";
+        let done = std::process::Command::new("sh").args(["-c", work]).status();
+        assert!(done.unwrap().success());
+        assert!(meter.finish().unwrap().0 > 0.0);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub mod pg_statio_user_tables;
 pub mod relation_size;
 pub mod standby;
 
-pub use host::HostMeter;
+pub use host::{ChildrenMeter, HostMeter};
 pub use observer::{LoadState, ObserveOptions, Observed, Observer};
 pub use pgbouncer::PgBouncerTarget;
 pub use texts::{application_text, normalised};

@@ -131,12 +131,15 @@ pub struct MergedRun {
 }
 
 /// The user's own load command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadCommand {
     /// Program and arguments, secrets redacted.
     pub command: String,
     /// Exit code; `None` if a signal ended it.
     pub exit_code: Option<i32>,
+    /// CPU time of it and of the processes that it waited for. Absent in older files.
+    #[serde(default)]
+    pub cpu: Option<Millis>,
 }
 
 /// The machine that dbperf ran on.

@@ -85,7 +85,9 @@ fn hint(nearest: Option<&str>) -> String {
 /// # Errors
 /// The mapping names a table or a statement that the run does not have.
 pub fn conclude(run: &Run, map: Option<&EndpointMap>) -> Result<Option<Breakdown>, MapError> {
-    let Some((result, others)) = client_view(run) else {
+    let of_traces = traced::as_load(run);
+    let Some((result, others)) = client_view(run).or(of_traces.as_ref().map(|load| (load, 0)))
+    else {
         return Ok(None);
     };
     let catalogue = run

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::analyze::conclusions::Basis;
-use crate::record::Run;
-use crate::record::load::LoadResult;
+use crate::record::load::{Latency, LoadResult, LoadSource, Operation};
 use crate::record::traces::TracedEndpoint;
+use crate::record::{Millis, Run};
 use crate::stats::Interval;
 
 use super::api::{Attribution, DbExec};
@@ -30,6 +30,50 @@ pub(super) fn by_operation<'a>(
         }
     }
     found
+}
+
+/// The requests that traces know of, where no load tool tells any: their times are those inside the API.
+pub(super) fn as_load(run: &Run) -> Option<LoadResult> {
+    if !run.api.is_empty() || run.replay.is_some() {
+        return None;
+    }
+    let set = run.traces.iter().max_by_key(|set| set.spans)?;
+    let operation = |endpoint: &TracedEndpoint| Operation {
+        name: endpoint.name.clone(),
+        requests: endpoint.requests,
+        failures: endpoint.failures,
+        latency: Latency {
+            mean: Some(Millis(
+                endpoint.duration_total.0 / endpoint.requests.max(1) as f64,
+            )),
+            ..Latency::from_histogram(endpoint.duration.clone())
+        },
+        ..Operation::default()
+    };
+    let operations: Vec<Operation> = set.endpoints.iter().map(operation).collect();
+    let requests: u64 = operations.iter().map(|o| o.requests).sum();
+    let spent: f64 = set.endpoints.iter().map(|e| e.duration_total.0).sum();
+    Some(LoadResult {
+        source: LoadSource {
+            tool: "traces, times inside the API".to_owned(),
+            files: set.files.clone(),
+            ..LoadSource::default()
+        },
+        started_at: set.started_at,
+        ended_at: set.ended_at,
+        total: Operation {
+            name: "all".to_owned(),
+            requests,
+            failures: operations.iter().map(|o| o.failures).sum(),
+            latency: Latency {
+                mean: (requests > 0).then(|| Millis(spent / requests as f64)),
+                ..Latency::default()
+            },
+            ..Operation::default()
+        },
+        operations,
+        ..LoadResult::default()
+    })
 }
 
 /// Execution inside the server per request: calls per request by the traces, times the mean execution time by the

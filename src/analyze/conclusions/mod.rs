@@ -174,6 +174,12 @@ pub struct LoadCommandInfo {
     pub command: String,
     /// Exit code; `null` where a signal ended it.
     pub exit_code: Option<i32>,
+    /// Cores that it used on average over the window.
+    #[serde(default)]
+    pub cpu_cores: Option<f64>,
+    /// Cores that it can use at most: one for a tool that drives its load with one thread.
+    #[serde(default)]
+    pub cpu_cores_max: Option<f64>,
 }
 
 /// The server.

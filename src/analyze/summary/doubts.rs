@@ -1,13 +1,16 @@
 //! What makes the numbers doubtful: said before any of them.
 
 use crate::analyze::conclusions::Conclusions;
-use crate::analyze::figures::{percent, plural};
+use crate::analyze::figures::{number, percent, plural};
 
 /// The rule about the load driver; its finding is a doubt, not a recommendation.
 pub(super) const DRIVER_RULE: &str = "driver-saturated";
 
 /// At this share of failed requests the response times are those of another, failing service.
 const MANY_FAILURES_RATIO: f64 = 0.05;
+
+/// Share of the cores that a load tool can use from which it may be the limit (ours).
+const BUSY_RATIO: f64 = 0.85;
 
 /// Below this the counters miss a part of the window that is worth a word.
 const CONTINUOUS_RATIO: f64 = 0.995;
@@ -29,6 +32,7 @@ pub(super) fn of(c: &Conclusions) -> Vec<String> {
         doubts.push("The window was cut short; the numbers are of the part before.".to_owned());
     }
     doubts.extend(load_command(c));
+    doubts.extend(busy_load_command(c));
     doubts.extend(c.disturbances.iter().cloned());
     doubts.extend(failures(c));
     doubts.extend(statements(c));
@@ -49,6 +53,19 @@ fn load_command(c: &Conclusions) -> Option<String> {
     Some(format!(
         "The load command {how}: its load may be incomplete."
     ))
+}
+
+/// A load tool without a free core measures its own delays.
+fn busy_load_command(c: &Conclusions) -> Option<String> {
+    let command = c.run.load_command.as_ref()?;
+    let (used, most) = command.cpu_cores.zip(command.cpu_cores_max)?;
+    (used >= BUSY_RATIO * most).then(|| {
+        format!(
+            "The load command used {} of the {} it can use: response times and throughput may be its own.",
+            number(used),
+            if most > 1.0 { format!("{} cores", number(most)) } else { "one core".to_owned() }
+        )
+    })
 }
 
 fn failures(c: &Conclusions) -> Option<String> {

@@ -7,6 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::redact::redacted_command;
+use crate::collect::ChildrenMeter;
 use crate::record::run::LoadCommand;
 
 /// How long an interrupted load command may take to write its results.
@@ -22,6 +23,7 @@ pub(super) async fn run_command(
         .split_first()
         .ok_or_else(|| Failure::usage("there is no command after --"))?;
     context.detail(&format!("Running {shown}"));
+    let cpu = ChildrenMeter::start();
     let mut child = tokio::process::Command::new(program)
         .args(arguments)
         .stdin(std::process::Stdio::null())
@@ -54,6 +56,7 @@ pub(super) async fn run_command(
     Ok(LoadCommand {
         command: shown,
         exit_code: status.code(),
+        cpu: cpu.finish(),
     })
 }
 

@@ -114,6 +114,28 @@ fn traces_tell_every_part() {
 }
 
 #[test]
+fn traces_alone_tell_the_time_inside_the_api() {
+    let mut run = one_endpoint();
+    run.api.clear();
+    run.traces = vec![TraceSet {
+        endpoints: vec![traced()],
+        ..TraceSet::default()
+    }];
+    let found = concluded(&run);
+    assert!(found.source.contains("inside the API"));
+    near(found.total.mean_ms, 28.0);
+    check(
+        &found.total.parts,
+        &[
+            (PartKind::DbExec, 8.0, Basis::Derived),
+            (PartKind::PoolWait, 12.0, Basis::Measured),
+            (PartKind::App, 6.0, Basis::Measured),
+            (PartKind::Unattributed, 0.0, Basis::Derived),
+        ],
+    );
+}
+
+#[test]
 fn without_the_servers_counters_execution_is_a_bound() {
     let mut run = one_endpoint();
     run.statements = None;
