@@ -41,7 +41,10 @@ impl Whole {
         requests: &BTreeMap<String, f64>,
     ) -> Self {
         let by_endpoint: f64 = requests.values().sum();
-        let number = if by_endpoint > 0.0 {
+        let number = if run.api.is_empty() {
+            // Traces may be of some requests only: what the server did is not theirs alone.
+            0.0
+        } else if by_endpoint > 0.0 {
             by_endpoint
         } else {
             result.total.requests as f64
@@ -60,7 +63,7 @@ impl Whole {
             db_exec: some.map(|c| together(c, number)),
             no_db_exec: catalogue
                 .err()
-                .unwrap_or("there were no requests")
+                .unwrap_or("no load tool counted the requests")
                 .to_owned(),
             calls,
             held_idle: sessions

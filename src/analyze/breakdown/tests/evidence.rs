@@ -133,6 +133,12 @@ fn traces_alone_tell_the_time_inside_the_api() {
             (PartKind::Unattributed, 0.0, Basis::Derived),
         ],
     );
+    // A tenth of the requests was traced: what the server did is no longer theirs.
+    run.statements = Some(statements(&[(1, SQL, 2000, 8000.0)]));
+    check(
+        &concluded(&run).total.parts,
+        &[(PartKind::DbExec, 8.0, Basis::Derived)],
+    );
 }
 
 #[test]
