@@ -7,8 +7,8 @@ use super::conclusions::{
 };
 use super::sla::{Sla, SlaFacts};
 use super::{
-    breakdown, checklist, database_time, indexes, load, missing_indexes, pool, replication, rules,
-    sla, statements,
+    breakdown, checklist, database_time, indexes, load, missing_indexes, pages, pool, replication,
+    rules, sla, statements, traces,
 };
 use crate::import::EndpointMap;
 use crate::import::Imported;
@@ -73,6 +73,8 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         replication: replication::conclude(run),
         capture: None,
         load: load::conclude(run),
+        traces: traces::conclude(&run.traces),
+        pages: pages::conclude(&run.pages),
         findings: None,
         not_evaluated: None,
         sla: None,
@@ -245,14 +247,25 @@ fn overhead(run: &Run) -> Option<Overhead> {
     })
 }
 
-/// Concludes what can be said of load results alone, without a server.
+/// Concludes what can be said of imported files alone, without a server.
 #[must_use]
 pub fn imported(imported: &Imported, dbperf_version: &str) -> Conclusions {
     let results = &imported.loads;
-    let began = results.iter().filter_map(|r| r.started_at).min();
-    let ended = results.iter().filter_map(|r| r.ended_at).max();
+    let traced = imported.traces.iter();
+    let began = results.iter().filter_map(|r| r.started_at);
+    let began = began
+        .chain(traced.clone().filter_map(|t| t.started_at))
+        .chain(imported.pages.iter().filter_map(|p| p.loaded_at))
+        .min();
+    let ended = results.iter().filter_map(|r| r.ended_at);
+    let ended = ended.chain(traced.clone().filter_map(|t| t.ended_at)).max();
     let text = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
-    let length = results.iter().filter_map(|r| r.length).map(|l| l.0);
+    let spans = traced.filter_map(|t| Some(t.ended_at?.duration_since(t.started_at?)));
+    let length = results
+        .iter()
+        .filter_map(|r| r.length)
+        .map(|l| l.0)
+        .chain(spans.map(|span| span.as_secs_f64() * 1000.0));
     Conclusions {
         schema_version: SCHEMA_VERSION,
         run: RunInfo {
@@ -267,6 +280,8 @@ pub fn imported(imported: &Imported, dbperf_version: &str) -> Conclusions {
             load_command: None,
         },
         load: load::of_results(results),
+        traces: traces::conclude(&imported.traces),
+        pages: pages::conclude(&imported.pages),
         ..Conclusions::empty()
     }
 }

@@ -13,6 +13,7 @@ mod fixture;
 pub mod indexes;
 pub mod load;
 pub mod missing_indexes;
+pub mod pages;
 pub mod plans;
 pub mod pool;
 pub mod replication;
@@ -22,6 +23,7 @@ pub mod statements;
 pub mod summary;
 #[cfg(test)]
 mod testing;
+pub mod traces;
 
 pub use conclude::{Options, captured, conclude, imported};
 pub use sla::Sla;

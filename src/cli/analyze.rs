@@ -456,6 +456,8 @@ fn only(all: Conclusions, view: View) -> Conclusions {
             .filter(|_| section(View::Replay) || section(View::Pool)),
         replication: all.replication.filter(|_| section(View::Replication)),
         load: all.load.filter(|_| section(View::Replay)),
+        traces: Vec::new(),
+        pages: Vec::new(),
         findings: all.findings.map(|findings| {
             let mine = findings.into_iter().filter(|f| kinds(&f.subject.kind));
             mine.collect()

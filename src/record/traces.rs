@@ -47,7 +47,8 @@ pub struct TracedEndpoint {
     pub duration_total: Millis,
     /// Time in which at least one database span ran: execution and round trips, as the client of the database sees it.
     pub database: Millis,
-    /// Time in spans of acquiring a connection; `None` where no trace of the file has such a span.
+    /// Time in spans of acquiring a connection; `None` where the route uses the database and no request of it has
+    /// such a span, and where no trace of the file has one.
     pub pool_wait: Option<Millis>,
     /// Time in client spans of other services.
     pub other_calls: Millis,

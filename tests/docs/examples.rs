@@ -58,6 +58,11 @@ fn prepare(folder: &Path, writes: bool) {
         );
     }
     fixture("load/locust-2.47.0/full.json", "load.json");
+    fixture("load/k6-1.1.0/pass.ndjson.gz", "points.ndjson.gz");
+    // Packed files are recognised by their content.
+    fixture("load/otel-node-2.12.0/default.jsonl.gz", "traces.jsonl");
+    fixture("load/lighthouse-12.8.2/mobile.json.gz", "page.json");
+    fixture("load/web-vitals-6.2.3/beacons.ndjson", "beacons.ndjson");
     fixture("pglog/17/minduration.log.gz", "postgresql.log");
     fixture("pgbench/select-only.sql", "script.sql");
     captured(

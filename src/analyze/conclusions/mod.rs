@@ -7,9 +7,11 @@ mod breakdown;
 mod database;
 mod findings;
 mod load;
+mod pages;
 mod pgbouncer;
 mod pool;
 mod replication;
+mod traces;
 
 pub use breakdown::{
     Basis, Breakdown, Endpoint, EndpointStatement, PartKind, PartWait, SlowRequests, TimePart,
@@ -24,6 +26,7 @@ pub use findings::{
     Subject,
 };
 pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
+pub use pages::{Page, PageNumber};
 pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{
     ComparedPool, Estimate, Expected, Fleet, ObservedPool, Pool, PoolChange, PoolComparison,
@@ -31,6 +34,7 @@ pub use pool::{
     SweepWait,
 };
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
+pub use traces::{TracedCall, TracedPart, TracedPoolUse, TracedRoute, Traces};
 
 use std::collections::BTreeMap;
 
@@ -91,6 +95,12 @@ pub struct Conclusions {
     /// Load as the driver or the load tool saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
+    /// What traces of the application tell, by file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<Traces>,
+    /// Pages as a browser saw them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Page>,
     /// Findings, most time given back first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<Vec<Finding>>,
@@ -136,6 +146,8 @@ impl Conclusions {
             replication: None,
             capture: None,
             load: None,
+            traces: Vec::new(),
+            pages: Vec::new(),
             findings: None,
             not_evaluated: None,
             sla: None,

@@ -153,6 +153,8 @@ fn empty(run: &Run) -> Conclusions {
         replication: None,
         capture: None,
         load: None,
+        traces: Vec::new(),
+        pages: Vec::new(),
         findings: None,
         not_evaluated: None,
         sla: None,

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::import::ImportError;
 use crate::import::table::tame;
 
+use super::arrival::Iterations;
 use super::name::Name;
 use super::operation::{Sum, Tally};
 use super::point::{Point, Tags};
@@ -83,9 +84,7 @@ pub(super) struct Collector {
     pending: Option<Pending>,
     pub(super) checks: BTreeMap<String, Check>,
     pub(super) dropped: BTreeMap<String, Dropped>,
-    pub(super) iterations: Sum,
-    pub(super) iterations_began: Option<Timestamp>,
-    pub(super) iterations_ended: Option<Timestamp>,
+    pub(super) iterations: Iterations,
     pub(super) vus_max: f64,
     pub(super) began: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
@@ -123,9 +122,7 @@ impl Collector {
             pending: None,
             checks: BTreeMap::new(),
             dropped: BTreeMap::new(),
-            iterations: Sum::default(),
-            iterations_began: None,
-            iterations_ended: None,
+            iterations: Iterations::default(),
             vus_max: 0.0,
             began: None,
             ended: None,
@@ -160,7 +157,7 @@ impl Collector {
             "vus" => self.seconds.vus(point.at, whole(point.value)),
             "vus_max" => self.vus_max = self.vus_max.max(point.value),
             "checks" => self.check(point),
-            "iteration_duration" => self.iteration(point),
+            "iteration_duration" => self.iterations.add(point.at, point.value),
             "dropped_iterations" => {
                 let dropped = self
                     .dropped
@@ -210,13 +207,6 @@ impl Collector {
         } else {
             check.fails += 1;
         }
-    }
-
-    fn iteration(&mut self, point: &Point<'_>) {
-        self.iterations.add(point.value);
-        let began = before(point.at, point.value);
-        self.iterations_began = earliest(self.iterations_began, began);
-        self.iterations_ended = self.iterations_ended.max(Some(point.at));
     }
 
     /// The operation of a value; made where it is new.

@@ -107,16 +107,6 @@ impl Collector {
         shown
     }
 
-    /// Time of all VUs in iterations over the time that they had; `None` without readings of the VUs.
-    fn busy_ratio(&self) -> Option<f64> {
-        let (vu_sum, readings) = self.seconds.vu_readings();
-        let length = self
-            .iterations_ended?
-            .duration_since(self.iterations_began?);
-        let available = vu_sum / readings as f64 * length.as_secs_f64() * 1000.0;
-        (readings > 0 && available > 0.0).then(|| self.iterations.total / available)
-    }
-
     /// An executor with an arrival rate writes a value for each iteration that found no free VU; those with a
     /// number of iterations write at most one for each VU, when their time is over
     /// (lib/executor/per_vu_iterations.go, shared_iterations.go).
@@ -126,17 +116,19 @@ impl Collector {
             .values()
             .any(|d| self.vus_max > 0.0 && d.values as f64 > self.vus_max);
         if open {
-            Arrival::Open
-        } else if super::is_closed(self.busy_ratio()) {
-            Arrival::Closed
-        } else {
-            Arrival::Unknown
+            return Arrival::Open;
         }
+        self.iterations
+            .arrival(self.vus_max, self.dropped_iterations())
+    }
+
+    fn dropped_iterations(&self) -> f64 {
+        self.dropped.values().map(|d| d.iterations).sum()
     }
 
     fn all_notes(&self, arrival: Arrival, by_status: bool) -> Vec<String> {
         let mut notes = self.notes.clone();
-        let dropped: f64 = self.dropped.values().map(|d| d.iterations).sum();
+        let dropped = self.dropped_iterations();
         if dropped > 0.0 {
             notes.push(dropped_note(dropped, arrival));
         }

@@ -2,6 +2,7 @@
 //!
 //! The lines have every request with its phases; a summary has all requests together.
 
+mod arrival;
 mod collect;
 pub(super) mod csv;
 mod finish;
@@ -15,9 +16,6 @@ pub(super) mod summary;
 /// What all operations together are called.
 const ALL: &str = "all requests";
 
-/// Share of the time of all VUs in iterations from which on the loop is taken for closed.
-const CLOSED_BUSY_RATIO: f64 = 0.9;
-
 /// What a JSON parser says, without the place in the line, which the message tells itself.
 fn json_error(error: &serde_json::Error) -> String {
     let words = crate::import::table::tame(&error.to_string());
@@ -25,11 +23,6 @@ fn json_error(error: &serde_json::Error) -> String {
         Some((what, _)) => what.to_owned(),
         None => words,
     }
-}
-
-/// How requests arrived, from what k6 says of its VUs.
-fn is_closed(busy_ratio: Option<f64>) -> bool {
-    busy_ratio.is_some_and(|ratio| ratio >= CLOSED_BUSY_RATIO)
 }
 
 #[cfg(test)]

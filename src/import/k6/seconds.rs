@@ -177,12 +177,6 @@ impl Seconds {
             total,
         }
     }
-
-    /// VU-seconds from the readings, and how many there are: k6 reads the number once a second.
-    pub(super) fn vu_readings(&self) -> (f64, u64) {
-        let vus = self.seconds.values().filter_map(|s| s.vus);
-        vus.fold((0.0, 0), |(sum, n), v| (sum + f64::from(v), n + 1))
-    }
 }
 
 fn counted(second: &Second, names: &[String], failed_by_status: bool) -> LoadInterval {

@@ -11,6 +11,7 @@ use crate::import::{ImportError, Source};
 use crate::record::Millis;
 use crate::record::load::{Arrival, LoadResult, LoadSource, PercentileMethod};
 
+use super::arrival::is_busy;
 use super::finish::{checks_note, dropped_note, omission};
 use metrics::{Metrics, Shape};
 
@@ -79,21 +80,27 @@ fn result(file: &str, metrics: &Metrics) -> Result<LoadResult, ImportError> {
     })
 }
 
-/// Closed if the VUs, whose number never changed, were busy with iterations all the time.
+/// Closed if all VUs, whose number never changed, were busy with iterations all the time. `vus` alone says
+/// nothing: of an executor with an arrival rate it counts those that are busy.
 fn arrival(metrics: &Metrics) -> Arrival {
     let busy = || {
         let vus = metrics.get("vus")?;
-        let (least, most) = (vus.number("min")?, vus.number("max")?);
-        let vu_ms = most * metrics.length_ms()?;
+        let most = metrics.get("vus_max")?.number("max")?;
+        let always = vus.number("min")? >= most;
         let mean = metrics.get("iteration_duration")?.number("avg")?;
         let spent = mean * metrics.get("iterations")?.number("count")?;
-        (vu_ms > 0.0 && least >= most).then(|| spent / vu_ms)
+        Some(always && is_busy(spent, most * metrics.length_ms()?, dropped(metrics)))
     };
-    if super::is_closed(busy()) {
+    if busy().unwrap_or_default() {
         Arrival::Closed
     } else {
         Arrival::Unknown
     }
+}
+
+fn dropped(metrics: &Metrics) -> f64 {
+    let dropped = metrics.get("dropped_iterations");
+    dropped.and_then(|m| m.number("count")).unwrap_or_default()
 }
 
 fn notes(metrics: &Metrics, arrival: Arrival, has_operations: bool) -> Vec<String> {
@@ -104,10 +111,8 @@ fn notes(metrics: &Metrics, arrival: Arrival, has_operations: bool) -> Vec<Strin
                 .to_owned(),
         );
     }
-    let dropped = metrics
-        .get("dropped_iterations")
-        .and_then(|m| m.number("count"));
-    if let Some(dropped) = dropped.filter(|n| *n > 0.0) {
+    let dropped = dropped(metrics);
+    if dropped > 0.0 {
         notes.push(dropped_note(dropped, arrival));
     }
     let checks = metrics

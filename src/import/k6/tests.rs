@@ -608,3 +608,69 @@ fn a_summary_that_contradicts_itself_says_so() {
     assert_eq!(result.source.percentile_method, PercentileMethod::Absent);
     assert_eq!(result.source.arrival, Arrival::Unknown);
 }
+
+#[test]
+fn the_loop_of_each_executor_is_told_as_far_as_the_file_does() {
+    let folder = "k6-1.1.0-executors";
+    let kinds = [
+        ("open", Arrival::Open),
+        ("roomy", Arrival::Unknown),
+        ("tight", Arrival::Unknown),
+        ("pervu", Arrival::Closed),
+        ("closed", Arrival::Closed),
+        ("ramp", Arrival::Closed),
+    ];
+    for (kind, arrival) in kinds {
+        let result = fixture(folder, &format!("{kind}.ndjson.gz"));
+        assert_eq!(result.source.arrival, arrival, "{kind}");
+        let summary = fixture(folder, &format!("{kind}-summary-export.json"));
+        assert_eq!(result.total.requests, summary.total.requests);
+        // A summary never claims more than the lines.
+        if summary.source.arrival != Arrival::Unknown {
+            assert_eq!(summary.source.arrival, arrival, "{kind}");
+        }
+        let dropped = |r: &LoadResult| {
+            let mut notes = r.source.notes.iter();
+            notes.find_map(|n| n.split_once(" iteration(s)").map(|(n, _)| n.to_owned()))
+        };
+        assert_eq!(dropped(&result), dropped(&summary), "{kind}");
+        assert_eq!(
+            dropped(&result).is_some(),
+            ["open", "tight", "pervu"].contains(&kind)
+        );
+    }
+    for (kind, arrival) in [("roomy", Arrival::Unknown), ("closed", Arrival::Closed)] {
+        let result = fixture(folder, &format!("{kind}.csv.gz"));
+        assert_eq!(result.source.arrival, arrival, "{kind}");
+    }
+}
+
+#[test]
+fn the_script_of_the_page_keeps_server_timing_by_endpoint() {
+    let result = fixture("k6-1.1.0-executors", "closed.ndjson.gz");
+    assert_eq!(result.operations.len(), 1);
+    let operation = &result.operations[0];
+    assert_eq!(
+        (operation.name.as_str(), operation.requests),
+        ("GET /orders", 103)
+    );
+    for (entry, ms) in [("pool", 1.5), ("db", 12.25), ("app", 3.0)] {
+        let timing = &operation.server_timing[entry];
+        assert_eq!(timing.requests, 103, "{entry}");
+        close(timing.total.0, 103.0 * ms, 1e-9);
+    }
+    assert_eq!(result.source.warnings, Vec::<String>::new());
+    // The page shows the script that made this file.
+    let page = include_str!("../../../docs/importers/k6.md");
+    let script = include_str!("../../../fixtures/load/k6-1.1.0-executors/executors.js");
+    let shown = page
+        .split("```js\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    for line in shown.lines().filter(|l| !l.is_empty()) {
+        assert!(script.contains(line), "{line}");
+    }
+}

@@ -44,6 +44,8 @@ struct Sums {
     duration_ns: u128,
     database_ns: u128,
     pool_ns: u128,
+    /// Some request acquired a connection.
+    has_pool: bool,
     other_ns: u128,
     own_ns: u128,
     with_client: u64,
@@ -90,6 +92,7 @@ impl Endpoints {
         } = request.parts;
         sums.database_ns += u128::from(database);
         sums.pool_ns += u128::from(pool);
+        sums.has_pool |= request.has_pool;
         sums.other_ns += u128::from(other);
         sums.own_ns += u128::from(own);
         let mut parts = vec![
@@ -191,7 +194,9 @@ fn endpoint(name: &str, sums: Sums, has_pool: bool, statements: &Statements) -> 
         duration: sums.duration,
         duration_total: Millis(ms(sums.duration_ns)),
         database: Millis(ms(sums.database_ns)),
-        pool_wait: has_pool.then(|| Millis(ms(sums.pool_ns))),
+        // A route that uses the database and shows no acquire has a pool that no span tells of.
+        pool_wait: (sums.has_pool || (has_pool && sums.database_ns == 0))
+            .then(|| Millis(ms(sums.pool_ns))),
         other_calls: Millis(ms(sums.other_ns)),
         own: Millis(ms(sums.own_ns)),
         with_client: sums.with_client,

@@ -225,7 +225,8 @@ fn an_orm_around_its_driver_and_both_generations_of_attributes_count_once() {
     // `connect` of SQLAlchemy takes a connection from its pool.
     assert!(initiatives.pool_wait.unwrap().0 > 10.0);
     let messages = endpoint(&set, "GET /lords/herald/messages");
-    assert_eq!(messages.pool_wait.unwrap().0, 0.0);
+    // The list of connections that this route takes them from is in no span.
+    assert_eq!(messages.pool_wait, None);
 }
 
 #[test]

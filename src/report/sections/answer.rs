@@ -8,13 +8,22 @@ use crate::report::format::{self, NOT_MEASURED, bytes, count, duration, percent}
 /// What, where and when.
 pub(in crate::report) fn head(c: &Conclusions) -> Vec<String> {
     let run = &c.run;
-    let mut lines = vec![format!(
-        "dbperf {} · run {} · {} from {}",
-        run.dbperf_version,
-        run.run_id,
-        duration(run.window_ms),
-        format::moment(&run.started_at)
-    )];
+    let mut words = vec![
+        format!("dbperf {}", run.dbperf_version),
+        format!("run {}", run.run_id),
+    ];
+    // Of an imported file neither need be known.
+    let mut when = Vec::new();
+    if run.window_ms > 0.0 {
+        when.push(duration(run.window_ms));
+    }
+    if !run.started_at.is_empty() {
+        when.push(format!("from {}", format::moment(&run.started_at)));
+    }
+    if !when.is_empty() {
+        words.push(when.join(" "));
+    }
+    let mut lines = vec![words.join(" · ")];
     if let Some(server) = &c.server {
         let mut facts = vec![
             format!("PostgreSQL {}", server.version),

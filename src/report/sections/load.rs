@@ -112,7 +112,7 @@ pub(super) fn summary(c: &Conclusions) -> Section {
 }
 
 /// A remark as a sentence.
-fn sentence(remark: &str) -> String {
+pub(super) fn sentence(remark: &str) -> String {
     let mut letters = remark.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())

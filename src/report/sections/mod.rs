@@ -12,12 +12,14 @@ mod findings;
 mod fleet;
 mod indexes;
 mod load;
+mod pages;
 mod pgbouncer;
 mod plans;
 mod replication;
 mod statements;
 mod sweep;
 mod targets;
+mod traces;
 
 use crate::analyze::conclusions::Conclusions;
 
@@ -40,10 +42,12 @@ pub(super) fn report(c: &Conclusions) -> Report {
     if c.capture.is_some() {
         sections.extend([capture::capture(c), capture::statements(c)]);
     }
-    let all: [(bool, Make); 19] = [
+    let load: [(bool, Make); 3] = [
         (c.load.is_some(), load::summary),
         (c.load.is_some(), load::endpoints),
         (c.load.is_some(), load::stages),
+    ];
+    let all: [(bool, Make); 16] = [
         (c.breakdown.is_some(), breakdown::breakdown),
         (c.database_time.is_some(), database_time::database_time),
         (c.statements.is_some(), statements::statements),
@@ -65,11 +69,18 @@ pub(super) fn report(c: &Conclusions) -> Report {
     if compared::of(c).is_some() {
         sections.push(compared::pools(c));
     }
-    sections.extend(
-        all.into_iter()
-            .filter(|(filled, _)| whole || *filled)
-            .map(|(_, section)| section(c)),
-    );
+    let mut show = |filled: bool, section: Make| {
+        if filled {
+            sections.push(section(c));
+        }
+    };
+    load.into_iter()
+        .for_each(|(filled, section)| show(whole || filled, section));
+    // Files that nobody has to give: what is absent was not asked for.
+    show(!c.traces.is_empty(), traces::traces);
+    show(!c.pages.is_empty(), pages::pages);
+    all.into_iter()
+        .for_each(|(filled, section)| show(whole || filled, section));
     Report {
         head: answer::head(c),
         doubts: answer::doubts(c),
@@ -82,6 +93,8 @@ pub(super) fn report(c: &Conclusions) -> Report {
 /// absent there was not asked for.
 fn is_whole(c: &Conclusions) -> bool {
     let asked_for_a_part = c.load.is_some()
+        || !c.traces.is_empty()
+        || !c.pages.is_empty()
         || c.capture.is_some()
         || c.statements.is_some()
         || c.indexes.is_some()

@@ -69,7 +69,8 @@ pub(super) fn total(
     })
 }
 
-/// Submetrics by the tags `name` or `url`, and all WebSockets together.
+/// Submetrics by the tags `name` or `url`, and all WebSockets together. What the summary does not tell of failures is
+/// warned of.
 pub(super) fn by_tag(metrics: &Metrics, warnings: &mut Vec<String>) -> Vec<Operation> {
     let mut operations: Vec<Operation> = Vec::new();
     for (tagged, duration) in metrics.submetrics("http_req_duration") {
@@ -108,7 +109,13 @@ pub(super) fn by_tag(metrics: &Metrics, warnings: &mut Vec<String>) -> Vec<Opera
             ..Operation::default()
         });
     }
-    operations.extend(websockets(metrics));
+    if let Some(sessions) = websockets(metrics) {
+        warnings.push(
+            "the summary does not tell how many WebSockets failed to connect (the lines do)"
+                .to_owned(),
+        );
+        operations.push(sessions);
+    }
     operations
 }
 
