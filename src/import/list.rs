@@ -1,5 +1,6 @@
 //! Every importer: what it is called, how it knows its files, and what reads them.
 
+use super::hey;
 use super::locust::{self, Kind};
 use super::recognise::Found;
 use super::{ImportError, Source};
@@ -21,6 +22,17 @@ pub(super) enum Read {
     Single(fn(Source<'_>) -> Result<Found, ImportError>),
     /// A file of a call of Locust; those of one call become one result.
     Locust(Kind),
+    /// Known and not read.
+    Refused(Refusal),
+}
+
+/// Why a file that is known is not read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal {
+    /// What is wrong with it.
+    pub(super) why: &'static str,
+    /// What to do instead.
+    pub(super) instead: &'static str,
 }
 
 /// All of them; exactly one recognises a file.
@@ -50,12 +62,23 @@ pub(super) const IMPORTERS: &[Importer] = &[
         recognises: locust::json::recognises,
         read: Read::Locust(Kind::Json),
     },
+    Importer {
+        label: "hey CSV",
+        recognises: hey::recognises,
+        read: Read::Single(hey::read),
+    },
+    Importer {
+        label: "the text summary of hey",
+        recognises: hey::recognises_text,
+        read: Read::Refused(hey::TEXT),
+    },
 ];
 
 /// The one importer that knows a file.
 pub(super) fn recognise(source: &Source<'_>) -> Result<&'static Importer, ImportError> {
     let known = || {
-        let labels: Vec<&str> = IMPORTERS.iter().map(|i| i.label).collect();
+        let read = |i: &&Importer| !matches!(i.read, Read::Refused(_));
+        let labels: Vec<&str> = IMPORTERS.iter().filter(read).map(|i| i.label).collect();
         labels.join(", ")
     };
     IMPORTERS

@@ -4,11 +4,16 @@
 
 mod endpoint_map;
 mod error;
+mod hey;
 mod list;
 mod locust;
 mod recognise;
+mod rows;
 mod source;
 mod table;
+mod tally;
+#[cfg(test)]
+mod testing;
 
 use source::Source;
 

@@ -238,7 +238,8 @@ fn not_text(name: &str, offset: usize) -> ImportError {
     }
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
+/// A file that cannot be read on: it ends too early, or the system says why.
+pub(super) fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
     // A gzip file that ends early reads as an unexpected end.
     if error.kind() == std::io::ErrorKind::UnexpectedEof {
         return ImportError::Truncated {
