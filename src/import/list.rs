@@ -1,9 +1,8 @@
 //! Every importer: what it is called, how it knows its files, and what reads them.
 
-use super::hey;
 use super::locust::{self, Kind};
 use super::recognise::Found;
-use super::{ImportError, Source};
+use super::{ImportError, Source, autocannon, hey, oha, wrk};
 
 /// One importer.
 pub(super) struct Importer {
@@ -71,6 +70,31 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "the text summary of hey",
         recognises: hey::recognises_text,
         read: Read::Refused(hey::TEXT),
+    },
+    Importer {
+        label: "wrk text",
+        recognises: wrk::recognises,
+        read: Read::Single(wrk::read),
+    },
+    Importer {
+        label: "wrk2 text",
+        recognises: wrk::recognises_two,
+        read: Read::Single(wrk::read_two),
+    },
+    Importer {
+        label: "autocannon JSON",
+        recognises: autocannon::recognises,
+        read: Read::Single(autocannon::read),
+    },
+    Importer {
+        label: "oha JSON",
+        recognises: oha::recognises_json,
+        read: Read::Single(oha::read_json),
+    },
+    Importer {
+        label: "oha CSV",
+        recognises: oha::recognises_csv,
+        read: Read::Single(oha::read_csv),
     },
 ];
 

@@ -2,11 +2,15 @@
 //!
 //! No file is opened here: callers pass bytes.
 
+mod address;
+mod autocannon;
 mod endpoint_map;
 mod error;
 mod hey;
+mod json;
 mod list;
 mod locust;
+mod oha;
 mod recognise;
 mod rows;
 mod source;
@@ -14,6 +18,7 @@ mod table;
 mod tally;
 #[cfg(test)]
 mod testing;
+mod wrk;
 
 use source::Source;
 

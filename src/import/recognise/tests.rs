@@ -81,6 +81,7 @@ fn is_beside(name: &str) -> bool {
         ".jmx",
         ".html",
         "-stdout.txt",
+        "-done.json",
         "truth.json",
         "urls.txt",
         "siegerc",
