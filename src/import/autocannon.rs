@@ -1,7 +1,8 @@
 //! autocannon's JSON (`-j`): one summary of one address.
 //!
-//! Latencies are milliseconds cut to whole ones. With a rate (`-R`, `-r`) autocannon fills in a value for
-//! every millisecond of a latency, about twenty times as many as there were requests where these took 20 ms: then `latency.totalCount` is above `requests.total`, and nothing but the largest is of a request.
+//! Latencies are milliseconds cut to whole ones. With a rate (`-R`, `-r`) autocannon fills in a value for every
+//! millisecond of a latency, about twenty times as many as there were requests where these took 20 ms: then
+//! `latency.totalCount` is above `requests.total`, and nothing but the largest is of a request.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use super::locust::{self, Kind};
 use super::recognise::Found;
-use super::{ImportError, Source, autocannon, hey, oha, wrk};
+use super::{ImportError, Source, ab, artillery, autocannon, hey, jmeter, oha, wrk};
 
 /// One importer.
 pub(super) struct Importer {
@@ -95,6 +95,36 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "oha CSV",
         recognises: oha::recognises_csv,
         read: Read::Single(oha::read_csv),
+    },
+    Importer {
+        label: "ab text",
+        recognises: ab::recognises,
+        read: Read::Single(ab::read),
+    },
+    Importer {
+        label: "the gnuplot table of ab (-g)",
+        recognises: ab::recognises_gnuplot,
+        read: Read::Refused(ab::GNUPLOT),
+    },
+    Importer {
+        label: "the percentage table of ab (-e)",
+        recognises: ab::recognises_percentiles,
+        read: Read::Refused(ab::PERCENTILES),
+    },
+    Importer {
+        label: "artillery JSON",
+        recognises: artillery::recognises,
+        read: Read::Single(artillery::read),
+    },
+    Importer {
+        label: "JMeter CSV",
+        recognises: jmeter::recognises,
+        read: Read::Single(jmeter::read),
+    },
+    Importer {
+        label: "the XML of JMeter",
+        recognises: jmeter::recognises_xml,
+        read: Read::Refused(jmeter::XML),
     },
 ];
 

@@ -2,11 +2,14 @@
 //!
 //! No file is opened here: callers pass bytes.
 
+mod ab;
 mod address;
+mod artillery;
 mod autocannon;
 mod endpoint_map;
 mod error;
 mod hey;
+mod jmeter;
 mod json;
 mod list;
 mod locust;
@@ -18,6 +21,7 @@ mod table;
 mod tally;
 #[cfg(test)]
 mod testing;
+mod text;
 mod wrk;
 
 use source::Source;

@@ -58,6 +58,15 @@ fn prepare(folder: &Path, writes: bool) {
         );
     }
     fixture("load/locust-2.47.0/full.json", "load.json");
+    for (from, to) in [
+        ("hey-0.1.4/tasks.csv", "orders.csv"),
+        ("wrk-4.1.0/tasks-latency.txt", "orders.txt"),
+        ("autocannon-9.0.0/tasks.json", "orders.json"),
+        ("jmeter-2.13/results.jtl", "results.csv"),
+        ("artillery-2.0.21/http-report.json", "report.json"),
+    ] {
+        fixture(&format!("load/{from}"), to);
+    }
     fixture("pglog/17/minduration.log.gz", "postgresql.log");
     fixture("pgbench/select-only.sql", "script.sql");
     captured(

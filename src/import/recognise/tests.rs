@@ -82,6 +82,8 @@ fn is_beside(name: &str) -> bool {
         ".html",
         "-stdout.txt",
         "-done.json",
+        "-stderr.txt",
+        "/body.json",
         "truth.json",
         "urls.txt",
         "siegerc",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ImportError, SocketErrors, Summary, TEST_AT};
-use crate::import::table::tame;
+use crate::import::text::{self, Numbered};
 
 /// Lines with their numbers, and errors that name them.
 #[derive(Debug)]
@@ -11,9 +11,6 @@ pub(super) struct Lines<'a> {
     pub(super) file: &'a str,
     rest: std::iter::Peekable<std::iter::Enumerate<std::str::Lines<'a>>>,
 }
-
-/// A line and its number.
-pub(super) type Numbered<'a> = (u64, &'a str);
 
 impl<'a> Lines<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
@@ -51,13 +48,7 @@ impl<'a> Lines<'a> {
 
     /// A line that is not what it should be.
     pub(super) fn wrong(&self, line: Numbered<'_>, expected: &str) -> ImportError {
-        let found: String = line.1.trim().chars().take(100).collect();
-        ImportError::Line {
-            file: self.file.to_owned(),
-            line: line.0,
-            found: format!("`{}`", tame(&found)),
-            expected: expected.to_owned(),
-        }
+        text::wrong(self.file, line, expected)
     }
 }
 

@@ -189,7 +189,7 @@ fn wrong_texts_are_refused() {
     assert_refused(&[
         (first_lines(TASKS, 9), ["cut off", "requests in"]),
         (first_lines(TASKS, 13), ["cut off", "Transfer/sec"]),
-        (first_lines(TWO, 40), ["cut off", "#[Mean"]),
+        (first_lines(TWO, 40), ["cut off", "requests in"]),
         (format!("{TASKS}{PLAIN}"), ["line 15", "its own file"]),
         (
             TASKS.replace("5053 requests", "many requests"),
