@@ -2,7 +2,9 @@
 
 use super::locust::{self, Kind};
 use super::recognise::Found;
-use super::{ImportError, Source, ab, artillery, autocannon, hey, jmeter, oha, wrk};
+use super::{
+    ImportError, Source, ab, artillery, autocannon, gatling, hey, jmeter, oha, siege, vegeta, wrk,
+};
 
 /// One importer.
 pub(super) struct Importer {
@@ -125,6 +127,51 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "the XML of JMeter",
         recognises: jmeter::recognises_xml,
         read: Read::Refused(jmeter::XML),
+    },
+    Importer {
+        label: "vegeta JSON lines",
+        recognises: vegeta::recognises_ndjson,
+        read: Read::Single(vegeta::read_ndjson),
+    },
+    Importer {
+        label: "vegeta CSV",
+        recognises: vegeta::recognises_csv,
+        read: Read::Single(vegeta::read_csv),
+    },
+    Importer {
+        label: "vegeta report JSON",
+        recognises: vegeta::recognises_report,
+        read: Read::Single(vegeta::read_report),
+    },
+    Importer {
+        label: "Gatling report JSON",
+        recognises: gatling::recognises_stats,
+        read: Read::Single(gatling::read_stats),
+    },
+    Importer {
+        label: "Gatling simulation.log",
+        recognises: gatling::recognises_log,
+        read: Read::Single(gatling::read_log),
+    },
+    Importer {
+        label: "the script of a Gatling report",
+        recognises: gatling::recognises_script,
+        read: Read::Refused(gatling::SCRIPT),
+    },
+    Importer {
+        label: "siege JSON",
+        recognises: siege::recognises_json,
+        read: Read::Single(siege::read_json),
+    },
+    Importer {
+        label: "siege text",
+        recognises: siege::recognises_text,
+        read: Read::Single(siege::read_text),
+    },
+    Importer {
+        label: "the log of siege",
+        recognises: siege::recognises_log,
+        read: Read::Refused(siege::LOG),
     },
 ];
 

@@ -6,8 +6,10 @@ mod ab;
 mod address;
 mod artillery;
 mod autocannon;
+mod binary;
 mod endpoint_map;
 mod error;
+mod gatling;
 mod hey;
 mod jmeter;
 mod json;
@@ -16,12 +18,14 @@ mod locust;
 mod oha;
 mod recognise;
 mod rows;
+mod siege;
 mod source;
 mod table;
 mod tally;
 #[cfg(test)]
 mod testing;
 mod text;
+mod vegeta;
 mod wrk;
 
 use source::Source;

@@ -64,6 +64,9 @@ fn prepare(folder: &Path, writes: bool) {
         ("autocannon-9.0.0/tasks.json", "orders.json"),
         ("jmeter-2.13/results.jtl", "results.csv"),
         ("artillery-2.0.21/http-report.json", "report.json"),
+        ("vegeta-12/hits.ndjson", "hits.ndjson"),
+        ("gatling-3.2.0/stats.json", "stats.json"),
+        ("siege-4.0.7/run.json", "run.json"),
     ] {
         fixture(&format!("load/{from}"), to);
     }
