@@ -157,16 +157,11 @@ fn times(file: &str, text: &str, lines: &Labelled<'_>) -> Result<Latency, Import
     let known = |ms: f64| (ms > 0.0).then_some(Millis(ms));
     let row = lines.needed("Total", lines.line("Total"))?;
     let words = row.1.split_whitespace().skip(1);
-    let numbers: Vec<f64> = words.map_while(|w| w.parse().ok()).collect();
-    let (min, mean, max) = match numbers[..] {
-        [min, mean, _, _, max] | [min, mean, max] => (min, mean, max),
-        _ => {
-            return Err(wrong(
-                file,
-                row,
-                "`Total:` with min, mean, deviation, median and max",
-            ));
-        }
+    let finite = |word: &str| word.parse().ok().filter(|n: &f64| n.is_finite());
+    let numbers: Vec<f64> = words.map_while(finite).collect();
+    let ([min, mean, _, _, max] | [min, mean, max]) = numbers[..] else {
+        let expected = "`Total:` with min, mean, deviation, median and max";
+        return Err(wrong(file, row, expected));
     };
     let mut percentiles = BTreeMap::new();
     let table = text.lines().enumerate();

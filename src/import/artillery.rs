@@ -48,7 +48,8 @@ struct Period {
     #[serde(rename = "lastMetricAt")]
     last_at: Option<i64>,
     /// Begin in milliseconds since 1970: a number in the aggregate, a text in the periods.
-    period: Option<serde_json::Value>,
+    #[serde(rename = "period")]
+    begins_at: Option<serde_json::Value>,
 }
 
 /// A distribution in milliseconds.

@@ -18,7 +18,6 @@ use crate::record::load::{
 use super::address::path_of;
 use super::recognise::Found;
 use super::{AGGREGATED, ImportError, Source};
-use lines::Lines;
 
 /// What stands behind the duration in the first line.
 const TEST_AT: &str = " test @ ";
@@ -114,7 +113,12 @@ impl Summary {
         Some(self.connections as f64 * seconds * 1000.0 / self.requests as f64)
     }
 
-    fn into_result(self, mut source: LoadSource) -> LoadResult {
+    fn into_result(mut self, mut source: LoadSource) -> LoadResult {
+        if self.requests == 0 {
+            // wrk prints times of 0 then.
+            (self.mean, self.max) = (None, None);
+            self.percentiles.clear();
+        }
         let lost = self.errors.connect + self.errors.read + self.errors.write;
         let requests = self.requests + lost;
         let failures = lost + self.errors.timeout + self.status;

@@ -31,7 +31,7 @@ pub(super) fn intervals(file: &str, report: &Report) -> Result<Vec<LoadInterval>
 }
 
 fn begin(file: &str, period: &Period) -> Result<i64, ImportError> {
-    let ms = period.period.as_ref().and_then(|value| match value {
+    let ms = period.begins_at.as_ref().and_then(|value| match value {
         serde_json::Value::String(text) => text.parse().ok(),
         other => other.as_i64(),
     });
@@ -39,7 +39,7 @@ fn begin(file: &str, period: &Period) -> Result<i64, ImportError> {
         .ok_or_else(|| ImportError::Key {
             file: file.to_owned(),
             key: "intermediate.period".to_owned(),
-            found: period.period.as_ref().map_or_else(
+            found: period.begins_at.as_ref().map_or_else(
                 || "nothing".to_owned(),
                 |value| format!("`{}`", tame(&value.to_string())),
             ),

@@ -96,7 +96,7 @@ fn an_old_build_has_no_status_and_says_so() {
 
 #[test]
 fn wrong_files_are_refused() {
-    let head: String = TASKS.lines().take(3).map(|l| format!("{l}\n")).collect();
+    let head: String = TASKS.split_inclusive('\n').take(3).collect();
     assert_refused(&[
         (head.trim_end().to_owned(), ["cut off", "line 3"]),
         (

@@ -131,8 +131,8 @@ fn without_a_column_for_success_the_code_decides() {
 
 #[test]
 fn wrong_files_are_refused() {
-    let head: String = JTL.lines().take(3).map(|l| format!("{l}\n")).collect();
-    let plain: String = PLAIN.lines().take(2).map(|l| format!("{l}\n")).collect();
+    let head: String = JTL.split_inclusive('\n').take(3).collect();
+    let plain: String = PLAIN.split_inclusive('\n').take(2).collect();
     assert_refused(&[
         (head.trim_end().to_owned(), ["cut off", "line 3"]),
         (

@@ -46,7 +46,7 @@ struct Second {
 #[derive(Debug, Default)]
 pub(super) struct Seconds {
     first: Option<i64>,
-    seconds: BTreeMap<i64, Second>,
+    by_time: BTreeMap<i64, Second>,
     cells: usize,
     only_total: bool,
 }
@@ -90,7 +90,7 @@ impl Seconds {
             ));
         }
         let place = if self.only_total { ALL } else { place };
-        let second = self.seconds.entry(at).or_default();
+        let second = self.by_time.entry(at).or_default();
         let count = second.counts.entry(place).or_insert_with(|| {
             self.cells += 1;
             (0, 0)
@@ -111,7 +111,7 @@ impl Seconds {
     fn keep_only_total(&mut self) {
         self.only_total = true;
         self.cells = 0;
-        for second in self.seconds.values_mut() {
+        for second in self.by_time.values_mut() {
             let sum = second
                 .counts
                 .values()
@@ -129,13 +129,13 @@ impl Seconds {
                     .to_owned(),
             );
         }
-        let ends = self.seconds.keys().next().zip(self.seconds.keys().last());
+        let ends = self.by_time.keys().next().zip(self.by_time.keys().last());
         let Some((first, last)) = ends.map(|(first, last)| (*first, *last)) else {
             return Told::default();
         };
         let nothing = Second::default();
         let all: Vec<(i64, &Second)> = (first..=last)
-            .map(|at| (at, self.seconds.get(&at).unwrap_or(&nothing)))
+            .map(|at| (at, self.by_time.get(&at).unwrap_or(&nothing)))
             .collect();
         // The run began in the first second and ended in the last one: they are no whole seconds of load.
         let whole = all.get(1..all.len() - 1).unwrap_or_default();

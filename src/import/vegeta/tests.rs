@@ -106,8 +106,8 @@ fn the_report_is_the_published_one() {
 
 #[test]
 fn wrong_files_are_refused() {
-    let lines: String = NDJSON.lines().take(2).map(|l| format!("{l}\n")).collect();
-    let rows: String = CSV.lines().take(2).map(|l| format!("{l}\n")).collect();
+    let lines: String = NDJSON.split_inclusive('\n').take(2).collect();
+    let rows: String = CSV.split_inclusive('\n').take(2).collect();
     assert_refused(&[
         (lines.trim_end().to_owned(), ["cut off", "line 2"]),
         (

@@ -73,13 +73,8 @@ pub(super) fn read(file: &str, text: &str) -> Result<Summary, ImportError> {
     let mut summary = Summary::default();
     let is_first = |line: &str| line.starts_with("Running ") && line.contains(TEST_AT);
     let first = lines.find(is_first, "`Running … test @ …`")?;
-    summary.address = first
-        .1
-        .split(TEST_AT)
-        .nth(1)
-        .unwrap_or("")
-        .trim()
-        .to_owned();
+    let address = first.1.split(TEST_AT).nth(1).unwrap_or("");
+    address.trim().clone_into(&mut summary.address);
     let threads = lines.find(
         |l| l.contains(" threads and "),
         "`… threads and … connections`",
@@ -95,6 +90,15 @@ pub(super) fn read(file: &str, text: &str) -> Result<Summary, ImportError> {
     {
         summary.percentiles = percentiles(&mut lines)?;
     }
+    counts(&mut lines, &mut summary)?;
+    if let Ok(again) = lines.find(is_first, "") {
+        return Err(lines.wrong(again, "the end of one run; give each run its own file"));
+    }
+    Ok(summary)
+}
+
+/// From the number of requests to the rates.
+fn counts(lines: &mut Lines<'_>, summary: &mut Summary) -> Result<(), ImportError> {
     let count = lines.find(|l| l.contains(" requests in "), "`… requests in …`")?;
     let number = count
         .1
@@ -120,15 +124,12 @@ pub(super) fn read(file: &str, text: &str) -> Result<Summary, ImportError> {
         |l| l.trim_start().starts_with("Requests/sec:"),
         "`Requests/sec:`",
     )?;
-    summary.seconds = seconds(&lines, rate, count, summary.requests)?;
+    summary.seconds = seconds(lines, rate, count, summary.requests)?;
     lines.find(
         |l| l.trim_start().starts_with("Transfer/sec:"),
         "`Transfer/sec:`",
     )?;
-    if let Ok(again) = lines.find(is_first, "") {
-        return Err(lines.wrong(again, "the end of one run; give each run its own file"));
-    }
-    Ok(summary)
+    Ok(())
 }
 
 fn connections(line: &str) -> Option<u64> {

@@ -169,23 +169,44 @@ fn timeouts_of_wrk2_are_no_requests_and_a_short_run_has_no_latency() {
         "{:?}",
         result.source.warnings
     );
-    let short = TWO_PLAIN.replace(
-        "Latency     6.46ms    1.93ms  12.34ms   67.66%",
-        "Latency -nanus -nanus 0.00us 0.00%",
-    );
-    let result = read(&short);
-    assert_eq!(
-        (result.total.latency.mean, result.total.latency.max),
-        (None, None)
-    );
-    assert!(result.source.warnings[0].contains("too short"));
+    let nothing = "Latency -nanus -nanus 0.00us 0.00%";
+    let plain = TWO_PLAIN.replace("Latency     6.46ms    1.93ms  12.34ms   67.66%", nothing);
+    let table = TWO
+        .replace("Latency     6.60ms    1.92ms  12.50ms   68.46%", nothing)
+        .replace("#[Mean    =        6.602", "#[Mean    =         -nan")
+        .replace(
+            "Total count    =        39500",
+            "Total count    =            0",
+        );
+    for text in [plain, table] {
+        let result = read(&text);
+        let latency = &result.total.latency;
+        assert_eq!((latency.mean, latency.max), (None, None));
+        assert!(latency.percentiles.is_empty(), "{latency:?}");
+        assert!(result.source.warnings[0].contains("too short"));
+    }
+}
+
+#[test]
+fn without_an_answer_there_is_no_time() {
+    let text = TASKS
+        .replace("5053 requests", "0 requests")
+        .replace("  504.37", "    0.00")
+        .replace(
+            "  Non-2xx or 3xx responses: 41",
+            "  Socket errors: connect 8, read 0, write 0, timeout 0",
+        );
+    let result = read(&text);
+    assert_eq!((result.total.requests, result.total.failures), (8, 8));
+    assert_eq!(result.total.latency.mean, None);
+    assert!(result.total.latency.percentiles.is_empty());
+    assert!((result.length.unwrap().secs() - 10.02).abs() < 1e-9);
 }
 
 #[test]
 fn wrong_texts_are_refused() {
-    let first_lines = |text: &str, n: usize| -> String {
-        text.lines().take(n).map(|l| format!("{l}\n")).collect()
-    };
+    let first_lines =
+        |text: &str, n: usize| -> String { text.split_inclusive('\n').take(n).collect() };
     assert_refused(&[
         (first_lines(TASKS, 9), ["cut off", "requests in"]),
         (first_lines(TASKS, 13), ["cut off", "Transfer/sec"]),

@@ -44,12 +44,19 @@ pub(super) fn add(file: &str, text: &str, summary: &mut Summary) -> Result<(), I
         }
     }
     let mean = lines.find(|l| l.contains("#[Mean"), "`#[Mean = …`")?;
-    summary.mean =
-        Some(value_of(mean.1, "Mean").ok_or_else(|| lines.wrong(mean, "`#[Mean = 6.602, …`"))?);
     let max = lines.find(|l| l.contains("#[Max"), "`#[Max = …`")?;
     let expected = "`#[Max = 12.496, Total count = 39500]`";
-    summary.max = Some(value_of(max.1, "Max").ok_or_else(|| lines.wrong(max, expected))?);
     let count = value_of(max.1, "Total count").ok_or_else(|| lines.wrong(max, expected))?;
+    if count == 0.0 {
+        // The table, the mean and the percentiles are of nothing then.
+        summary.recorded = Some(0);
+        (summary.mean, summary.max) = (None, None);
+        summary.percentiles.clear();
+        return Ok(());
+    }
+    let expected_mean = "`#[Mean = 6.602, …`";
+    summary.mean = Some(value_of(mean.1, "Mean").ok_or_else(|| lines.wrong(mean, expected_mean))?);
+    summary.max = Some(value_of(max.1, "Max").ok_or_else(|| lines.wrong(max, expected))?);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -80,15 +87,13 @@ pub(super) fn origin(file: String, summary: &mut Summary) -> LoadSource {
         ));
     }
     let mut notes = vec!["wrk2 records no latency in its first ten seconds".to_owned()];
-    match summary.recorded {
-        Some(recorded) => notes.push(format!(
+    if summary.mean.is_none() {
+        warnings.push("the run was too short for wrk2 to record a latency".to_owned());
+    } else if let Some(recorded) = summary.recorded {
+        notes.push(format!(
             "latencies are of {recorded} of {} requests",
             summary.requests
-        )),
-        None if summary.mean.is_none() => {
-            warnings.push("the run was too short for wrk2 to record a latency".to_owned());
-        }
-        None => {}
+        ));
     }
     LoadSource {
         tool: "wrk2".to_owned(),
