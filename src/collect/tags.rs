@@ -76,12 +76,11 @@ fn pairs(comment: &str) -> Vec<(&str, String)> {
         }
         let key = rest[..at].trim();
         let after = rest[at + 1..].trim_start();
-        let (value, left) = match after.strip_prefix('\'') {
-            Some(quoted) => quoted_value(quoted),
-            None => {
-                let end = after.find(',').unwrap_or(after.len());
-                (after[..end].trim().to_owned(), &after[end..])
-            }
+        let (value, left) = if let Some(quoted) = after.strip_prefix('\'') {
+            quoted_value(quoted)
+        } else {
+            let end = after.find(',').unwrap_or(after.len());
+            (after[..end].trim().to_owned(), &after[end..])
         };
         found.push((key, value));
         rest = left.trim_start().strip_prefix(',').unwrap_or(left);
@@ -143,16 +142,8 @@ fn decoded(value: &str) -> Option<String> {
         let byte = escaped
             .and_then(|two| std::str::from_utf8(two).ok())
             .and_then(|two| u8::from_str_radix(two, 16).ok());
-        match byte {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
     }
     String::from_utf8(bytes).ok()
 }

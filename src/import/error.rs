@@ -90,15 +90,18 @@ pub enum ImportError {
         /// What it needs.
         needs: &'static str,
     },
-    /// The file is known and says too little to be read.
-    #[error("`{file}` is not read: {why}; {instead}")]
+    /// The file is known, and is not read, because its numbers are not to be trusted or another file of the
+    /// same tool says more.
+    #[error("`{file}` is {what}, which is not read: {why}; {instead}")]
     Refused {
         /// The file.
         file: String,
-        /// What it lacks.
-        why: String,
-        /// What to give instead.
-        instead: String,
+        /// What it is.
+        what: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+        /// What to do instead.
+        instead: &'static str,
     },
     /// Two files of one kind claim to be of one call.
     #[error("`{file}` and `{other}` are both the {kind} of one call; name only one of them")]

@@ -85,8 +85,7 @@ pub(super) fn recognises(head: &str) -> bool {
 
 /// The CSV has scores and no times.
 pub(super) mod csv {
-    use crate::import::recognise::Found;
-    use crate::import::{ImportError, Source};
+    use crate::import::list::Refusal;
 
     /// The header as Lighthouse writes it.
     pub(in crate::import) fn recognises(head: &str) -> bool {
@@ -94,14 +93,11 @@ pub(super) mod csv {
             || head.starts_with("requestedUrl,finalDisplayedUrl")
     }
 
-    /// Refuses it.
-    pub(in crate::import) fn import(source: Source<'_>) -> Result<Found, ImportError> {
-        Err(ImportError::Refused {
-            file: source.name().to_owned(),
-            why: "the CSV of Lighthouse has scores and no times".to_owned(),
-            instead: "write the report with --output=json".to_owned(),
-        })
-    }
+    /// Why it is not read.
+    pub(in crate::import) const REFUSAL: Refusal = Refusal {
+        why: "it has scores and no times",
+        instead: "write the report with --output=json",
+    };
 }
 
 /// Reads the file.

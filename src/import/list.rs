@@ -6,7 +6,9 @@ use super::locust::{self, Kind};
 use super::otlp;
 use super::recognise::Found;
 use super::web_vitals;
-use super::{ImportError, Source};
+use super::{
+    ImportError, Source, ab, artillery, autocannon, gatling, hey, jmeter, oha, siege, vegeta, wrk,
+};
 
 /// One importer.
 pub(super) struct Importer {
@@ -25,6 +27,17 @@ pub(super) enum Read {
     Single(fn(Source<'_>) -> Result<Found, ImportError>),
     /// A file of a call of Locust; those of one call become one result.
     Locust(Kind),
+    /// Known and not read.
+    Refused(Refusal),
+}
+
+/// Why a file that is known is not read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal {
+    /// What is wrong with it.
+    pub(super) why: &'static str,
+    /// What to do instead.
+    pub(super) instead: &'static str,
 }
 
 /// All of them; exactly one recognises a file.
@@ -80,21 +93,132 @@ pub(super) const IMPORTERS: &[Importer] = &[
         read: Read::Single(lighthouse::import),
     },
     Importer {
-        label: "Lighthouse CSV (refused: it has no times)",
+        label: "the CSV of Lighthouse",
         recognises: lighthouse::csv::recognises,
-        read: Read::Single(lighthouse::csv::import),
+        read: Read::Refused(lighthouse::csv::REFUSAL),
     },
     Importer {
         label: "web-vitals beacons",
         recognises: web_vitals::recognises,
         read: Read::Single(web_vitals::import),
     },
+    Importer {
+        label: "hey CSV",
+        recognises: hey::recognises,
+        read: Read::Single(hey::read),
+    },
+    Importer {
+        label: "the text summary of hey",
+        recognises: hey::recognises_text,
+        read: Read::Refused(hey::TEXT),
+    },
+    Importer {
+        label: "wrk text",
+        recognises: wrk::recognises,
+        read: Read::Single(wrk::read),
+    },
+    Importer {
+        label: "wrk2 text",
+        recognises: wrk::recognises_two,
+        read: Read::Single(wrk::read_two),
+    },
+    Importer {
+        label: "autocannon JSON",
+        recognises: autocannon::recognises,
+        read: Read::Single(autocannon::read),
+    },
+    Importer {
+        label: "oha JSON",
+        recognises: oha::recognises_json,
+        read: Read::Single(oha::read_json),
+    },
+    Importer {
+        label: "oha CSV",
+        recognises: oha::recognises_csv,
+        read: Read::Single(oha::read_csv),
+    },
+    Importer {
+        label: "ab text",
+        recognises: ab::recognises,
+        read: Read::Single(ab::read),
+    },
+    Importer {
+        label: "the gnuplot table of ab (-g)",
+        recognises: ab::recognises_gnuplot,
+        read: Read::Refused(ab::GNUPLOT),
+    },
+    Importer {
+        label: "the percentage table of ab (-e)",
+        recognises: ab::recognises_percentiles,
+        read: Read::Refused(ab::PERCENTILES),
+    },
+    Importer {
+        label: "artillery JSON",
+        recognises: artillery::recognises,
+        read: Read::Single(artillery::read),
+    },
+    Importer {
+        label: "JMeter CSV",
+        recognises: jmeter::recognises,
+        read: Read::Single(jmeter::read),
+    },
+    Importer {
+        label: "the XML of JMeter",
+        recognises: jmeter::recognises_xml,
+        read: Read::Refused(jmeter::XML),
+    },
+    Importer {
+        label: "vegeta JSON lines",
+        recognises: vegeta::recognises_ndjson,
+        read: Read::Single(vegeta::read_ndjson),
+    },
+    Importer {
+        label: "vegeta CSV",
+        recognises: vegeta::recognises_csv,
+        read: Read::Single(vegeta::read_csv),
+    },
+    Importer {
+        label: "vegeta report JSON",
+        recognises: vegeta::recognises_report,
+        read: Read::Single(vegeta::read_report),
+    },
+    Importer {
+        label: "Gatling report JSON",
+        recognises: gatling::recognises_stats,
+        read: Read::Single(gatling::read_stats),
+    },
+    Importer {
+        label: "Gatling simulation.log",
+        recognises: gatling::recognises_log,
+        read: Read::Single(gatling::read_log),
+    },
+    Importer {
+        label: "the script of a Gatling report",
+        recognises: gatling::recognises_script,
+        read: Read::Refused(gatling::SCRIPT),
+    },
+    Importer {
+        label: "siege JSON",
+        recognises: siege::recognises_json,
+        read: Read::Single(siege::read_json),
+    },
+    Importer {
+        label: "siege text",
+        recognises: siege::recognises_text,
+        read: Read::Single(siege::read_text),
+    },
+    Importer {
+        label: "the log of siege",
+        recognises: siege::recognises_log,
+        read: Read::Refused(siege::LOG),
+    },
 ];
 
 /// The one importer that knows a file.
 pub(super) fn recognise(source: &Source<'_>) -> Result<&'static Importer, ImportError> {
     let known = || {
-        let labels: Vec<&str> = IMPORTERS.iter().map(|i| i.label).collect();
+        let read = |i: &&Importer| !matches!(i.read, Read::Refused(_));
+        let labels: Vec<&str> = IMPORTERS.iter().filter(read).map(|i| i.label).collect();
         labels.join(", ")
     };
     IMPORTERS

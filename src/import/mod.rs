@@ -2,17 +2,35 @@
 //!
 //! No file is opened here: callers pass bytes.
 
+mod ab;
+mod address;
+mod artillery;
+mod autocannon;
+mod binary;
 mod endpoint_map;
 mod error;
+mod gatling;
+mod hey;
+mod jmeter;
+mod json;
 mod k6;
 mod lighthouse;
 mod list;
 mod locust;
+mod oha;
 mod otlp;
 mod recognise;
+mod rows;
+mod siege;
 mod source;
 mod table;
+mod tally;
+#[cfg(test)]
+mod testing;
+mod text;
+mod vegeta;
 mod web_vitals;
+mod wrk;
 
 use source::Source;
 

@@ -66,6 +66,14 @@ pub fn import(files: Vec<ImportFile<'_>>) -> Result<Imported, ImportError> {
         let importer = list::recognise(&source)?;
         match importer.read {
             Read::Single(read) => all.add(read(source)?),
+            Read::Refused(refusal) => {
+                return Err(ImportError::Refused {
+                    file: name,
+                    what: importer.label,
+                    why: refusal.why,
+                    instead: refusal.instead,
+                });
+            }
             Read::Locust(kind) => {
                 let stem = stem_of(&name);
                 if let Some(other) = kinds.insert((stem.clone(), kind), name.clone()) {

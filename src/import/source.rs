@@ -67,7 +67,7 @@ impl<'a> Source<'a> {
     /// Opens a file: unpacks gzip, skips a byte order mark, and reads the head.
     ///
     /// # Errors
-    /// It is empty, or its head is no text.
+    /// It is empty, its head is no text, or it is known as a binary file of a load tool.
     pub(super) fn open(file: ImportFile<'a>) -> Result<Self, ImportError> {
         let name = file.name.to_owned();
         let mut plain = BufReader::new(file.bytes);
@@ -87,6 +87,9 @@ impl<'a> Source<'a> {
             .map_err(|e| unreadable(&name, &e))?;
         if head.starts_with(BYTE_ORDER_MARK) {
             head.drain(..BYTE_ORDER_MARK.len());
+        }
+        if let Some(refused) = super::binary::refusal(&name, &head) {
+            return Err(refused);
         }
         let text = head_text(&name, &head)?;
         if text.trim().is_empty() && head.len() < HEAD_BYTES {
@@ -238,6 +241,7 @@ fn not_text(name: &str, offset: usize) -> ImportError {
     }
 }
 
+/// A file that cannot be read on: it ends too early, or the system says why.
 pub(super) fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
     // A gzip file that ends early reads as an unexpected end.
     if error.kind() == std::io::ErrorKind::UnexpectedEof {

@@ -63,6 +63,18 @@ fn prepare(folder: &Path, writes: bool) {
     fixture("load/otel-node-2.12.0/default.jsonl.gz", "traces.jsonl");
     fixture("load/lighthouse-12.8.2/mobile.json.gz", "page.json");
     fixture("load/web-vitals-6.2.3/beacons.ndjson", "beacons.ndjson");
+    for (from, to) in [
+        ("hey-0.1.4/tasks.csv", "orders.csv"),
+        ("wrk-4.1.0/tasks-latency.txt", "orders.txt"),
+        ("autocannon-9.0.0/tasks.json", "orders.json"),
+        ("jmeter-2.13/results.jtl", "results.csv"),
+        ("artillery-2.0.21/http-report.json", "report.json"),
+        ("vegeta-12/hits.ndjson", "hits.ndjson"),
+        ("gatling-3.2.0/stats.json", "stats.json"),
+        ("siege-4.0.7/run.json", "run.json"),
+    ] {
+        fixture(&format!("load/{from}"), to);
+    }
     fixture("pglog/17/minduration.log.gz", "postgresql.log");
     fixture("pgbench/select-only.sql", "script.sql");
     captured(

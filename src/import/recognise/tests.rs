@@ -81,12 +81,17 @@ fn is_beside(name: &str) -> bool {
         ".jmx",
         ".html",
         "-stdout.txt",
+        "-done.json",
+        "-stderr.txt",
+        "/body.json",
         "truth.json",
         "urls.txt",
         "siegerc",
         "post.json-body",
     ];
-    ends.iter().any(|end| name.ends_with(end))
+    // A report of Gatling has a script that is known and refused.
+    let refused = name.ends_with("/stats.js");
+    !refused && ends.iter().any(|end| name.ends_with(end))
 }
 
 /// All fixtures by path and contents.
