@@ -132,7 +132,8 @@ fn what_cannot_be_read_is_told() {
     .unwrap_err();
     let words = csv.to_string();
     assert!(
-        words.contains("`both.report.csv` is not read") && words.contains("--output=json"),
+        words.contains("`both.report.csv` is the CSV of Lighthouse, which is not read")
+            && words.contains("--output=json"),
         "{words}"
     );
     let no_audit = text.replace(
