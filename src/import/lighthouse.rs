@@ -95,6 +95,7 @@ pub(super) mod csv {
     }
 
     /// Refuses it.
+    #[expect(clippy::needless_pass_by_value, reason = "as every importer")]
     pub(in crate::import) fn import(source: Source<'_>) -> Result<Found, ImportError> {
         Err(ImportError::Refused {
             file: source.name().to_owned(),
