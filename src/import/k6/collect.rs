@@ -291,7 +291,7 @@ impl Collector {
             receiving_ms: None,
         });
         self.seconds.http_latency(point.at, ms);
-        self.began = earliest(self.began, before(point.at, ms));
+        self.began = Some(earliest(self.began, before(point.at, ms)));
         self.ended = self.ended.max(Some(point.at));
         for tally in [&mut self.operations[place], &mut self.total] {
             tally.record(ms);
@@ -362,7 +362,7 @@ impl Collector {
             "ws_msgs_sent" => tally.messages_sent += point.value,
             _ => tally.messages_received += point.value,
         }
-        self.began = earliest(self.began, point.at);
+        self.began = Some(earliest(self.began, point.at));
         self.ended = self.ended.max(Some(point.at));
         Ok(())
     }
@@ -407,8 +407,8 @@ fn before(at: Timestamp, ms: f64) -> Timestamp {
         .unwrap_or(at)
 }
 
-fn earliest(old: Option<Timestamp>, new: Timestamp) -> Option<Timestamp> {
-    Some(old.map_or(new, |old| old.min(new)))
+fn earliest(old: Option<Timestamp>, new: Timestamp) -> Timestamp {
+    old.map_or(new, |old| old.min(new))
 }
 
 #[expect(

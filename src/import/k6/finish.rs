@@ -1,6 +1,7 @@
 //! The values of a run become its result.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::import::ImportError;
 use crate::record::Millis;
@@ -109,7 +110,7 @@ impl Collector {
 
     /// An executor with an arrival rate writes a value for each iteration that found no free VU; those with a
     /// number of iterations write at most one for each VU, when their time is over
-    /// (lib/executor/per_vu_iterations.go, shared_iterations.go).
+    /// (`per_vu_iterations.go`, `shared_iterations.go` of its executors).
     fn arrival(&self) -> Arrival {
         let open = self
             .dropped
@@ -236,9 +237,9 @@ pub(super) fn checks_note<'a>(checks: impl Iterator<Item = (&'a str, Check)>) ->
         let list: Vec<String> = shown
             .map(|(name, c)| format!("`{}` {} time(s)", crate::import::table::tame(name), c.fails))
             .collect();
-        words.push_str(&format!("; failed: {}", list.join(", ")));
+        let _ = write!(words, "; failed: {}", list.join(", "));
         if failed.len() > CHECKS_SHOWN {
-            words.push_str(&format!(" and {} more", failed.len() - CHECKS_SHOWN));
+            let _ = write!(words, " and {} more", failed.len() - CHECKS_SHOWN);
         }
     }
     Some(words)

@@ -65,23 +65,24 @@ pub(super) struct Tally {
 }
 
 /// The smaller, the larger of what there is.
-fn better(old: Option<f64>, new: f64, pick: fn(f64, f64) -> f64) -> Option<f64> {
-    Some(old.map_or(new, |old| pick(old, new)))
+fn better(old: Option<f64>, new: f64, pick: fn(f64, f64) -> f64) -> f64 {
+    old.map_or(new, |old| pick(old, new))
 }
 
 impl Tally {
     /// Nothing yet, of an operation.
     pub(super) fn of(name: Name) -> Self {
-        let mut tally = Self::default();
-        tally.name = Some(name);
-        tally
+        Self {
+            name: Some(name),
+            ..Self::default()
+        }
     }
 
     /// The latency of one request in milliseconds.
     pub(super) fn record(&mut self, ms: f64) {
         self.latency.add(ms);
-        self.min = better(self.min, ms, f64::min);
-        self.max = better(self.max, ms, f64::max);
+        self.min = Some(better(self.min, ms, f64::min));
+        self.max = Some(better(self.max, ms, f64::max));
         let latency = Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::MAX);
         self.histogram.record(latency);
     }
@@ -90,7 +91,7 @@ impl Tally {
     pub(super) fn connected(&mut self, ms: f64) {
         self.connecting.add(ms);
         if ms > 0.0 {
-            self.round_trip = better(self.round_trip, ms, f64::min);
+            self.round_trip = Some(better(self.round_trip, ms, f64::min));
         }
     }
 

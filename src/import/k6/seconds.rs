@@ -28,7 +28,7 @@ struct Cell {
 #[derive(Debug, Default)]
 struct Second {
     operations: BTreeMap<usize, Cell>,
-    /// Σ latency of HTTP requests, and of the connects of WebSockets.
+    /// Σ latency of HTTP requests, and of the connects of web sockets.
     http_ms: f64,
     websocket_ms: f64,
     vus: Option<u32>,

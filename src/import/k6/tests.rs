@@ -284,7 +284,7 @@ fn summaries_give_the_totals_of_their_runs() {
             );
             let (theirs, ours) = (result.total.phases.unwrap(), lines.total.phases.unwrap());
             let near = |a: Option<crate::record::Millis>, b: Option<crate::record::Millis>| {
-                close(a.unwrap().0, b.unwrap().0, 1e-6)
+                close(a.unwrap().0, b.unwrap().0, 1e-6);
             };
             near(theirs.waiting, ours.waiting);
             near(theirs.blocked, ours.blocked);
@@ -496,7 +496,7 @@ fn damaged_lines_are_told_with_their_place() {
             && mixed.contains("a second run begins here"),
         "{mixed}"
     );
-    let first: String = text.lines().take(2).map(|l| format!("{l}\n")).collect();
+    let first: String = text.split_inclusive('\n').take(2).collect();
     let foreign = refused("foreign", &format!("{first}{{\"latency\":3}}\n"));
     assert!(
         foreign.contains("line 3") && foreign.contains("missing field `type`"),

@@ -30,7 +30,7 @@ use names::Names;
 use statements::Statements;
 use store::Store;
 
-/// Spans that are held at a time: 640 MB.
+/// Spans that are held at a time: 640 MB, and for a moment twice as much while that grows.
 const MAX_SPANS: usize = 10_000_000;
 
 /// What is asked for in messages.

@@ -19,7 +19,7 @@ const MAX_SYSTEMS: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     numbers: HashMap<String, u32>,
-    names: Vec<String>,
+    shown: Vec<String>,
     other_databases: BTreeMap<String, u64>,
 }
 
@@ -38,13 +38,13 @@ impl Names {
         if let Some(number) = self.numbers.get(&name) {
             return Ok(*number);
         }
-        if self.names.len() >= MAX_ENDPOINTS {
+        if self.shown.len() >= MAX_ENDPOINTS {
             return Err(format!(
                 "more than {MAX_ENDPOINTS} different names of server spans (group addresses with ids by `http.route`)"
             ));
         }
-        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.names
+        let number = u32::try_from(self.shown.len()).unwrap_or(u32::MAX);
+        self.shown
             .push(tame(&name).chars().take(MAX_NAME).collect());
         self.numbers.insert(name, number);
         Ok(number)
@@ -54,7 +54,7 @@ impl Names {
     pub(super) fn of(&self, number: u32) -> &str {
         usize::try_from(number)
             .ok()
-            .and_then(|n| self.names.get(n))
+            .and_then(|n| self.shown.get(n))
             .map_or("", String::as_str)
     }
 

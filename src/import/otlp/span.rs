@@ -17,11 +17,11 @@ pub(super) const MAX_TEXT: usize = 64 << 10;
 pub(super) struct Span {
     #[serde(deserialize_with = "trace_id")]
     trace_id: [u64; 2],
-    #[serde(deserialize_with = "span_id")]
-    span_id: u64,
+    #[serde(rename = "spanId", deserialize_with = "span_id")]
+    id: u64,
     /// 0 where there is none: all zeros is no valid id.
-    #[serde(default, deserialize_with = "parent_id")]
-    parent_span_id: u64,
+    #[serde(default, rename = "parentSpanId", deserialize_with = "parent_id")]
+    parent: u64,
     #[serde(default)]
     pub(super) name: String,
     #[serde(default)]
@@ -198,8 +198,8 @@ impl Collector {
         self.store.add(
             Kept {
                 trace: span.trace_id,
-                id: span.span_id,
-                parent: span.parent_span_id,
+                id: span.id,
+                parent: span.parent,
                 start,
                 duration: end.saturating_sub(start),
                 order: 0,

@@ -59,16 +59,16 @@ impl Statements {
     /// The number of the statement of a database span.
     pub(super) fn of(&mut self, span: &Span) -> u32 {
         let Some(text) = span.text(&TEXT) else {
-            return self.number(named_by(span), None);
+            return self.number(&named_by(span), None);
         };
         if let Some(number) = self.remembered.get(text) {
             return *number;
         }
         let number = if let Some((name, fingerprint)) = readable(text) {
-            self.number(name, Some(fingerprint))
+            self.number(&name, Some(fingerprint))
         } else {
             self.unread += 1;
-            self.number(named_by(span), None)
+            self.number(&named_by(span), None)
         };
         if text.len() <= MAX_REMEMBERED_BYTES {
             if self.remembered.len() >= MAX_REMEMBERED {
@@ -79,8 +79,8 @@ impl Statements {
         number
     }
 
-    fn number(&mut self, name: String, fingerprint: Option<String>) -> u32 {
-        let name: String = tame(&name).chars().take(MAX_NAME).collect();
+    fn number(&mut self, name: &str, fingerprint: Option<String>) -> u32 {
+        let name: String = tame(name).chars().take(MAX_NAME).collect();
         if let Some(number) = self.numbers.get(&name) {
             return *number;
         }

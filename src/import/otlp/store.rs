@@ -50,6 +50,10 @@ impl Store {
         let end = span.start + span.duration;
         self.first = Some(self.first.map_or(span.start, |first| first.min(span.start)));
         self.last = Some(self.last.map_or(end, |last| last.max(end)));
+        if self.held.len() == self.held.capacity() {
+            let more = self.held.len().max(1024).min(self.limit - self.held.len());
+            self.held.reserve_exact(more);
+        }
         self.held.push(span);
     }
 
@@ -61,17 +65,20 @@ impl Store {
         }
         let half = u32::try_from(self.held.len() / 2).unwrap_or(u32::MAX);
         self.held.sort_unstable_by_key(|span| span.trace);
-        let mut kept = Vec::with_capacity(self.held.len() / 2);
-        for spans in self.held.chunk_by_mut(|a, b| a.trace == b.trace) {
-            if spans.iter().all(|span| span.order < half) {
-                trace::count(spans, endpoints);
+        let (mut read, mut kept) = (0, 0);
+        while let Some(first) = self.held.get(read) {
+            let (trace, rest) = (first.trace, &self.held[read..]);
+            let end = read + rest.iter().take_while(|span| span.trace == trace).count();
+            if self.held[read..end].iter().all(|span| span.order < half) {
+                trace::count(&mut self.held[read..end], endpoints);
             } else {
-                kept.extend_from_slice(spans);
+                self.held.copy_within(read..end, kept);
+                kept += end - read;
             }
+            read = end;
         }
-        kept.sort_unstable_by_key(|span| span.order);
-        self.held.clear();
-        self.held.extend(kept);
+        self.held.truncate(kept);
+        self.held.sort_unstable_by_key(|span| span.order);
     }
 
     /// Counts everything that is left.

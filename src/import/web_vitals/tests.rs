@@ -29,8 +29,8 @@ fn views_of_each_page_become_their_75th_percentile() {
                 .map(|v| v["value"].as_f64().unwrap())
                 .collect();
             values.sort_by(f64::total_cmp);
-            let place = 0.75 * (values.len() - 1) as f64;
-            let (below, part) = (place.floor() as usize, place.fract());
+            let quarters = 3 * (values.len() - 1);
+            let (below, part) = (quarters / 4, (quarters % 4) as f64 / 4.0);
             let next = values.get(below + 1).unwrap_or(&values[below]);
             let wanted = values[below] + (next - values[below]) * part;
             assert!((page.metrics[name].value - wanted).abs() < 1e-9);

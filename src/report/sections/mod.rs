@@ -74,13 +74,15 @@ pub(super) fn report(c: &Conclusions) -> Report {
             sections.push(section(c));
         }
     };
-    load.into_iter()
-        .for_each(|(filled, section)| show(whole || filled, section));
+    for (filled, section) in load {
+        show(whole || filled, section);
+    }
     // Files that nobody has to give: what is absent was not asked for.
     show(!c.traces.is_empty(), traces::traces);
     show(!c.pages.is_empty(), pages::pages);
-    all.into_iter()
-        .for_each(|(filled, section)| show(whole || filled, section));
+    for (filled, section) in all {
+        show(whole || filled, section);
+    }
     Report {
         head: answer::head(c),
         doubts: answer::doubts(c),

@@ -159,7 +159,7 @@ impl Metrics {
         let mut checks = BTreeMap::new();
         match shape {
             Shape::MachineReadable => {
-                add_checks(value.pointer("/results/checks/results"), &mut checks)
+                add_checks(value.pointer("/results/checks/results"), &mut checks);
             }
             Shape::Export | Shape::HandleSummary => add_group(value.get("root_group"), &mut checks),
         }

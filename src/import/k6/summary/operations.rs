@@ -69,7 +69,7 @@ pub(super) fn total(
     })
 }
 
-/// Submetrics by the tags `name` or `url`, and all WebSockets together. What the summary does not tell of failures is
+/// Submetrics by the tags `name` or `url`, and all web sockets together. What the summary does not tell of failures is
 /// warned of.
 pub(super) fn by_tag(metrics: &Metrics, warnings: &mut Vec<String>) -> Vec<Operation> {
     let mut operations: Vec<Operation> = Vec::new();
@@ -119,7 +119,7 @@ pub(super) fn by_tag(metrics: &Metrics, warnings: &mut Vec<String>) -> Vec<Opera
     operations
 }
 
-/// The connects of all WebSockets; whether they failed is not told.
+/// The connects of all web sockets; whether they failed is not told.
 fn websockets(metrics: &Metrics) -> Option<Operation> {
     let connecting = metrics.get("ws_connecting")?;
     let requests = metrics.get("ws_sessions")?.count("count")?;

@@ -1,6 +1,7 @@
 //! The placeholders of drivers become those of the server.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// How a driver writes placeholders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,7 @@ fn numbered(text: &str, style: Style) -> String {
                     count
                 })
             };
-            out.push_str(&format!("${number}"));
+            let _ = write!(out, "${number}");
             rest = &rest[length..];
             continue;
         }
