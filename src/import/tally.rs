@@ -16,8 +16,9 @@ use super::table::tame;
 use super::{AGGREGATED, ImportError};
 use seconds::Seconds;
 
-/// Most distinct names of one file. Each has a histogram of up to 200 KiB.
-const MAX_NAMES: usize = 2000;
+/// Most distinct names of one file. Each has a histogram, for which half a MiB is reserved where latencies
+/// reach seconds.
+const MAX_NAMES: usize = 1000;
 
 /// Most distinct errors that are told apart for one operation.
 const MAX_ERRORS: usize = 50;

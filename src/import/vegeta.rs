@@ -1,7 +1,7 @@
 //! vegeta's results: every hit as JSON lines or CSV (`vegeta encode`), and the JSON report.
 //!
-//! A hit begins when vegeta sends it (`lib/attack.go`), not when it was due: on a machine that cannot keep the rate, the
-//! wait is in no latency. Every latency is to the last byte, of failed hits too.
+//! A hit begins when vegeta sends it (`lib/attack.go`), not when it was due: on a machine that cannot keep the
+//! rate, the wait is in no latency. Every latency is to the last byte, of failed hits too.
 
 mod csv;
 mod ndjson;

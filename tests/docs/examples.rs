@@ -71,7 +71,7 @@ fn prepare(folder: &Path, writes: bool) {
         ("artillery-2.0.21/http-report.json", "report.json"),
         ("vegeta-12/hits.ndjson", "hits.ndjson"),
         ("gatling-3.2.0/stats.json", "stats.json"),
-        ("siege-4.0.7/run.json", "run.json"),
+        ("siege-4.0.7/run.json", "siege.json"),
     ] {
         fixture(&format!("load/{from}"), to);
     }

@@ -113,13 +113,22 @@ fn every_command_has_a_page_and_every_page_a_command() {
 }
 
 /// Flags of other programs that the documents name.
-const FOREIGN: [&str; 7] = [
+const FOREIGN: [&str; 13] = [
     // Locust
     "--csv",
     "--csv-full-history",
     "--headless",
     "--json",
     "--json-file",
+    // wrk
+    "--latency",
+    "--timeout",
+    // oha
+    "--latency-correction",
+    "--no-tui",
+    "--output-format",
+    // vegeta
+    "--to",
     // initdb
     "--sync-only",
     // Cargo

@@ -67,8 +67,8 @@ pub(in crate::import) fn read(source: Source<'_>) -> Result<Found, ImportError> 
     let expected = "the statistics of a Gatling report";
     let mut origin = origin(&file, PercentileMethod::Sketch);
     origin.notes.push(
-        "percentiles are estimates (t-digest); percentiles 1 to 4 of the file are taken for 50, 75, 95 and 99 (Gatling's \
-         default)"
+        "percentiles are estimates (t-digest); percentiles 1 to 4 of the file are taken for 50, 75, 95 \
+         and 99 (Gatling's default)"
             .to_owned(),
     );
     let mut operations = Vec::new();
