@@ -142,6 +142,15 @@ impl<T: Target> Thread<T> {
         }
     }
 
+    /// Something was pushed; see [`Recorder::pushed`].
+    pub(super) fn pushed(&self, operation: usize, arrived: Instant, latency: Option<Duration>) {
+        let opened = self.shared.opened();
+        self.recorder
+            .borrow_mut()
+            .pushed(opened, operation, arrived, latency);
+        self.shared.progress.count(false);
+    }
+
     /// Draws and runs one request; one that is due since too long is skipped.
     async fn request(&self, client: &mut T::Client, due: Option<Instant>) -> Option<Failure> {
         let shared = &*self.shared;

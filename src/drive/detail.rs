@@ -29,6 +29,11 @@ pub(super) trait Detail: Send + 'static {
 
     /// Writes the sums into the record of the operation.
     fn fill(self, operation: &mut Operation);
+
+    /// What the reader of the sums has to know.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The parts of requests to a database: the pool, and the statements.

@@ -128,6 +128,11 @@ impl<D: Detail> Recorder<D> {
         self.operations.len() - 1
     }
 
+    /// What is recorded of an operation beside its latency.
+    pub(super) fn detail(&mut self, operation: usize) -> Option<&mut D> {
+        self.operations.get_mut(operation).map(|o| &mut o.detail)
+    }
+
     /// A request ended. It is recorded if it should have started in the window. A wait for what is pushed is no
     /// request, unless it was in vain.
     pub(super) fn request(
@@ -307,8 +312,10 @@ impl<D: Detail> Recorder<D> {
         let intervals = self.load_intervals(window, &frame);
         let stages = std::mem::take(&mut self.stages);
         let (mut operations, mut pushed) = (Vec::new(), Vec::new());
+        let mut warnings = frame.warnings;
         for recorded in self.operations {
             pushed.push(recorded.pushed);
+            warnings.extend(recorded.detail.remarks());
             let name = recorded.detail.name().to_owned();
             let mut operation = recorded.total.into_operation(name);
             recorded.detail.fill(&mut operation);
@@ -328,7 +335,7 @@ impl<D: Detail> Recorder<D> {
                 },
                 percentile_method: PercentileMethod::Histogram,
                 notes: frame.notes,
-                warnings: frame.warnings,
+                warnings,
                 ..LoadSource::default()
             },
             length: length.map(Millis::from),
