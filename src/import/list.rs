@@ -1,5 +1,6 @@
 //! Every importer: what it is called, how it knows its files, and what reads them.
 
+use super::dbperf;
 use super::locust::{self, Kind};
 use super::recognise::Found;
 use super::{ImportError, Source};
@@ -49,6 +50,11 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "Locust JSON",
         recognises: locust::json::recognises,
         read: Read::Locust(Kind::Json),
+    },
+    Importer {
+        label: "dbperf run",
+        recognises: dbperf::recognises,
+        read: Read::Single(dbperf::import),
     },
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! No file is opened here: callers pass bytes.
 
+mod dbperf;
 mod endpoint_map;
 mod error;
 mod list;

@@ -132,6 +132,7 @@ impl Parser<'_> {
     }
 
     fn scenario(&mut self, form: FileForm, defines: &[(String, String)]) -> Result<Scenario> {
+        let load = self.load(&form.load)?;
         for (name, text) in &form.values {
             self.check_name(name, text)?;
             let line = self.line(text);
@@ -166,7 +167,7 @@ impl Parser<'_> {
             title: form.title,
             base_url,
             timeout: timeout.unwrap_or_else(Scenario::default_timeout),
-            load: self.load(&form.load)?,
+            load,
             values: std::mem::take(&mut self.values),
             users,
             operations: std::mem::take(&mut self.operations),
