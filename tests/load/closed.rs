@@ -78,8 +78,12 @@ fn latency_is_what_the_service_takes() {
     let options = closed(options(&scenario, &service), 2, 3000);
     let loaded = run(scenario, &options);
     let total = &loaded.load.total;
-    assert!((50.0..52.0).contains(&mean_ms(total)), "{}", mean_ms(total));
-    assert!((50.0..53.0).contains(&percentile_ms(total, "50")));
+    // On a busy machine the service itself is late at times, and says so.
+    let slept = service.served().slept_ms;
+    let slept = slept.iter().sum::<f64>() / slept.len() as f64;
+    let apart = mean_ms(total) - slept;
+    assert!((0.0..2.0).contains(&apart), "{apart} above {slept}");
+    assert!((50.0..52.0).contains(&percentile_ms(total, "50")));
     // The phases of a request are its latency.
     let phases = total.phases.as_ref().unwrap();
     let parts = [

@@ -27,6 +27,8 @@ pub(crate) struct Served {
     pub(crate) sockets: u64,
     /// Messages that were pushed.
     pub(crate) pushed: u64,
+    /// What `/sleep` took, in milliseconds.
+    pub(crate) slept_ms: Vec<f64>,
     /// Texts that came over WebSockets.
     pub(crate) texts: Vec<String>,
 }
@@ -34,7 +36,6 @@ pub(crate) struct Served {
 /// A running service; it ends with the process.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
-    pub(crate) started: Instant,
     served: Arc<Mutex<Served>>,
 }
 
@@ -98,7 +99,6 @@ impl Service {
         });
         Self {
             address: address.recv().unwrap(),
-            started,
             served,
         }
     }
@@ -190,12 +190,15 @@ async fn answer(path: &str, headers: &str, body: &str, shared: &Shared) -> Optio
         .collect();
     let (status, extra, text) = match parts.as_slice() {
         ["sleep", ms] => {
-            let until = Instant::now() + Duration::from_millis(ms.parse().ok()?);
+            let begun = Instant::now();
+            let until = begun + Duration::from_millis(ms.parse().ok()?);
             // The runtime's timer is up to a millisecond late.
             tokio::time::sleep_until((until - Duration::from_millis(2)).into()).await;
             while Instant::now() < until {
                 tokio::task::yield_now().await;
             }
+            let slept = begun.elapsed().as_secs_f64() * 1000.0;
+            shared.note(|served| served.slept_ms.push(slept));
             (200, String::new(), "slept".to_owned())
         }
         ["status", code] => (code.parse().ok()?, String::new(), "secret words".to_owned()),
