@@ -30,7 +30,7 @@ pub(super) struct LoadArgs {
     /// The scenario: what users do (TOML).
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
-    /// Address of the service, in front of every path of the scenario, such as http://localhost:8000.
+    /// Address of the service, in front of every path of the scenario, such as `http://localhost:8000`.
     #[arg(long, value_name = "URL", value_parser = clap::value_parser!(Url))]
     base_url: Option<Url>,
     /// Save the run, for `report`, `merge`, and as `--api` evidence of `analyze`.

@@ -44,7 +44,7 @@ pub(super) struct Statements {
     statement_latency: Duration,
     held_idle: Duration,
     schedule_lag: Duration,
-    statements: Vec<ReplayedStatement>,
+    executed: Vec<ReplayedStatement>,
 }
 
 impl Statements {
@@ -63,7 +63,7 @@ impl Statements {
             statement_latency: Duration::ZERO,
             held_idle: Duration::ZERO,
             schedule_lag: Duration::ZERO,
-            statements: statements.collect(),
+            executed: statements.collect(),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Detail for Statements {
         self.statement_latency += trace.busy;
         self.held_idle += trace.hold.saturating_sub(trace.busy);
         for executed in &trace.executed {
-            if let Some(statement) = self.statements.get_mut(executed.slot) {
+            if let Some(statement) = self.executed.get_mut(executed.slot) {
                 statement.calls += 1;
                 statement.rows += executed.rows;
                 statement.latency.record(executed.latency);
@@ -96,7 +96,7 @@ impl Detail for Statements {
         self.statement_latency += other.statement_latency;
         self.held_idle += other.held_idle;
         self.schedule_lag += other.schedule_lag;
-        for (mine, theirs) in self.statements.iter_mut().zip(other.statements) {
+        for (mine, theirs) in self.executed.iter_mut().zip(other.executed) {
             mine.calls += theirs.calls;
             mine.rows += theirs.rows;
             mine.latency.add(&theirs.latency);
@@ -105,7 +105,7 @@ impl Detail for Statements {
 
     fn fill(self, operation: &mut Operation) {
         let own = self.names.own;
-        let statements = self.statements.into_iter().enumerate();
+        let statements = self.executed.into_iter().enumerate();
         operation.parts = Some(OperationParts {
             schedule_lag: self.schedule_lag.into(),
             pool_wait: self.pool_wait.into(),

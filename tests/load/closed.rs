@@ -82,7 +82,7 @@ fn latency_is_what_the_service_takes() {
     let slept = service.served().slept_ms;
     let slept = slept.iter().sum::<f64>() / slept.len() as f64;
     let apart = mean_ms(total) - slept;
-    assert!((0.0..2.0).contains(&apart), "{apart} above {slept}");
+    assert!((0.0..5.0).contains(&apart), "{apart} above {slept}");
     assert!((50.0..52.0).contains(&percentile_ms(total, "50")));
     // The phases of a request are its latency.
     let phases = total.phases.as_ref().unwrap();

@@ -48,7 +48,7 @@ request = "GET /c"
 fn requests_that_wait_for_a_stalled_service_count_from_when_they_were_due() {
     let _machine = alone();
     // 100 requests a second for 4 s; no answers from 1 s to 2 s.
-    let service = Service::stalling(Duration::from_millis(1000), Duration::from_secs(1));
+    let service = Service::stalling(Duration::from_secs(1), Duration::from_secs(1));
     let scenario = scenario("[[user]]\n[[user.step]]\nrequest = \"GET /fast\"");
     let mut options = at_rate(options(&scenario, &service), 100.0, 4000);
     options.drive.arrivals = Arrivals::Even;

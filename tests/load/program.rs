@@ -188,109 +188,84 @@ fn an_interrupt_shows_what_was_measured() {
     assert!(document["load"]["total"]["requests"].as_u64().unwrap() > 10);
 }
 
+/// Runs `load` with these arguments, and looks for its exit code and its words.
+fn refused(folder: &Path, arguments: &[&str], code: i32, words: &str) {
+    let arguments = [&["load"], arguments].concat();
+    let output = dbperf(folder, &arguments).output().unwrap();
+    let said = ran(&output, code);
+    assert!(
+        said.contains(words) && !said.contains("canary"),
+        "{arguments:?}: {said}"
+    );
+}
+
+#[test]
+fn flags_that_make_no_sense_are_refused() {
+    let _machine = beside_others();
+    let service = Service::start();
+    let folder = folder(SCENARIO);
+    let url = service.url();
+    for (flags, words) in [
+        (&["--arrival", "even"][..], "--arrival is for a rate"),
+        (
+            &["--max-schedule-lag", "1s"],
+            "--max-schedule-lag is for a rate",
+        ),
+        (&["--rate", "5/s", "--think", "1s"], "cannot be used with"),
+        (
+            &["--baseline", "5", "--clients", "2"],
+            "cannot be used with",
+        ),
+        (
+            &["--stages", "5:1s", "--duration", "2s"],
+            "cannot be used with",
+        ),
+        (&["--shard", "3/3"], "machine 3 of 3 would have no client"),
+        (&["--start-at", "2020-01-01T00:00:00Z"], "has passed"),
+        (&["--pool-size", "5"], "unexpected argument"),
+    ] {
+        let arguments = [&["s.toml", "--base-url", &url], flags].concat();
+        refused(folder.path(), &arguments, 2, words);
+    }
+    refused(folder.path(), &["s.toml"], 2, "give one with --base-url");
+    let secret = ["s.toml", "--base-url", "http://u:canary@127.0.0.1:1"];
+    refused(folder.path(), &secret, 2, "belong into a header");
+    assert_eq!(service.served().requests.len(), 0);
+}
+
 #[test]
 fn what_cannot_be_run_is_said_with_its_exit_code() {
     let _machine = beside_others();
     let service = Service::start();
     let url = service.url();
     let folder = folder(SCENARIO);
-    fs::write(
-        folder.path().join("broken.toml"),
-        "title = \"a\"\n[[user]]\nthinks = 1\n",
-    )
-    .unwrap();
-    fs::write(
-        folder.path().join("stages.toml"),
-        "[load]\nstages = \"x\"\n[[user]]\n[[user.step]]\nrequest = \"GET /\"\n",
-    )
-    .unwrap();
+    let folder = folder.path();
+    let broken = "title = \"a\"\n[[user]]\nthinks = 1\n";
+    fs::write(folder.join("broken.toml"), broken).unwrap();
+    let stages = "[load]\nstages = \"x\"\n[[user]]\n[[user.step]]\nrequest = \"GET /\"\n";
+    fs::write(folder.join("stages.toml"), stages).unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", free.local_addr().unwrap());
     drop(free);
-    for (arguments, code, words) in [
-        (vec!["s.toml"], 2, "give one with --base-url"),
-        (
-            vec!["s.toml", "--base-url", &url, "--arrival", "even"],
-            2,
-            "--arrival is for a rate",
-        ),
-        (
-            vec![
-                "s.toml",
-                "--base-url",
-                &url,
-                "--rate",
-                "5/s",
-                "--think",
-                "1s",
-            ],
-            2,
-            "cannot be used with",
-        ),
-        (
-            vec![
-                "s.toml",
-                "--base-url",
-                &url,
-                "--baseline",
-                "5",
-                "--clients",
-                "2",
-            ],
-            2,
-            "cannot be used with",
-        ),
-        (
-            vec!["s.toml", "--base-url", &url, "--pool-size", "5"],
-            2,
-            "unexpected argument",
-        ),
-        (
-            vec!["s.toml", "--base-url", "http://u:canary@127.0.0.1:1"],
-            2,
-            "belong into a header",
-        ),
-        (
-            vec!["s.toml", "--base-url", &url, "-D", "x=1"],
-            4,
-            "a value that no step",
-        ),
-        (
-            vec!["s.toml", "--base-url", &nobody],
-            3,
-            "connection refused; is it running",
-        ),
-        (
-            vec!["s.toml", "--base-url", "http://no.such.host.invalid"],
-            3,
-            "host not found",
-        ),
-        (vec!["none.toml", "--base-url", &url], 4, "none.toml"),
-        (
-            vec!["broken.toml", "--base-url", &url],
-            4,
-            "broken.toml:3: unknown field `thinks`",
-        ),
-        (
-            vec!["stages.toml", "--base-url", &url],
-            4,
-            "stages.toml:2: expected TARGET:TIME",
-        ),
-        (
-            vec!["s.toml", "--base-url", &url, "--max-errors", "3"],
-            3,
-            "HTTP 503 (4 times)",
-        ),
-    ] {
-        let arguments = [vec!["load"], arguments].concat();
-        let output = dbperf(folder.path(), &arguments).output().unwrap();
-        let said = ran(&output, code);
-        assert!(
-            said.contains(words) && !said.contains("canary"),
-            "{arguments:?}: {said}"
-        );
-    }
-    let mut without = dbperf(folder.path(), &["load", "s.toml", "--base-url", &url]);
+    let with = |file: &'static str| [file, "--base-url", &url];
+    let unknown = "broken.toml:3: unknown field `thinks`";
+    refused(folder, &with("broken.toml"), 4, unknown);
+    refused(
+        folder,
+        &with("stages.toml"),
+        4,
+        "stages.toml:2: expected TARGET:TIME",
+    );
+    refused(folder, &with("none.toml"), 4, "none.toml");
+    let value = [&with("s.toml")[..], &["-D", "x=1"]].concat();
+    refused(folder, &value, 4, "a value that no step");
+    let most = [&with("s.toml")[..], &["--max-errors", "3"]].concat();
+    refused(folder, &most, 3, "HTTP 503 (4 times)");
+    let refusing = ["s.toml", "--base-url", &nobody];
+    refused(folder, &refusing, 3, "connection refused; is it running");
+    let nowhere = ["s.toml", "--base-url", "http://no.such.host.invalid"];
+    refused(folder, &nowhere, 3, "host not found");
+    let mut without = dbperf(folder, &["load", "s.toml", "--base-url", &url]);
     let said = ran(&without.env_remove("CANARY").output().unwrap(), 4);
     assert!(
         said.contains("s.toml:7: the environment has no variable CANARY"),
@@ -301,6 +276,11 @@ fn what_cannot_be_run_is_said_with_its_exit_code() {
 /// A service with a certificate for this name, and the file of its authority.
 fn secured(name: &str, folder: &Path) -> Service {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    // Two authorities of one name would be told apart by their signatures alone.
+    let called = folder.display().to_string();
+    authority
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, called);
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let root = authority.self_signed(&authority_key).unwrap();

@@ -23,13 +23,13 @@ pub(crate) struct Served {
     pub(crate) headers: Vec<String>,
     /// Σ of the `db` times told.
     pub(crate) db_ms: f64,
-    /// WebSockets that were opened.
+    /// How often a WebSocket was opened.
     pub(crate) sockets: u64,
     /// Messages that were pushed.
     pub(crate) pushed: u64,
     /// What `/sleep` took, in milliseconds.
     pub(crate) slept_ms: Vec<f64>,
-    /// Texts that came over WebSockets.
+    /// Texts that came over a WebSocket.
     pub(crate) texts: Vec<String>,
 }
 
@@ -191,10 +191,10 @@ async fn answer(path: &str, headers: &str, body: &str, shared: &Shared) -> Optio
     let (status, extra, text) = match parts.as_slice() {
         ["sleep", ms] => {
             let begun = Instant::now();
-            let until = begun + Duration::from_millis(ms.parse().ok()?);
+            let length = Duration::from_millis(ms.parse().ok()?);
             // The runtime's timer is up to a millisecond late.
-            tokio::time::sleep_until((until - Duration::from_millis(2)).into()).await;
-            while Instant::now() < until {
+            tokio::time::sleep(length.saturating_sub(Duration::from_millis(2))).await;
+            while begun.elapsed() < length {
                 tokio::task::yield_now().await;
             }
             let slept = begun.elapsed().as_secs_f64() * 1000.0;

@@ -1,4 +1,4 @@
-//! WebSockets: connects, answers, pushed messages, reconnects.
+//! A WebSocket: connects, answers, pushed messages, reconnects.
 
 use super::*;
 

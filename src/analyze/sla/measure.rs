@@ -78,7 +78,7 @@ fn of_load(load: Option<&Load>, measure: impl Fn(&Load) -> Measured) -> Measured
     measured
 }
 
-/// The 95th percentile of what dbperf's own load did over WebSockets; of several addresses the worst. Its operations
+/// The 95th percentile of what dbperf's own load did over a WebSocket; of several addresses the worst. Its operations
 /// are named `WS PATH connect` and so on. Messages that tell when they were sent count before round trips.
 fn websocket(load: &Load, exchange: Exchange) -> Measured {
     let ends: &[&str] = match exchange {

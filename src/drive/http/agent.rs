@@ -18,7 +18,7 @@ pub(super) struct Agent {
     pub(super) client: Client,
     pub(super) cookies: Arc<Jar>,
     pub(super) probe: Arc<Probe>,
-    /// For WebSockets.
+    /// For a WebSocket.
     pub(super) socket_tls: Arc<ClientConfig>,
 }
 

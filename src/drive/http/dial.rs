@@ -1,4 +1,4 @@
-//! Opens a connection to the service, as WebSockets need it.
+//! Opens a connection to the service, as a WebSocket needs it.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -109,6 +109,7 @@ pub(super) fn of_tls(error: &rustls::Error) -> Cow<'static, str> {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "TLS: the certificate is not valid yet"
             }
+            CertificateError::BadSignature => "TLS: the certificate's signature is wrong",
             CertificateError::UnknownIssuer => "TLS: the certificate's issuer is not trusted",
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "TLS: the certificate is for another name"

@@ -49,19 +49,19 @@ pub fn load(
     std::thread::scope(|scope| {
         local.block_on(&coordinator, async {
             reach(&service, control).await?;
-            let shared = Arc::new(Shared::new(service, &options.drive, control));
+            let all = Arc::new(Shared::new(service, &options.drive, control));
             let count = options.drive.threads;
             let threads = (0..count)
-                .map(|index| Driver::start(scope, &shared, index, count))
+                .map(|index| Driver::start(scope, &all, index, count))
                 .collect();
-            let (measured, threads) = measure(&shared, control, threads).await;
+            let (measured, threads) = measure(&all, control, threads).await;
             let told = Told {
                 tool: "dbperf load",
                 file: &file,
                 remarks: Vec::new(),
                 notes,
             };
-            let result = outcome::conclude(&shared, told, measured, || None);
+            let result = outcome::conclude(&all, told, measured, || None);
             drop(threads);
             result
         })

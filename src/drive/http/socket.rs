@@ -1,4 +1,4 @@
-//! WebSockets of one user.
+//! The WebSocket of one user.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -222,10 +222,9 @@ impl Socket {
         self.put(Message::Close(None)).await?;
         loop {
             match self.inbox.recv().await {
-                None => return Ok(()),
+                None | Some(Err(tungstenite::Error::ConnectionClosed)) => return Ok(()),
                 Some(Ok(arrived)) if arrived.message.is_close() => return Ok(()),
                 Some(Ok(_)) => {}
-                Some(Err(tungstenite::Error::ConnectionClosed)) => return Ok(()),
                 Some(Err(error)) => return Err(of_socket(&error)),
             }
         }

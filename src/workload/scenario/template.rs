@@ -1,6 +1,6 @@
 //! Texts with values in them: paths, queries, headers, bodies, messages.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::workload::Value;
 
@@ -141,7 +141,10 @@ pub(super) fn escape(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if u32::from(c) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if u32::from(c) < 0x20 => {
+                // Writing into memory cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
             c => out.push(c),
         }
     }
