@@ -127,8 +127,18 @@ impl<T: Target> Thread<T> {
         trace: &TraceOf<T>,
         failure: Option<&Failure>,
     ) {
+        self.record_in(self.shared.opened(), operation, moments, trace, failure);
+    }
+
+    fn record_in(
+        &self,
+        opened: Option<Instant>,
+        operation: usize,
+        moments: Moments,
+        trace: &TraceOf<T>,
+        failure: Option<&Failure>,
+    ) {
         let shared = &self.shared;
-        let opened = shared.opened();
         self.recorder
             .borrow_mut()
             .request(opened, operation, moments, trace, failure);
@@ -178,7 +188,9 @@ impl<T: Target> Thread<T> {
             started,
             ended,
         };
-        self.record(index, moments, T::trace(client), failure.as_ref());
+        let warm_up = shared.target.is_warm_up(client);
+        let opened = shared.opened().filter(|_| !warm_up);
+        self.record_in(opened, index, moments, T::trace(client), failure.as_ref());
         failure
     }
 

@@ -57,6 +57,11 @@ pub(super) trait Target: Send + Sync + Sized + 'static {
     /// The parts of the request that ended.
     fn trace(client: &Self::Client) -> &TraceOf<Self>;
 
+    /// The request that ended was of the warm-up, even if it began in the window.
+    fn is_warm_up(&self, _client: &Self::Client) -> bool {
+        false
+    }
+
     /// The window begins.
     fn window_opened(&self, _at: Instant) {}
 

@@ -20,6 +20,13 @@ pub(super) struct Progress {
     counts: bool,
 }
 
+impl Progress {
+    /// The request under way is one of those that count.
+    pub(super) fn counts(&self) -> bool {
+        self.counts
+    }
+}
+
 impl Baseline {
     pub(super) fn new(scenario: &Scenario, times: u32) -> Self {
         let mut groups = Vec::new();

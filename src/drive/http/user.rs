@@ -282,6 +282,11 @@ impl Target for Service {
         &client.trace
     }
 
+    fn is_warm_up(&self, client: &User) -> bool {
+        // Each step is to be counted exactly so often.
+        self.baseline.is_some() && !client.baseline.counts()
+    }
+
     fn window_opened(&self, _at: Instant) {
         self.window.store(true, Ordering::Release);
     }
