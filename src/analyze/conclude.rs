@@ -237,7 +237,10 @@ fn overhead(run: &Run) -> Option<Overhead> {
             .map(|d| d.counters.total_exec_time + d.counters.total_plan_time);
         own.sum::<Millis>().0
     });
-    run.server.as_ref()?;
+    // A load over HTTP has no server, but a driver.
+    if run.server.is_none() && run.replay.is_none() {
+        return None;
+    }
     Some(Overhead {
         own_exec_ms: own,
         own_exec_ratio: own

@@ -1,5 +1,7 @@
 //! Load as the client saw it: the load tool's result, or else dbperf's own replay.
 
+use std::collections::BTreeMap;
+
 use crate::record::load::{
     Arrival, LoadResult, Measures, Omission, Operation, PercentileMethod, Stage,
 };
@@ -30,11 +32,12 @@ fn section(result: &LoadResult, others: usize) -> Load {
              tools cannot be added"
         ));
     }
+    let own = result.driver.is_some();
     Load {
         source: result.source.tool.clone(),
         arrival: arrival(result.source.arrival).to_owned(),
         percentile_note: percentile_note(result),
-        total: operation(&result.total, result.length),
+        total: operation(&result.total, result.length, own),
         driver_saturated: result.driver_saturated,
         driver: result.driver.as_ref().map(|driver| LoadDriver {
             threads: driver.threads,
@@ -46,9 +49,9 @@ fn section(result: &LoadResult, others: usize) -> Load {
         operations: result
             .operations
             .iter()
-            .map(|o| operation(o, result.length))
+            .map(|o| operation(o, result.length, own))
             .collect(),
-        stages: result.stages.iter().map(stage).collect(),
+        stages: result.stages.iter().map(|s| stage(s, own)).collect(),
         warnings,
     }
 }
@@ -114,7 +117,8 @@ fn percentile_note(result: &LoadResult) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
-fn operation(operation: &Operation, length: Option<Millis>) -> LoadOperation {
+/// `own`: of dbperf's own driver. What another tool calls a failure may hold words of an answer, and stays inside.
+fn operation(operation: &Operation, length: Option<Millis>, own: bool) -> LoadOperation {
     let latency = &operation.latency;
     let percentile = |key: &str| latency.percentile(key).map(|m| m.0);
     LoadOperation {
@@ -135,16 +139,21 @@ fn operation(operation: &Operation, length: Option<Millis>) -> LoadOperation {
             .as_ref()
             .and_then(|lag| lag.quantile_ms(0.99)),
         skipped: operation.skipped,
+        errors: if own {
+            operation.errors.clone()
+        } else {
+            BTreeMap::new()
+        },
     }
 }
 
-fn stage(stage: &Stage) -> LoadStage {
+fn stage(stage: &Stage, own: bool) -> LoadStage {
     LoadStage {
         name: stage.name.clone(),
         users: stage.users,
         rate_per_sec: stage.rate_per_sec,
         length_ms: stage.length.0,
-        total: operation(&stage.total, Some(stage.length)),
+        total: operation(&stage.total, Some(stage.length), own),
     }
 }
 

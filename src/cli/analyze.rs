@@ -35,6 +35,8 @@ pub(super) enum View {
     Replication,
     /// `replay`.
     Replay,
+    /// `load`.
+    Load,
     /// `pool`.
     Pool,
 }
@@ -413,7 +415,7 @@ fn nothing_to_show(shown: &Conclusions, view: View) -> Option<Failure> {
         View::Statements => (shown.statements.is_none(), "pg_stat_statements"),
         View::Indexes => (shown.indexes.is_none(), "pg_index"),
         View::Replication => (shown.replication.is_none(), "pg_stat_replication"),
-        View::Everything | View::Replay | View::Pool => return None,
+        View::Everything | View::Replay | View::Load | View::Pool => return None,
     };
     let rows = shown.coverage.iter();
     let mut reasons = rows.filter(|row| row.collector == collector);
@@ -440,6 +442,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         View::Statements => keep_rules(&["statement", "endpoint"]),
         View::Indexes => keep_rules(&["index", "table"]),
         View::Replication => keep_rules(&["standby", "slot"]),
+        View::Load => keep_rules(&["driver"]),
         View::Replay | View::Pool | View::Everything => keep_rules(&["pool", "driver"]),
     };
     Conclusions {
@@ -455,7 +458,9 @@ fn only(all: Conclusions, view: View) -> Conclusions {
             .pool
             .filter(|_| section(View::Replay) || section(View::Pool)),
         replication: all.replication.filter(|_| section(View::Replication)),
-        load: all.load.filter(|_| section(View::Replay)),
+        load: all
+            .load
+            .filter(|_| section(View::Replay) || section(View::Load)),
         traces: Vec::new(),
         pages: Vec::new(),
         findings: all.findings.map(|findings| {

@@ -104,6 +104,11 @@ pub(super) enum Command {
     Lag(AnalyzeArgs),
     /// Run a workload through an instrumented connection pool.
     Replay(ReplayArgs),
+    /// Load a service over HTTP and WebSocket with a scenario.
+    ///
+    /// Each user has connections, cookies and TLS sessions of its own. Redirects are not followed and proxies are not
+    /// used.
+    Load(Box<super::load::LoadArgs>),
     /// Find the size of a connection pool by measuring, and prove it.
     ///
     /// Measures one pool at several sizes under the same load, each early and late, more closely around the
@@ -429,14 +434,14 @@ pub(super) enum LabAction {
     Status,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     let number = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     let rate = number.parse().ok();
     rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
         .ok_or_else(|| "expected requests per second above 0, such as `200/s`".to_owned())
 }
 
-fn define(text: &str) -> Result<(String, String), String> {
+pub(super) fn define(text: &str) -> Result<(String, String), String> {
     let (name, value) = pgbench::split_define(text).map_err(|e| e.to_string())?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -447,7 +452,7 @@ fn weighted_file(text: &str) -> Result<(PathBuf, u32), String> {
     Ok((path.into(), weight))
 }
 
-fn duration_or_zero(text: &str) -> Result<Duration, String> {
+pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|e| format!("{e}; expected a time such as 250ms, 30s or 5m"))
 }

@@ -14,6 +14,7 @@ mod fleet;
 mod import;
 mod interrupt;
 mod lab;
+mod load;
 mod measure;
 mod merge;
 mod output;
@@ -74,6 +75,7 @@ fn run(cli: Cli) -> Exit {
         Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
         Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
+        Command::Load(args) => on_runtime(load::run(&args, &context)),
         Command::Pool(args) => on_runtime(pool::run(&args, &context)),
         Command::Capture(args) => match args.source {
             CaptureSource::Log(args) => capture::log(&args, &context),

@@ -18,6 +18,7 @@ use crate::record::load::{Arrival, DriverRecord};
 use crate::workload::{CapturedFile, Event, EventKind};
 
 use super::captured_session::{Call, Session};
+use super::detail::Statements;
 use super::doubt::{self, Doubt};
 use super::failure::Failure;
 use super::options::Shard;
@@ -164,7 +165,10 @@ impl CapturedRun {
         let one_line = name.split_whitespace().collect::<Vec<_>>().join(" ");
         let own = std::iter::once(("statement".to_owned(), name.to_owned()));
         let names = OperationNames::new(&one_line, own);
-        let index = self.recorder.borrow_mut().operation(&names);
+        let index = self
+            .recorder
+            .borrow_mut()
+            .operation(Statements::new(&names));
         known.insert(name.into(), index);
         index
     }
@@ -287,6 +291,7 @@ fn conclude(
     let window_started = opened.map_or(ended, |(opened, _)| opened);
     let paced = run.options.speed.is_some();
     let frame = Frame {
+        tool: "dbperf replay",
         file: run.name.clone(),
         arrival: if paced {
             Arrival::Open
@@ -299,6 +304,7 @@ fn conclude(
         driver,
         saturated: doubt.saturated(),
         warnings,
+        notes: Vec::new(),
         clients: None,
     };
     let replayed = Replayed {

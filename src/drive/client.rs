@@ -15,17 +15,13 @@ use jiff::Timestamp;
 use rand::Rng as _;
 use tokio::sync::watch;
 
-use crate::pool::{Execute, Pool, Source};
-
-use super::control::Progress;
-use super::deadline::Deadlines;
+use super::control::{Control, Progress};
 use super::failure::Failure;
 use super::options::DriveOptions;
-use super::plan::Plan;
 use super::recorder::{Moments, Recorder};
-use super::request::{Request, drawn};
-use super::state::State;
+use super::request::drawn;
 use super::switch::{Phase, Switch};
+use super::target::{Target, TraceOf};
 
 /// Pause after the first failure of a server that is not there; doubled with each further one in a row
 /// (ours).
@@ -35,9 +31,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What all clients of all threads share.
-pub(super) struct Shared<S: Source> {
-    pub(super) plan: Plan,
-    pub(super) pool: Pool<S>,
+pub(super) struct Shared<T: Target> {
+    pub(super) target: T,
     pub(super) options: DriveOptions,
     pub(super) switch: Switch,
     pub(super) progress: Arc<Progress>,
@@ -45,8 +40,6 @@ pub(super) struct Shared<S: Source> {
     pub(super) window: OnceLock<(Instant, Timestamp)>,
     /// Clients of a closed loop that are to send requests now.
     pub(super) active: Active,
-    /// Time limits of statements; `None` without a limit.
-    pub(super) deadlines: Option<Arc<Deadlines>>,
     /// How far the load has come, for threads on whose schedule requests are due.
     pub(super) stretch: watch::Sender<Stretch>,
     /// The allowed failures were exceeded.
@@ -64,7 +57,21 @@ pub(super) enum Stretch {
     Window,
 }
 
-impl<S: Source> Shared<S> {
+impl<T: Target> Shared<T> {
+    pub(super) fn new(target: T, options: &DriveOptions, control: &Control) -> Self {
+        Self {
+            target,
+            options: options.clone(),
+            switch: Switch::new(),
+            progress: control.progress(),
+            window: OnceLock::new(),
+            active: Active::default(),
+            stretch: watch::Sender::new(Stretch::Idle),
+            too_many_errors: AtomicBool::new(false),
+            clients_were_busy: AtomicBool::new(false),
+        }
+    }
+
     /// Completes when this stretch has begun, or a later one.
     pub(super) async fn begun(&self, stretch: Stretch) {
         // The sender is in `self`, so waiting cannot fail.
@@ -107,27 +114,34 @@ impl Active {
 }
 
 /// What the clients of one thread share.
-pub(super) struct Thread<S: Source> {
-    pub(super) shared: Arc<Shared<S>>,
-    pub(super) recorder: RefCell<Recorder>,
+pub(super) struct Thread<T: Target> {
+    pub(super) shared: Arc<Shared<T>>,
+    pub(super) recorder: RefCell<Recorder<T::Detail>>,
 }
 
-impl<S: Source> Thread<S>
-where
-    S::Connection: Execute,
-{
+impl<T: Target> Thread<T> {
     pub(super) fn record(
         &self,
         operation: usize,
         moments: Moments,
-        state: &State,
+        trace: &TraceOf<T>,
+        failure: Option<&Failure>,
+    ) {
+        self.record_in(self.shared.opened(), operation, moments, trace, failure);
+    }
+
+    fn record_in(
+        &self,
+        opened: Option<Instant>,
+        operation: usize,
+        moments: Moments,
+        trace: &TraceOf<T>,
         failure: Option<&Failure>,
     ) {
         let shared = &self.shared;
-        let opened = shared.opened();
         self.recorder
             .borrow_mut()
-            .request(opened, operation, moments, &state.trace, failure);
+            .request(opened, operation, moments, trace, failure);
         shared.progress.count(failure.is_some());
         let Some(limit) = shared.options.max_errors else {
             return;
@@ -138,12 +152,19 @@ where
         }
     }
 
+    /// Something was pushed; see [`Recorder::pushed`].
+    pub(super) fn pushed(&self, operation: usize, arrived: Instant, latency: Option<Duration>) {
+        let opened = self.shared.opened();
+        self.recorder
+            .borrow_mut()
+            .pushed(opened, operation, arrived, latency);
+        self.shared.progress.count(false);
+    }
+
     /// Draws and runs one request; one that is due since too long is skipped.
-    async fn request(&self, state: &mut State, due: Option<Instant>) -> Option<Failure> {
+    async fn request(&self, client: &mut T::Client, due: Option<Instant>) -> Option<Failure> {
         let shared = &*self.shared;
-        let index = shared.plan.choose(&mut state.rng);
-        let operation = shared.plan.operations.get(index)?;
-        state.prepare(index, operation);
+        let index = shared.target.prepare(client)?;
         let started = Instant::now();
         if let (Some(due), Some(limit)) = (due, shared.options.max_schedule_lag)
             && started.saturating_duration_since(due) > limit
@@ -152,19 +173,12 @@ where
             recorder.skipped(shared.opened(), index, due);
             return None;
         }
-        state.trace.restart(started);
-        let request = Request {
-            pool: &shared.pool,
-            index,
-            operation,
-            read_only: shared.options.read_only_transactions,
-        };
+        T::begin(client, started);
         let result = {
-            let run = pin!(request.run(state, started));
+            let run = pin!(shared.target.run(self, client, index, started));
             shared.switch.unless_cancelled(run).await
         };
-        let ended = state.now();
-        state.trace.close(ended);
+        let ended = T::end(client);
         let failure = match result {
             Ok(result) => result.err(),
             Err(_) => Some(Failure::Cancelled),
@@ -174,7 +188,9 @@ where
             started,
             ended,
         };
-        self.record(index, moments, state, failure.as_ref());
+        let warm_up = shared.target.is_warm_up(client);
+        let opened = shared.opened().filter(|_| !warm_up);
+        self.record_in(opened, index, moments, T::trace(client), failure.as_ref());
         failure
     }
 
@@ -198,34 +214,37 @@ where
     }
 
     /// A client of the closed loop: sends requests until the phase says stop.
-    pub(super) async fn closed_loop(self: Rc<Self>, mut state: State) {
+    pub(super) async fn closed_loop(self: Rc<Self>, number: usize, mut client: T::Client) {
         let shared = &self.shared;
         shared.switch.register().await;
-        let think = shared.options.think;
         // Clients that pause do not all begin at the same moment.
-        let first = think.max.mul_f64(state.rng.random_range(0.0..1.0));
+        let think = shared.target.think(&client);
+        let first = think
+            .max
+            .mul_f64(T::rng(&mut client).random_range(0.0..1.0));
         self.pause(first).await;
         let mut backoff = Backoff::default();
         while shared.switch.is_running() {
-            if shared.active.count() <= state.client {
-                self.until_active(state.client).await;
+            if shared.active.count() <= number {
+                self.until_active(number).await;
                 continue;
             }
-            let failure = self.request(&mut state, None).await;
+            let failure = self.request(&mut client, None).await;
             let wait = backoff.after(failure.as_ref());
+            let think = shared.target.think(&client);
             if !think.max.is_zero() || !wait.is_zero() {
-                let pause = wait.max(drawn(think, &mut state.rng));
+                let pause = wait.max(drawn(think, T::rng(&mut client)));
                 self.pause(pause).await;
             }
         }
     }
 
     /// A client of an open loop: takes what is due until the queue is closed and empty.
-    pub(super) async fn open_loop(self: Rc<Self>, mut state: State, queue: Rc<Queue>) {
+    pub(super) async fn open_loop(self: Rc<Self>, mut client: T::Client, queue: Rc<Queue>) {
         self.shared.switch.register().await;
         let mut backoff = Backoff::default();
         while let Some(due) = queue.next().await {
-            let failure = self.request(&mut state, Some(due)).await;
+            let failure = self.request(&mut client, Some(due)).await;
             // Others go on meanwhile: the schedule does not wait for a server that is not there.
             self.pause(backoff.after(failure.as_ref())).await;
         }

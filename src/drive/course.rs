@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
-use crate::pool::{Execute, Source};
 use crate::record::load::DriverRecord;
 
 use super::arrivals::Part;
 use super::client::{Shared, Stretch};
 use super::deadline::Deadlines;
+use super::detail::Detail;
 use super::options::whole;
 use super::recorder::Recorder;
 use super::switch::Phase;
+use super::target::Target;
 use super::thread::{self, Ends, Report};
 use super::times::Times;
 use super::{Control, DriveError, Profile};
@@ -24,7 +25,7 @@ use super::{Control, DriveError, Profile};
 /// How long requests under way may take after the end of the window before they are cancelled (ours).
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Distance of two readings of the pool's gauges, of two settings of the number of clients, and of two
+/// Distance of two readings of the target's gauges, of two settings of the number of clients, and of two
 /// pings of the threads.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -35,23 +36,20 @@ const SWEEP: Duration = Duration::from_millis(10);
 const OBSERVER_LEAD: Duration = Duration::from_secs(1);
 
 /// A thread of the driver, from outside. It leaves when this is dropped.
-pub(super) struct Driver {
+pub(super) struct Driver<D> {
     started: oneshot::Receiver<Result<i32, DriveError>>,
-    report: oneshot::Receiver<Report>,
+    report: oneshot::Receiver<Report<D>>,
     pings: mpsc::UnboundedSender<Instant>,
     leave: oneshot::Sender<()>,
 }
 
-impl Driver {
-    pub(super) fn start<'scope, S: Source>(
+impl<D: Detail> Driver<D> {
+    pub(super) fn start<'scope, T: Target<Detail = D>>(
         scope: &'scope std::thread::Scope<'scope, '_>,
-        shared: &Arc<Shared<S>>,
+        shared: &Arc<Shared<T>>,
         index: u32,
         threads: u32,
-    ) -> Self
-    where
-        S::Connection: Execute,
-    {
+    ) -> Self {
         let part = Part {
             index,
             count: threads,
@@ -80,25 +78,22 @@ impl Driver {
 }
 
 /// What the course of the load left behind.
-pub(super) struct Measured {
+pub(super) struct Measured<D> {
     pub(super) interrupted: bool,
     pub(super) ended: Instant,
     pub(super) driver: DriverRecord,
     /// What all threads recorded; `None` if they died.
-    pub(super) recorder: Option<Recorder>,
+    pub(super) recorder: Option<Recorder<D>>,
     /// A thread could not begin.
     pub(super) failed: Option<DriveError>,
 }
 
 /// Warm-up, window, drain. The threads live on, because connections are theirs.
-pub(super) async fn measure<S: Source>(
-    shared: &Arc<Shared<S>>,
+pub(super) async fn measure<T: Target>(
+    shared: &Arc<Shared<T>>,
     control: &Control,
-    threads: Vec<Driver>,
-) -> (Measured, Vec<oneshot::Sender<()>>)
-where
-    S::Connection: Execute,
-{
+    threads: Vec<Driver<T::Detail>>,
+) -> (Measured<T::Detail>, Vec<oneshot::Sender<()>>) {
     let options = &shared.options;
     let (mut started, mut reports, mut leave) = (Vec::new(), Vec::new(), Vec::new());
     let mut pings = Vec::new();
@@ -123,7 +118,7 @@ where
     let mut before = None;
     if shared.switch.is_running() {
         let now = Instant::now();
-        shared.pool.meter().open_window(now);
+        shared.target.window_opened(now);
         let _ = shared.window.set((now, Timestamp::now()));
         shared.stretch.send_replace(Stretch::Window);
         before = Some(Times::read(&ids));
@@ -136,10 +131,10 @@ where
     let (reports, stopped) = drain(shared, control, reports).await;
     interrupted |= stopped;
     let ended = Instant::now();
-    shared.pool.meter().close_window(ended);
+    shared.target.window_closed(ended);
     let after = Times::read(&ids);
     let mut lateness = Vec::new();
-    let mut recorder: Option<Recorder> = None;
+    let mut recorder: Option<Recorder<T::Detail>> = None;
     for report in reports.into_iter().flatten() {
         lateness.extend(report.lateness);
         match &mut recorder {
@@ -161,11 +156,14 @@ where
 }
 
 /// Waits for the threads' reports, and cancels what takes too long. True if it was stopped.
-async fn drain<S: Source>(
-    shared: &Shared<S>,
+async fn drain<T: Target>(
+    shared: &Shared<T>,
     control: &Control,
-    reports: Vec<oneshot::Receiver<Report>>,
-) -> (Vec<Result<Report, oneshot::error::RecvError>>, bool) {
+    reports: Vec<oneshot::Receiver<Report<T::Detail>>>,
+) -> (
+    Vec<Result<Report<T::Detail>, oneshot::error::RecvError>>,
+    bool,
+) {
     let mut reports = std::pin::pin!(join_all(reports));
     let (drained, stopped) = tokio::select! {
         reports = &mut reports => (Some(reports), false),
@@ -181,7 +179,7 @@ async fn drain<S: Source>(
 
 /// Load that is not recorded, then the gate of an observer, then the agreed moment. False if it was
 /// stopped.
-async fn warm_up<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
+async fn warm_up<T: Target>(shared: &Shared<T>, control: &Control) -> bool {
     let options = &shared.options;
     let until = |at: Timestamp| {
         let rest = at.duration_since(Timestamp::now());
@@ -220,7 +218,7 @@ async fn warm_up<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
 
 /// Lets the load go on for `length`. False, with the requests under way cancelled, if it was stopped
 /// before.
-async fn go_on<S: Source>(shared: &Shared<S>, control: &Control, length: Duration) -> bool {
+async fn go_on<T: Target>(shared: &Shared<T>, control: &Control, length: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(length) => true,
         () = shared.switch.reached(Phase::Finish) => true,
@@ -232,7 +230,7 @@ async fn go_on<S: Source>(shared: &Shared<S>, control: &Control, length: Duratio
 }
 
 /// Waits for the gate before the window; the load goes on meanwhile.
-async fn gate<S: Source>(shared: &Shared<S>, control: &Control) -> bool {
+async fn gate<T: Target>(shared: &Shared<T>, control: &Control) -> bool {
     tokio::select! {
         biased;
         () = control.gate_opened() => true,
@@ -254,9 +252,9 @@ pub(super) async fn sweep(deadlines: Option<Arc<Deadlines>>) {
     }
 }
 
-/// Sets the number of clients by the profile, and reads the pool's gauges, until the window is over.
-async fn follow<S: Source>(
-    shared: Arc<Shared<S>>,
+/// Sets the number of clients by the profile, and reads the target's gauges, until the window is over.
+async fn follow<T: Target>(
+    shared: Arc<Shared<T>>,
     profile: Arc<Profile>,
     opened: Instant,
     pings: Vec<mpsc::UnboundedSender<Instant>>,
@@ -267,9 +265,7 @@ async fn follow<S: Source>(
         let now = Instant::now();
         let clients = whole(profile.level(now.duration_since(opened)));
         shared.active.set(shared.options.share(clients));
-        let source = shared.pool.source();
-        let (size, idle) = (source.size(), source.idle());
-        shared.pool.meter().sample(now, size, idle);
+        shared.target.sample(now);
         for thread in &pings {
             // A thread that has died is found when it does not report.
             let _ = thread.send(Instant::now());

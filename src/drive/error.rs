@@ -44,6 +44,38 @@ pub enum DriveError {
         "{0} cannot be used with several pools, which are compared in short blocks: name one --pool"
     )]
     NotInTurns(&'static str),
+    /// The scenario proposes what makes no sense.
+    #[error("{file}:{line}: {problem}")]
+    Scenario {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What was found, and what was expected.
+        problem: String,
+    },
+    /// The address of the service is none. It is not repeated: it may hold a password.
+    #[error("the base URL cannot be used: {0}")]
+    BaseUrl(&'static str),
+    /// Nobody vouches for certificates.
+    #[error(
+        "no certificate authorities were found for https: install the system's (ca-certificates), or name a \
+         file of them in SSL_CERT_FILE"
+    )]
+    NoAuthorities,
+    /// TLS cannot be used on this machine.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The service is not there.
+    #[error("cannot reach {service}: {reason}; is it running, and is the base URL right?{hint}")]
+    Unreachable {
+        /// Scheme, host and port.
+        service: String,
+        /// Why.
+        reason: String,
+        /// What else may be the cause.
+        hint: &'static str,
+    },
     /// A script uses a variable that nothing sets.
     #[error(
         "{file}:{line}: nothing sets the variable `:{name}`: define it with \\set, \\gset or -D {name}=VALUE"
@@ -107,7 +139,7 @@ pub enum DriveError {
     /// More failures than allowed.
     #[error(
         "stopped after {errors} failed requests (more than {limit} allowed), mostly: {most}; \
-         run one statement of the workload by hand, or allow more errors"
+         try one of them by hand, or allow more errors"
     )]
     TooManyErrors {
         /// Failures so far, warm-up included.

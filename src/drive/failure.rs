@@ -23,7 +23,20 @@ pub(super) enum Failure {
     Conversion,
     /// A script could not go on.
     Script(EvalError),
-    /// The replay ended before the answer.
+    /// The service answered with this status.
+    Status(u16),
+    /// The request timeout passed.
+    Timeout,
+    /// The answer does not have in it what the scenario expects.
+    Answer(&'static str),
+    /// The connection to the service failed.
+    Wire {
+        /// In words of dbperf.
+        reason: Cow<'static, str>,
+        /// The service is not there.
+        down: bool,
+    },
+    /// The load ended before the answer.
     Cancelled,
 }
 
@@ -36,6 +49,10 @@ impl Failure {
             Self::StatementTimeout => "statement timeout",
             Self::Conversion => "parameter conversion",
             Self::Cancelled => "cancelled at the end of the run",
+            Self::Timeout => "timeout",
+            Self::Answer(problem) => problem,
+            Self::Status(status) => return Cow::Owned(format!("HTTP {status}")),
+            Self::Wire { reason, .. } => return reason.clone(),
             Self::Connect(reason) => return Cow::Owned(format!("connect: {reason}")),
             Self::Sql(state) => return Cow::Owned(state.as_ref().to_owned()),
             Self::Script(error) => return Cow::Owned(format!("script, {error}")),
@@ -45,7 +62,7 @@ impl Failure {
     /// Repeating the request at once would only hammer a server that is not there.
     pub(super) fn wants_pause(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::ConnectionLost => true,
+            Self::Connect(_) | Self::ConnectionLost | Self::Wire { down: true, .. } => true,
             // 57P…: shutting down or starting up; 53…: out of connections, memory, disk.
             Self::Sql(state) => state.starts_with("57P") || state.starts_with("53"),
             _ => false,

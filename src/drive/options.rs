@@ -184,6 +184,17 @@ impl DriveOptions {
 
     /// Refuses what cannot be run.
     pub(super) fn check(&self, workload: &Workload) -> Result<(), DriveError> {
+        self.check_shape()?;
+        if workload.writes && !self.allow_writes {
+            return Err(DriveError::Writes {
+                file: workload.file.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses a load that cannot be, whatever it is of.
+    pub(super) fn check_shape(&self) -> Result<(), DriveError> {
         match &self.load {
             LoadShape::Closed { clients: 0 } => return Err(DriveError::NoClients),
             LoadShape::Open { rate } if *rate <= 0.0 || !rate.is_finite() => {
@@ -203,11 +214,6 @@ impl DriveOptions {
         }
         if let Some(at) = self.start_at.filter(|at| *at < Timestamp::now()) {
             return Err(DriveError::Past(at));
-        }
-        if workload.writes && !self.allow_writes {
-            return Err(DriveError::Writes {
-                file: workload.file.clone(),
-            });
         }
         Ok(())
     }

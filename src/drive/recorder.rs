@@ -8,14 +8,13 @@ use jiff::Timestamp;
 use crate::record::Millis;
 use crate::record::load::{
     Arrival, DriverRecord, LoadInterval, LoadResult, LoadSource, Omission, Operation,
-    OperationParts, PercentileMethod, ReplayedStatement, Stage,
+    PercentileMethod, Stage,
 };
 use crate::stats::LatencyHistogram;
 
+use super::detail::{Detail, Statements};
 use super::failure::Failure;
-use super::plan::{OperationNames, Plan};
 use super::totals::{Totals, total};
-use super::trace::Trace;
 
 /// Length of an interval.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -48,8 +47,8 @@ impl Moments {
 
 /// Records the requests of one window on one thread.
 #[derive(Debug)]
-pub(super) struct Recorder {
-    operations: Vec<Recorded>,
+pub(super) struct Recorder<D = Statements> {
+    operations: Vec<Recorded<D>>,
     intervals: Vec<Interval>,
     stages: Vec<RecordedStage>,
     /// Failures by key, warm-up included.
@@ -58,14 +57,11 @@ pub(super) struct Recorder {
 
 /// What is recorded of one operation.
 #[derive(Debug)]
-struct Recorded {
-    names: OperationNames,
+struct Recorded<D> {
     total: Totals,
-    pool_wait: Duration,
-    statement_latency: Duration,
-    held_idle: Duration,
-    schedule_lag_total: Duration,
-    statements: Vec<ReplayedStatement>,
+    detail: D,
+    /// See [`Detail::is_pushed`].
+    pushed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +79,8 @@ struct Interval {
 
 /// What the recorder cannot know itself.
 pub(super) struct Frame {
+    /// The command.
+    pub(super) tool: &'static str,
     pub(super) file: String,
     pub(super) arrival: Arrival,
     pub(super) opened: Option<(Instant, Timestamp)>,
@@ -91,86 +89,20 @@ pub(super) struct Frame {
     pub(super) driver: DriverRecord,
     pub(super) saturated: Option<bool>,
     pub(super) warnings: Vec<String>,
+    /// What one has to know to read the numbers.
+    pub(super) notes: Vec<String>,
     /// Clients at a moment of the window; `None` in an open loop.
     pub(super) clients: Option<Box<dyn Fn(Duration) -> u32>>,
 }
 
-impl Recorded {
-    fn new(names: &OperationNames) -> Self {
-        let statements = names
-            .statements
-            .iter()
-            .map(|(name, sql)| ReplayedStatement {
-                name: name.clone(),
-                sql: sql.clone(),
-                ..ReplayedStatement::default()
-            });
-        Self {
-            names: names.clone(),
-            total: Totals::default(),
-            pool_wait: Duration::ZERO,
-            statement_latency: Duration::ZERO,
-            held_idle: Duration::ZERO,
-            schedule_lag_total: Duration::ZERO,
-            statements: statements.collect(),
-        }
-    }
-
-    fn record(&mut self, moments: Moments, latency: Duration, trace: &Trace, key: Option<&str>) {
-        self.total.record(moments, latency, key);
-        if let Some(due) = moments.due {
-            self.schedule_lag_total += moments.started.saturating_duration_since(due);
-        }
-        self.pool_wait += trace.pool_wait;
-        self.statement_latency += trace.busy;
-        self.held_idle += trace.hold.saturating_sub(trace.busy);
-        for executed in &trace.executed {
-            if let Some(statement) = self.statements.get_mut(executed.slot) {
-                statement.calls += 1;
-                statement.rows += executed.rows;
-                statement.latency.record(executed.latency);
-            }
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.total.add(&other.total);
-        self.pool_wait += other.pool_wait;
-        self.statement_latency += other.statement_latency;
-        self.held_idle += other.held_idle;
-        self.schedule_lag_total += other.schedule_lag_total;
-        for (mine, theirs) in self.statements.iter_mut().zip(other.statements) {
-            mine.calls += theirs.calls;
-            mine.rows += theirs.rows;
-            mine.latency.add(&theirs.latency);
-        }
-    }
-
-    fn parts(&mut self) -> OperationParts {
-        let own = self.names.own.clone();
-        let statements = std::mem::take(&mut self.statements).into_iter().enumerate();
-        OperationParts {
-            schedule_lag: self.schedule_lag_total.into(),
-            pool_wait: self.pool_wait.into(),
-            statement_latency: self.statement_latency.into(),
-            held_idle: self.held_idle.into(),
-            statements: statements
-                .filter(|(slot, statement)| own.contains(slot) || statement.calls > 0)
-                .map(|(_, statement)| statement)
-                .collect(),
-        }
-    }
-}
-
-impl Recorder {
-    pub(super) fn new(plan: &Plan, stages: &[StageFrame]) -> Self {
+impl<D: Detail> Recorder<D> {
+    pub(super) fn new(details: impl Iterator<Item = D>, stages: &[StageFrame]) -> Self {
         let stages = stages.iter().map(|frame| RecordedStage {
             frame: frame.clone(),
             total: Totals::default(),
         });
-        let names = plan.operations.iter().map(|operation| &operation.names);
         Self {
-            operations: names.map(Recorded::new).collect(),
+            operations: details.map(Recorded::new).collect(),
             intervals: Vec::new(),
             stages: stages.collect(),
             failures: BTreeMap::new(),
@@ -191,20 +123,32 @@ impl Recorder {
     }
 
     /// Index of a new operation.
-    pub(super) fn operation(&mut self, names: &OperationNames) -> usize {
-        self.operations.push(Recorded::new(names));
+    pub(super) fn operation(&mut self, detail: D) -> usize {
+        self.operations.push(Recorded::new(detail));
         self.operations.len() - 1
     }
 
-    /// A request ended. It is recorded if it should have started in the window.
+    /// What is recorded of an operation beside its latency.
+    pub(super) fn detail(&mut self, operation: usize) -> Option<&mut D> {
+        self.operations.get_mut(operation).map(|o| &mut o.detail)
+    }
+
+    /// A request ended. It is recorded if it should have started in the window. A wait for what is pushed is no
+    /// request, unless it was in vain.
     pub(super) fn request(
         &mut self,
         opened: Option<Instant>,
         operation: usize,
         moments: Moments,
-        trace: &Trace,
+        trace: &D::Trace,
         failure: Option<&Failure>,
     ) {
+        if self.operations.get(operation).is_some_and(|o| o.pushed) {
+            if let Some(failure) = failure {
+                self.missed(opened, operation, moments, failure);
+            }
+            return;
+        }
         let key = failure.map(Failure::key);
         if let Some(key) = &key {
             *self.failures.entry(key.to_string()).or_default() += 1;
@@ -219,7 +163,57 @@ impl Recorder {
             stage.record(moments, latency, key);
         }
         if let Some(recorded) = self.operations.get_mut(operation) {
-            recorded.record(moments, latency, trace, key);
+            recorded.total.record(moments, latency, key);
+            recorded.detail.record(moments, latency, trace);
+        }
+    }
+
+    /// Something came that was not asked for by itself, such as a message of a subscription: it counts for its
+    /// operation and its second alone. `latency` is `None` where nothing tells when it was sent.
+    pub(super) fn pushed(
+        &mut self,
+        opened: Option<Instant>,
+        operation: usize,
+        arrived: Instant,
+        latency: Option<Duration>,
+    ) {
+        let Some(opened) = opened.filter(|opened| arrived >= *opened) else {
+            return;
+        };
+        self.interval(
+            opened,
+            operation,
+            arrived,
+            latency.unwrap_or_default(),
+            false,
+        );
+        if let Some(recorded) = self.operations.get_mut(operation) {
+            recorded.total.requests += 1;
+            if let Some(latency) = latency {
+                recorded.total.latency.record(latency);
+            }
+        }
+    }
+
+    /// What was to be pushed did not come: a failed request without a latency.
+    fn missed(
+        &mut self,
+        opened: Option<Instant>,
+        operation: usize,
+        moments: Moments,
+        failure: &Failure,
+    ) {
+        let key = failure.key();
+        *self.failures.entry(key.to_string()).or_default() += 1;
+        let Some(opened) = opened.filter(|opened| moments.from() >= *opened) else {
+            return;
+        };
+        self.interval(opened, operation, moments.ended, Duration::ZERO, true);
+        if let Some(stage) = self.stage(opened, moments.from()) {
+            stage.fail(&key);
+        }
+        if let Some(recorded) = self.operations.get_mut(operation) {
+            recorded.total.fail(&key);
         }
     }
 
@@ -278,7 +272,8 @@ impl Recorder {
     /// Adds what another thread recorded of the same workload.
     pub(super) fn add(&mut self, other: Self) {
         for (mine, theirs) in self.operations.iter_mut().zip(other.operations) {
-            mine.add(theirs);
+            mine.total.add(&theirs.total);
+            mine.detail.add(theirs.detail);
         }
         for (mine, theirs) in self.stages.iter_mut().zip(other.stages) {
             mine.total.add(&theirs.total);
@@ -316,20 +311,20 @@ impl Recorder {
         let window = length.unwrap_or_default();
         let intervals = self.load_intervals(window, &frame);
         let stages = std::mem::take(&mut self.stages);
-        let operations: Vec<Operation> = self
-            .operations
-            .into_iter()
-            .map(|mut recorded| {
-                let parts = recorded.parts();
-                recorded
-                    .total
-                    .into_operation(recorded.names.name, Some(parts))
-            })
-            .collect();
-        let total = total(&operations);
+        let (mut operations, mut pushed) = (Vec::new(), Vec::new());
+        let mut warnings = frame.warnings;
+        for recorded in self.operations {
+            pushed.push(recorded.pushed);
+            warnings.extend(recorded.detail.remarks());
+            let name = recorded.detail.name().to_owned();
+            let mut operation = recorded.total.into_operation(name);
+            recorded.detail.fill(&mut operation);
+            operations.push(operation);
+        }
+        let total = total(&operations, &pushed);
         LoadResult {
             source: LoadSource {
-                tool: "dbperf replay".to_owned(),
+                tool: frame.tool.to_owned(),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
                 files: vec![frame.file],
                 arrival: frame.arrival,
@@ -339,7 +334,8 @@ impl Recorder {
                     Arrival::Unknown => Omission::Unknown,
                 },
                 percentile_method: PercentileMethod::Histogram,
-                warnings: frame.warnings,
+                notes: frame.notes,
+                warnings,
                 ..LoadSource::default()
             },
             length: length.map(Millis::from),
@@ -363,7 +359,7 @@ impl Recorder {
                 .iter()
                 .zip(counts)
                 .filter(|(_, count)| **count > 0)
-                .map(|(operation, count)| (operation.names.name.clone(), *count))
+                .map(|(operation, count)| (operation.detail.name().to_owned(), *count))
                 .collect()
         };
         let mut intervals = Vec::new();
@@ -389,6 +385,16 @@ impl Recorder {
             from += INTERVAL;
         }
         intervals
+    }
+}
+
+impl<D: Detail> Recorded<D> {
+    fn new(detail: D) -> Self {
+        Self {
+            total: Totals::default(),
+            pushed: detail.is_pushed(),
+            detail,
+        }
     }
 }
 
@@ -432,7 +438,7 @@ fn load_stages(stages: Vec<RecordedStage>, window: Duration, total: &Operation) 
             total: if only {
                 total.clone()
             } else {
-                stage.total.into_operation(name, None)
+                stage.total.into_operation(name)
             },
         });
         begin = end;

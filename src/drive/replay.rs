@@ -1,12 +1,9 @@
 //! The course of a replay: check, warm up, measure, drain, close.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::pg::{Connector, Opened};
@@ -16,15 +13,16 @@ use crate::pool::{
 use crate::workload::Workload;
 
 use super::arrivals::Part;
-use super::client::{Active, Shared, Stretch};
+use super::client::Shared;
 use super::compare::compare;
 use super::course::{Driver, Measured, measure, sweep};
 use super::deadline::Deadlines;
-use super::doubt::Doubt;
-use super::options::{PoolKind, whole};
+use super::detail::Statements;
+use super::options::PoolKind;
+use super::outcome::{self, Told};
 use super::plan::{Plan, Terms};
-use super::recorder::{Frame, Recorder};
-use super::switch::Switch;
+use super::recorder::Recorder;
+use super::sql::Sql;
 use super::{Control, DriveError, DriveOptions, Replayed, session};
 
 /// How long the check of a workload against the server may take (ours), with the samples of tables that its
@@ -124,11 +122,12 @@ impl Run<'_> {
                 let plan = check(self).await?;
                 let reaper = spawn_local(reaper.run());
                 let source = Arc::clone(pool.source());
-                let shared = Arc::new(shared(self, plan, pool));
+                let target = target(self, plan, pool);
+                let shared = Arc::new(Shared::new(target, self.options, self.control));
                 let threads = (0..self.options.threads)
                     .map(|index| Driver::start(scope, &shared, index, self.options.threads))
                     .collect();
-                let sweeper = spawn_local(sweep(shared.deadlines.clone()));
+                let sweeper = spawn_local(sweep(shared.target.deadlines.clone()));
                 let (measured, threads) = measure(&shared, self.control, threads).await;
                 sweeper.abort();
                 let result = conclude(&shared, self, measured);
@@ -147,22 +146,16 @@ impl Run<'_> {
     }
 }
 
-fn shared<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Shared<S> {
-    Shared {
+fn target<S: Source>(run: Run<'_>, plan: Plan, pool: Pool<S>) -> Sql<S> {
+    let options = run.options;
+    Sql {
         plan,
         pool,
-        options: run.options.clone(),
-        switch: Switch::new(),
-        progress: run.control.progress(),
-        window: std::sync::OnceLock::new(),
-        stretch: watch::Sender::new(Stretch::Idle),
-        active: Active::default(),
-        deadlines: run
-            .options
+        read_only: options.read_only_transactions,
+        think: options.think,
+        deadlines: options
             .statement_timeout
-            .map(|limit| Arc::new(Deadlines::new(run.options.clients(), limit))),
-        too_many_errors: AtomicBool::new(false),
-        clients_were_busy: AtomicBool::new(false),
+            .map(|limit| Arc::new(Deadlines::new(options.clients(), limit))),
     }
 }
 
@@ -211,89 +204,36 @@ async fn limited<T>(step: impl Future<Output = T>, control: &Control) -> Result<
 
 /// The result of what was measured, or why there is none.
 fn conclude<S: Source>(
-    shared: &Shared<S>,
+    shared: &Shared<Sql<S>>,
     run: Run<'_>,
-    measured: Measured,
-) -> Result<Replayed, DriveError> {
-    let options = run.options;
-    if let Some(error) = measured.failed {
-        return Err(error);
-    }
-    let recorder = measured.recorder.ok_or(DriveError::Died)?;
-    let most = recorder.failures.iter().max_by_key(|(_, count)| **count);
-    let most = most.map_or_else(String::new, |(key, count)| format!("{key} ({count} times)"));
-    let doubt = Doubt {
-        record: measured.driver.clone(),
-        schedule_lag: recorder.schedule_lag(),
-        clients_were_busy: shared.clients_were_busy.load(Ordering::Relaxed),
-    };
-    let mut warnings = doubt.warnings();
-    warnings.extend(remarks(run, &recorder, &doubt));
-    let partial = shared.window.get().map(|window| {
-        let frame = Frame {
-            file: run.workload.file.clone(),
-            arrival: options.arrival(),
-            opened: Some(*window),
-            ended: measured.ended,
-            ended_at: Timestamp::now(),
-            driver: measured.driver,
-            saturated: doubt.saturated(),
-            warnings,
-            clients: (!options.is_open()).then(|| {
-                let (profile, options) = (options.profile(), options.clone());
-                Box::new(move |at| options.share(whole(profile.level(at)))) as _
-            }),
-        };
-        let clients = if options.is_open() {
-            run.meter.most_at_once()
-        } else {
-            options.clients()
-        };
-        let name = options.pool.name();
-        Replayed {
-            pool: Some(run.meter.record(name, options.connections(), clients)),
-            load: recorder.finish(frame),
-            comparison: None,
-            sweep: None,
-            interrupted: measured.interrupted,
-            window_started: window.0,
-            window_ended: measured.ended,
-        }
-    });
-    if shared.too_many_errors.load(Ordering::Relaxed) {
-        return Err(DriveError::TooManyErrors {
-            errors: shared.progress.errors(),
-            limit: options.max_errors.unwrap_or_default(),
-            most,
-            partial: partial.map(Box::new),
-        });
-    }
-    partial.ok_or(DriveError::Interrupted)
-}
-
-/// What else the reader of the result has to know.
-fn remarks(run: Run<'_>, recorder: &Recorder, doubt: &Doubt) -> Vec<String> {
+    measured: Measured<Statements>,
+) -> Result<Replayed, DriveError>
+where
+    S::Connection: Execute,
+{
+    let refused = |recorder: &Recorder| recorder.failures.contains_key(READ_ONLY);
     let mut remarks = Vec::new();
-    if recorder.failures.contains_key(READ_ONLY) {
+    if measured.recorder.as_ref().is_some_and(refused) {
         remarks.push(
             "statements that only seem to read tried to write and were refused: declare `-- writes` above \
              the first operation if they may"
                 .to_owned(),
         );
     }
-    if doubt.clients_were_busy && run.options.is_open() {
-        remarks.push(format!(
-            "the rate was not held by {} clients: requests waited for a free one, and that wait is in the \
-             schedule lag and in the latency; use more --clients or a lower --rate",
-            run.options.clients()
-        ));
-    }
-    let skipped = recorder.skipped_total();
-    if skipped > 0 {
-        remarks.push(format!(
-            "{skipped} requests were due and not sent, because they were too late: they are counted as \
-             skipped and in no percentile"
-        ));
-    }
-    remarks
+    let told = Told {
+        tool: "dbperf replay",
+        file: &run.workload.file,
+        remarks,
+        notes: Vec::new(),
+    };
+    outcome::conclude(shared, told, measured, || {
+        let options = run.options;
+        let clients = if options.is_open() {
+            run.meter.most_at_once()
+        } else {
+            options.clients()
+        };
+        let name = options.pool.name();
+        Some(run.meter.record(name, options.connections(), clients))
+    })
 }

@@ -13,15 +13,13 @@ use rand_chacha::rand_core::SeedableRng as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
-use crate::pool::{Execute, Source};
-
 use super::arrivals::{Part, Schedule};
 use super::client::{Queue, Shared, Stretch, Thread};
 use super::failure::Failure;
 use super::profile::Profile;
 use super::recorder::{Moments, Recorder};
-use super::state::State;
 use super::switch::Phase;
+use super::target::Target;
 use super::timer::Timer;
 use super::{DriveError, doubt};
 
@@ -33,17 +31,17 @@ const BACKLOG: usize = 100_000;
 const BURST: u32 = 64;
 
 /// What a thread says when its clients have ended.
-pub(super) struct Report {
-    pub(super) recorder: Recorder,
+pub(super) struct Report<D> {
+    pub(super) recorder: Recorder<D>,
     /// How late each reading was.
     pub(super) lateness: Vec<Duration>,
 }
 
 /// The ends of a thread's channels.
-pub(super) struct Ends {
+pub(super) struct Ends<D> {
     /// The identity of the thread, for its times.
     pub(super) started: oneshot::Sender<Result<i32, DriveError>>,
-    pub(super) report: oneshot::Sender<Report>,
+    pub(super) report: oneshot::Sender<Report<D>>,
     /// Moments at which this thread should wake up.
     pub(super) pings: mpsc::UnboundedReceiver<Instant>,
     /// The connections of this thread are closed.
@@ -51,10 +49,7 @@ pub(super) struct Ends {
 }
 
 /// Drives one part of the load until all is closed.
-pub(super) fn run<S: Source>(shared: Arc<Shared<S>>, part: Part, ends: Ends)
-where
-    S::Connection: Execute,
-{
+pub(super) fn run<T: Target>(shared: Arc<Shared<T>>, part: Part, ends: Ends<T::Detail>) {
     let runtime = match super::replay::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return drop(ends.started.send(Err(error))),
@@ -73,16 +68,13 @@ where
     });
 }
 
-async fn drive<S: Source>(
-    shared: Arc<Shared<S>>,
+async fn drive<T: Target>(
+    shared: Arc<Shared<T>>,
     part: Part,
     pings: mpsc::UnboundedReceiver<Instant>,
-) -> Report
-where
-    S::Connection: Execute,
-{
+) -> Report<T::Detail> {
     let stages = shared.options.stage_frames();
-    let recorder = RefCell::new(Recorder::new(&shared.plan, &stages));
+    let recorder = RefCell::new(Recorder::new(shared.target.details(), &stages));
     let thread = Rc::new(Thread { shared, recorder });
     let lateness = spawn_local(watch_lateness(Rc::clone(&thread), pings));
     if thread.shared.options.is_open() {
@@ -91,13 +83,13 @@ where
         let all = thread.shared.options.clients();
         let mine = (part.index..all).step_by(part.count as usize);
         let clients = mine.map(|client| {
-            let state = thread.state(client);
-            spawn_local(Rc::clone(&thread).closed_loop(state))
+            let state = thread.client(client);
+            spawn_local(Rc::clone(&thread).closed_loop(client as usize, state))
         });
         ended(clients.collect()).await;
     }
     let lateness = lateness.await.unwrap_or_default();
-    let empty = Recorder::new(&thread.shared.plan, &stages);
+    let empty = Recorder::new(thread.shared.target.details(), &stages);
     Report {
         recorder: thread.recorder.replace(empty),
         lateness,
@@ -113,10 +105,7 @@ async fn ended(clients: Vec<JoinHandle<()>>) {
     }
 }
 
-impl<S: Source> Thread<S>
-where
-    S::Connection: Execute,
-{
+impl<T: Target> Thread<T> {
     fn rng(&self, stream: u64) -> ChaCha8Rng {
         let options = &self.shared.options;
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
@@ -124,19 +113,14 @@ where
         rng
     }
 
-    fn state(&self, client: u32) -> State {
-        let rng = self.rng(u64::from(client));
-        let deadlines = self.shared.deadlines.as_ref();
-        let deadline = deadlines.and_then(|all| all.of(client as usize));
-        State::new(client as usize, rng, deadline)
+    fn client(&self, number: u32) -> T::Client {
+        let rng = self.rng(u64::from(number));
+        self.shared.target.client(number as usize, rng)
     }
 }
 
 /// Makes requests due until the phase says stop, and waits until they are done.
-async fn open_loop<S: Source>(thread: &Rc<Thread<S>>, part: Part)
-where
-    S::Connection: Execute,
-{
+async fn open_loop<T: Target>(thread: &Rc<Thread<T>>, part: Part) {
     let queue = Rc::new(Queue::default());
     let clients = Clients {
         thread: Rc::clone(thread),
@@ -179,27 +163,25 @@ where
 
 /// Requests that were due and never sent stay in the record, with the time that they waited: without them
 /// the longest waits would be missing.
-fn never_sent<S: Source>(thread: &Thread<S>, queue: &Queue)
-where
-    S::Connection: Execute,
-{
-    let mut state = thread.state(u32::MAX);
+fn never_sent<T: Target>(thread: &Thread<T>, queue: &Queue) {
+    let mut nobody = thread.client(u32::MAX);
     let now = Instant::now();
+    T::begin(&mut nobody, now);
     for due in queue.take_all() {
-        let operation = thread.shared.plan.choose(&mut state.rng);
-        state.trace.restart(now);
+        let operation = thread.shared.target.draw(T::rng(&mut nobody));
         let moments = Moments {
             due: Some(due),
             started: now,
             ended: now,
         };
-        thread.record(operation, moments, &state, Some(&Failure::Cancelled));
+        let trace = T::trace(&nobody);
+        thread.record(operation, moments, trace, Some(&Failure::Cancelled));
     }
 }
 
 /// The clients of an open loop on one thread: as many as there are requests at once.
-struct Clients<S: Source> {
-    thread: Rc<Thread<S>>,
+struct Clients<T: Target> {
+    thread: Rc<Thread<T>>,
     queue: Rc<Queue>,
     part: Part,
     most: u32,
@@ -208,10 +190,7 @@ struct Clients<S: Source> {
     in_burst: Cell<u32>,
 }
 
-impl<S: Source> Clients<S>
-where
-    S::Connection: Execute,
-{
+impl<T: Target> Clients<T> {
     /// Makes requests due by a schedule from `start`, until `end` or the phase says stop.
     async fn follow(&self, profile: Arc<Profile>, start: Instant, end: impl Future<Output = ()>) {
         let shared = &self.thread.shared;
@@ -253,7 +232,7 @@ where
     fn due(&self, due: Instant) {
         let shared = &self.thread.shared;
         if self.queue.len() >= BACKLOG {
-            let operation = shared.plan.choose(&mut *self.skip_rng.borrow_mut());
+            let operation = shared.target.draw(&mut self.skip_rng.borrow_mut());
             let opened = shared.opened();
             let mut recorder = self.thread.recorder.borrow_mut();
             return recorder.skipped(opened, operation, due);
@@ -268,15 +247,15 @@ where
             shared.clients_were_busy.store(true, Ordering::Relaxed);
             return;
         }
-        let state = self.thread.state(client);
+        let state = self.thread.client(client);
         let queue = Rc::clone(&self.queue);
         spawned.push(spawn_local(Rc::clone(&self.thread).open_loop(state, queue)));
     }
 }
 
 /// Takes pings until the window is over. Returns how late each was taken.
-async fn watch_lateness<S: Source>(
-    thread: Rc<Thread<S>>,
+async fn watch_lateness<T: Target>(
+    thread: Rc<Thread<T>>,
     mut pings: mpsc::UnboundedReceiver<Instant>,
 ) -> Vec<Duration> {
     let mut lateness = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::record::load::{Latency, Operation, OperationParts};
+use crate::record::load::{Latency, Operation};
 use crate::stats::LatencyHistogram;
 
 use super::recorder::Moments;
@@ -34,6 +34,13 @@ impl Totals {
         }
     }
 
+    /// Something that should have happened did not: a failed request without a latency.
+    pub(super) fn fail(&mut self, key: &str) {
+        self.requests += 1;
+        self.failures += 1;
+        *self.errors.entry(key.to_owned()).or_default() += 1;
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.failures += other.failures;
@@ -47,14 +54,13 @@ impl Totals {
         }
     }
 
-    pub(super) fn into_operation(self, name: String, parts: Option<OperationParts>) -> Operation {
+    pub(super) fn into_operation(self, name: String) -> Operation {
         Operation {
             name,
             requests: self.requests,
             failures: self.failures,
             latency: Latency::from_histogram(self.latency),
             errors: self.errors,
-            parts,
             schedule_lag: self.schedule_lag,
             skipped: self.skipped,
             ..Operation::default()
@@ -62,29 +68,57 @@ impl Totals {
     }
 }
 
-/// All operations together. Statements stay with their operations.
-pub(super) fn total(operations: &[Operation]) -> Operation {
+/// All operations together. Statements stay with their operations, and what was pushed stays out but for its
+/// failures.
+pub(super) fn total(operations: &[Operation], pushed: &[bool]) -> Operation {
     let mut all = Totals::default();
-    let mut parts = OperationParts::default();
-    for operation in operations {
+    let mut rest = Operation::default();
+    for (operation, pushed) in operations.iter().zip(pushed) {
+        for (key, count) in &operation.errors {
+            *all.errors.entry(key.clone()).or_default() += count;
+        }
+        all.failures += operation.failures;
+        all.skipped += operation.skipped;
+        if *pushed {
+            all.requests += operation.failures;
+            continue;
+        }
+        all.requests += operation.requests;
         if let Some(histogram) = &operation.latency.histogram {
             all.latency.add(histogram);
         }
         if let Some(lag) = &operation.schedule_lag {
             all.schedule_lag.get_or_insert_default().add(lag);
         }
-        for (key, count) in &operation.errors {
-            *all.errors.entry(key.clone()).or_default() += count;
-        }
-        all.requests += operation.requests;
-        all.failures += operation.failures;
-        all.skipped += operation.skipped;
-        if let Some(mine) = &operation.parts {
-            parts.schedule_lag += mine.schedule_lag;
-            parts.pool_wait += mine.pool_wait;
-            parts.statement_latency += mine.statement_latency;
-            parts.held_idle += mine.held_idle;
-        }
+        add_parts(&mut rest, operation);
     }
-    all.into_operation("Total".to_owned(), Some(parts))
+    Operation {
+        parts: rest.parts,
+        phases: rest.phases,
+        server_timing: rest.server_timing,
+        by_latency: rest.by_latency,
+        ..all.into_operation("Total".to_owned())
+    }
+}
+
+/// Sums of what was measured inside of requests.
+fn add_parts(all: &mut Operation, operation: &Operation) {
+    if let Some(mine) = &operation.parts {
+        let parts = all.parts.get_or_insert_default();
+        parts.schedule_lag += mine.schedule_lag;
+        parts.pool_wait += mine.pool_wait;
+        parts.statement_latency += mine.statement_latency;
+        parts.held_idle += mine.held_idle;
+    }
+    if let Some(phases) = &operation.phases {
+        all.phases.get_or_insert_default().add(phases);
+    }
+    for (name, mine) in &operation.server_timing {
+        let sum = all.server_timing.entry(name.clone()).or_default();
+        sum.requests += mine.requests;
+        sum.total += mine.total;
+    }
+    if let Some(parts) = &operation.by_latency {
+        all.by_latency.get_or_insert_default().add(parts);
+    }
 }

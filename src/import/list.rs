@@ -1,5 +1,6 @@
 //! Every importer: what it is called, how it knows its files, and what reads them.
 
+use super::dbperf;
 use super::k6;
 use super::lighthouse;
 use super::locust::{self, Kind};
@@ -211,6 +212,11 @@ pub(super) const IMPORTERS: &[Importer] = &[
         label: "the log of siege",
         recognises: siege::recognises_log,
         read: Read::Refused(siege::LOG),
+    },
+    Importer {
+        label: "dbperf run",
+        recognises: dbperf::recognises,
+        read: Read::Single(dbperf::import),
     },
 ];
 

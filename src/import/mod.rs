@@ -7,6 +7,7 @@ mod address;
 mod artillery;
 mod autocannon;
 mod binary;
+mod dbperf;
 mod endpoint_map;
 mod error;
 mod gatling;

@@ -20,6 +20,7 @@ pub mod pool;
 pub mod replication;
 pub mod run;
 pub mod server;
+pub mod server_timing;
 pub mod statements;
 pub mod sweep;
 pub mod tables;

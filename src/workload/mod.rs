@@ -38,6 +38,7 @@ mod parse;
 pub mod pgbench;
 mod samples;
 mod scan;
+pub mod scenario;
 mod spell;
 pub mod statements;
 mod value;

@@ -1,7 +1,7 @@
 //! From the text of a file to a workload.
 
 mod complete;
-mod generators;
+pub(super) mod generators;
 
 use super::{
     Defaults, Foreach, Generator, Param, StatementKind, Think, TransactionShape, Workload,

@@ -5,12 +5,22 @@ use std::path::Path;
 
 use dbperf::analyze::sla::Sla;
 use dbperf::import::EndpointMap;
+use dbperf::workload::scenario::Scenario;
 use dbperf::workload::{LogOptions, Workload};
 
 use crate::help::dbperf;
 use crate::pages::{self, Fence};
 
 const READS: &str = "-- dbperf workload\n-- operation: look\nSELECT 1;\n";
+
+const SCENARIO: &str = r#"
+[values]
+tenant = "choice acme globex"
+[[user]]
+think = "1s"
+[[user.step]]
+request = "GET /tenants/{tenant}"
+"#;
 
 fn fences(info: &str) -> Vec<Fence> {
     let all = pages::all();
@@ -83,6 +93,7 @@ fn prepare(folder: &Path, writes: bool) {
     );
     fixture("maps/lords.toml", "map.toml");
     fixture("sla/default.toml", "sla.toml");
+    fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
     if writes {
         fixture("workload/sample.sql", "workload.sql");
     } else {
@@ -122,6 +133,11 @@ fn arguments(line: &str, nowhere: &str) -> Vec<String> {
             None => word.to_owned(),
         })
         .collect();
+    if arguments[0] == "load" {
+        // Nobody listens on the port of `discard` any more.
+        arguments.retain(|a| a != "--base-url" && !a.starts_with("http://"));
+        arguments.extend(["--base-url", "http://127.0.0.1:9"].map(str::to_owned));
+    }
     let keeps = arguments.starts_with(&["lab".to_owned(), "start".to_owned()]);
     let starts = keeps || arguments.iter().any(|a| a == "--lab");
     if let Some(at) = arguments.iter().position(|a| a == "--pg-bin") {
@@ -185,6 +201,12 @@ fn examples_of_files_are_read_by_the_library() {
     for fence in fences("toml sla") {
         Sla::parse(&fence.body).unwrap_or_else(|e| panic!("{}: {e}", fence.place));
     }
+    for fence in fences("toml scenario") {
+        let env = |_: &str| Some("x".to_owned());
+        let scenario = Scenario::parse(&fence.body, &fence.place, &env, &[]);
+        let scenario = scenario.unwrap_or_else(|e| panic!("{e}"));
+        assert!(!scenario.operations.is_empty());
+    }
     for fence in fences("sql workload") {
         let workload = Workload::parse(&fence.body, &fence.place);
         assert!(!workload.unwrap().operations.is_empty());
@@ -197,12 +219,13 @@ fn examples_of_files_are_read_by_the_library() {
 
 #[test]
 fn every_fence_says_what_it_holds() {
-    const KINDS: [&str; 7] = [
+    const KINDS: [&str; 8] = [
         "sh",
         "sql",
         "sql workload",
         "text",
         "toml map",
+        "toml scenario",
         "toml sla",
         "yaml",
     ];

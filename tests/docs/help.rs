@@ -174,9 +174,20 @@ fn every_flag_is_explained_on_some_page_of_a_command() {
 }
 
 #[test]
-fn the_defaults_of_a_replay_are_those_of_its_help() {
-    let help = help_of(&["replay".to_owned()]);
-    let page = pages::page("docs/commands/replay.md");
+fn the_defaults_of_a_replay_and_a_load_are_those_of_their_help() {
+    for command in ["replay", "load"] {
+        let compared = compared_defaults(command);
+        assert!(
+            compared >= 6,
+            "{compared} defaults of {command} were compared"
+        );
+    }
+}
+
+/// How many flags of a command have their default on its page.
+fn compared_defaults(command: &str) -> usize {
+    let help = help_of(&[command.to_owned()]);
+    let page = pages::page(format!("docs/commands/{command}.md"));
     let mut compared = 0;
     for row in page.text.lines().filter(|l| l.starts_with("| `--")) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -193,5 +204,5 @@ fn the_defaults_of_a_replay_are_those_of_its_help() {
         assert_eq!(cells[3], default, "{row}");
         compared += 1;
     }
-    assert!(compared >= 6, "{compared} defaults were compared");
+    compared
 }

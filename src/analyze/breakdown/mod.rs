@@ -96,10 +96,11 @@ pub fn conclude(run: &Run, map: Option<&EndpointMap>) -> Result<Option<Breakdown
         .map(|window| Catalogue::new(window, run.server.as_ref().map(|s| s.database_oid)));
     let missing = missing_statements(run);
     let catalogue = catalogue.as_ref().ok_or(missing.as_str());
+    // dbperf's own load over HTTP knows no more of the inside of a request than another tool's.
     let is_replay = run
         .replay
         .as_ref()
-        .is_some_and(|replay| std::ptr::eq(replay, result));
+        .is_some_and(|replay| std::ptr::eq(replay, result) && result.total.parts.is_some());
     let mut breakdown = if is_replay {
         let mut found = replay::conclude(result, catalogue);
         if map.is_some() {

@@ -1,5 +1,7 @@
 //! Load as the driver or the load tool saw it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,9 @@ pub struct LoadOperation {
     /// Requests that were due and not sent, because they were too late; not among `requests`.
     #[serde(default)]
     pub skipped: u64,
+    /// Failures of dbperf's own load by SQLSTATE, HTTP status, or words; empty for other tools.
+    #[serde(default)]
+    pub errors: BTreeMap<String, u64>,
 }
 
 /// dbperf's own driver in the window.

@@ -7,7 +7,7 @@ use crate::stats::LatencyHistogram;
 
 use super::SlaFacts;
 use super::figures::{count, duration, percent, plural};
-use super::targets::{Metric, Spec};
+use super::targets::{Exchange, Metric, Spec};
 
 /// What stands against a limit.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ pub(super) fn whole(
         Metric::SlowStatements => slow_statements(conclusions),
         Metric::ReplicationLag => replication_lag(conclusions, limit),
         Metric::Page => missing("no page was loaded in a browser"),
-        Metric::WebSocket => missing("no WebSocket was part of the load"),
+        Metric::WebSocket(exchange) => of_load(load, |l| websocket(l, exchange)),
     }
 }
 
@@ -76,6 +76,45 @@ fn of_load(load: Option<&Load>, measure: impl Fn(&Load) -> Measured) -> Measured
         return measured.with_note("the load driver was the limit");
     }
     measured
+}
+
+/// The 95th percentile of what dbperf's own load did over a WebSocket; of several addresses the worst. Its operations
+/// are named `WS PATH connect` and so on. Messages that tell when they were sent count before round trips.
+fn websocket(load: &Load, exchange: Exchange) -> Measured {
+    let ends: &[&str] = match exchange {
+        Exchange::Connect => &[" connect"],
+        Exchange::Message => &[" messages", " ping"],
+        Exchange::Reconnect => &[" reconnect"],
+        Exchange::Subscribe => &[" subscribe"],
+    };
+    let operations = load.operations.iter();
+    let sockets: Vec<&LoadOperation> = operations.filter(|o| o.name.starts_with("WS ")).collect();
+    if sockets.is_empty() {
+        return missing("no WebSocket was part of the load");
+    }
+    for end in ends {
+        let timed = |o: &&&LoadOperation| o.name.ends_with(end) && o.p95_ms.is_some();
+        let by_p95 = |a: &&&LoadOperation, b: &&&LoadOperation| {
+            a.p95_ms
+                .unwrap_or_default()
+                .total_cmp(&b.p95_ms.unwrap_or_default())
+        };
+        let Some(worst) = sockets.iter().filter(timed).max_by(by_p95) else {
+            continue;
+        };
+        let what = if *end == " ping" {
+            ", there and back"
+        } else {
+            ""
+        };
+        let note = format!(
+            "95th percentile of `{}`{what}, {}",
+            worst.name,
+            plural(worst.requests, "time", "times")
+        );
+        return p95(worst).with_note(&note);
+    }
+    missing("the load did not do this over its WebSockets, or nothing told its time")
 }
 
 /// The 95th percentile of one operation.

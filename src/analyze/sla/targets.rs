@@ -19,7 +19,16 @@ pub(super) enum Metric {
     SlowStatements,
     ReplicationLag,
     Page,
-    WebSocket,
+    WebSocket(Exchange),
+}
+
+/// What is done over a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exchange {
+    Connect,
+    Message,
+    Reconnect,
+    Subscribe,
 }
 
 /// Unit of a target's number.
@@ -250,28 +259,28 @@ pub(super) static SPECS: &[Spec] = {
         spec(
             ("websocket", "connect_ms"),
             "WebSocket connect",
-            M::WebSocket,
+            M::WebSocket(Exchange::Connect),
             Millis,
             Below,
         ),
         spec(
             ("websocket", "message_ms"),
             name::WEBSOCKET_MESSAGE,
-            M::WebSocket,
+            M::WebSocket(Exchange::Message),
             Millis,
             Below,
         ),
         spec(
             ("websocket", "reconnect_ms"),
             "WebSocket reconnect",
-            M::WebSocket,
+            M::WebSocket(Exchange::Reconnect),
             Millis,
             Below,
         ),
         spec(
             ("websocket", "subscription_ms"),
             "WebSocket subscribe",
-            M::WebSocket,
+            M::WebSocket(Exchange::Subscribe),
             Millis,
             Below,
         ),

@@ -19,7 +19,11 @@ use super::redact::redacted_command;
 use super::target::Servers;
 use crate::collect::{self, HostMeter, ObserveOptions, Observer};
 use crate::drive::Replayed;
-use crate::record::run::{LoadCommand, RUN_FORMAT, Run, RunMeta};
+use crate::record::Millis;
+use crate::record::database::DatabaseWindow;
+use crate::record::indexes::IndexWindow;
+use crate::record::run::{Host, LoadCommand, RUN_FORMAT, Run, RunMeta};
+use crate::record::tables::TableWindow;
 use driver::Driver;
 
 /// What runs inside the window.
@@ -125,22 +129,21 @@ impl Window {
         let ended_at = Timestamp::now();
         progress.done("Read the server's counters");
         let server_is_local = observed.server.cores.is_some();
+        let blank = without_server(
+            self.run_id,
+            self.started_at,
+            self.host.finish(server_is_local),
+        );
         let meta = RunMeta {
-            run_id: self.run_id,
-            started_at: self.started_at,
             ended_at,
             window: observed.window,
-            dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: redacted_command(&std::env::args().collect::<Vec<_>>()),
             interrupted: interrupt.asked(),
             lab,
-            load_command: None,
+            ..blank.meta
         };
         Run {
-            format: RUN_FORMAT,
             meta,
             server: Some(observed.server),
-            host: self.host.finish(server_is_local),
             coverage: observed.coverage,
             life: observed.life,
             disturbances: observed.disturbances,
@@ -149,18 +152,51 @@ impl Window {
             database: observed.database,
             tables: observed.tables,
             indexes: observed.indexes,
-            plans: Vec::new(),
             replication: observed.replication,
-            replay: None,
-            pool: None,
-            comparison: None,
-            sweep: None,
-            merged: Vec::new(),
             pgbouncer: observed.pgbouncer,
-            api: Vec::new(),
-            traces: Vec::new(),
-            pages: Vec::new(),
+            ..blank
         }
+    }
+}
+
+/// A run that nothing is known of but its time, which ends now, and its machine.
+pub(super) fn without_server(run_id: String, started_at: Timestamp, host: Host) -> Run {
+    let ended_at = Timestamp::now();
+    let window = ended_at.duration_since(started_at).as_secs_f64() * 1000.0;
+    Run {
+        format: RUN_FORMAT,
+        meta: RunMeta {
+            run_id,
+            started_at,
+            ended_at,
+            window: Millis(window),
+            dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: redacted_command(&std::env::args().collect::<Vec<_>>()),
+            interrupted: false,
+            lab: false,
+            load_command: None,
+        },
+        server: None,
+        host,
+        coverage: Vec::new(),
+        life: Vec::new(),
+        disturbances: Vec::new(),
+        activity: None,
+        statements: None,
+        database: DatabaseWindow::default(),
+        tables: TableWindow::default(),
+        indexes: IndexWindow::default(),
+        plans: Vec::new(),
+        replication: None,
+        replay: None,
+        pool: None,
+        comparison: None,
+        sweep: None,
+        merged: Vec::new(),
+        pgbouncer: None,
+        api: Vec::new(),
+        traces: Vec::new(),
+        pages: Vec::new(),
     }
 }
 
@@ -206,7 +242,7 @@ async fn watch(length: Duration, interrupt: &Interrupt, context: &Context) {
 }
 
 /// `20261123T161500-4f2a`: sorts by time, and two at once differ.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let now = Timestamp::now();
     let salt = std::process::id() ^ now.subsec_nanosecond().unsigned_abs();
     format!("{}-{:04x}", now.strftime("%Y%m%dT%H%M%S"), salt & 0xFFFF)

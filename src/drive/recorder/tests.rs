@@ -1,7 +1,8 @@
 //! What a recorder keeps, and where.
 
 use super::*;
-use crate::drive::program::slot;
+use crate::drive::program::{OperationNames, slot};
+use crate::drive::trace::Trace;
 
 fn at(zero: Instant, ms: u64) -> Instant {
     zero + Duration::from_millis(ms)
@@ -28,13 +29,14 @@ fn recorder(stages: &[StageFrame]) -> Recorder {
         .collect();
     for name in ["a", "b"] {
         let own = std::iter::once(("s".to_owned(), "SELECT 1".to_owned()));
-        recorder.operation(&OperationNames::new(name, own));
+        recorder.operation(Statements::new(&OperationNames::new(name, own)));
     }
     recorder
 }
 
 fn frame(zero: Instant, opened: u64, ended: u64) -> Frame {
     Frame {
+        tool: "dbperf replay",
         file: "w.sql".to_owned(),
         arrival: Arrival::Closed,
         opened: Some((at(zero, opened), Timestamp::UNIX_EPOCH)),
@@ -43,6 +45,7 @@ fn frame(zero: Instant, opened: u64, ended: u64) -> Frame {
         driver: DriverRecord::default(),
         saturated: Some(true),
         warnings: Vec::new(),
+        notes: Vec::new(),
         clients: Some(Box::new(|_| 2)),
     }
 }

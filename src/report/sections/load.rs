@@ -1,12 +1,15 @@
 //! The load: in total, by endpoint, by stage. The guide's tables.
 
-use crate::analyze::conclusions::{Conclusions, Load, SlaRow};
+use crate::analyze::conclusions::{Conclusions, Load, LoadOperation, SlaRow};
 use crate::analyze::sla::{self, name};
 use crate::report::doc::{Cell, Column, Section, Table};
 use crate::report::format::{self, count, duration, percent, rate};
 
 /// Endpoints in the table; the JSON has all.
 const ROWS: usize = 40;
+
+/// Kinds of failures of one endpoint that are shown.
+const FAILURES: usize = 5;
 
 const NO_LOAD: &str = "Not measured: no load ran and none was imported (--workload or --api).";
 
@@ -168,8 +171,27 @@ pub(super) fn endpoints(c: &Conclusions) -> Section {
     }
     section.table(table);
     section.more(load.operations.len(), ROWS, "endpoint", "endpoints");
+    for o in load.operations.iter().take(ROWS) {
+        if let Some(failures) = failures(o) {
+            section.dim(format!("Failures of {}: {failures}.", o.name));
+        }
+    }
     status_note(c, &mut section);
     section
+}
+
+/// The most frequent failures of an operation; `None` without any that are told apart.
+fn failures(operation: &LoadOperation) -> Option<String> {
+    let mut kinds: Vec<(&String, &u64)> = operation.errors.iter().collect();
+    kinds.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    let shown = kinds.iter().take(FAILURES);
+    let mut shown: Vec<String> = shown
+        .map(|(key, n)| format!("{key} ({})", count(**n)))
+        .collect();
+    if kinds.len() > FAILURES {
+        shown.push(format!("{} more kinds", kinds.len() - FAILURES));
+    }
+    (!shown.is_empty()).then(|| shown.join(", "))
 }
 
 /// The guide's load test results.

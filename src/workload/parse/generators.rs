@@ -17,9 +17,9 @@ const MAX_COUNT: u32 = 10_000;
 
 /// The right-hand side of a `-- param` line.
 #[derive(Debug, PartialEq)]
-pub(super) struct Written {
+pub(in crate::workload) struct Written {
     /// The generator; of `result` its statement is not known yet.
-    pub(super) generator: Generator,
+    pub(in crate::workload) generator: Generator,
     /// Name of the statement of `result`.
     pub(super) of_statement: Option<String>,
 }
@@ -32,7 +32,7 @@ const GENERATORS: &str = "`uniform LO HI`, `zipf LO HI S`, `exponential LO HI P`
     `row TABLE(COLUMN, …)` or `result STATEMENT.COLUMN [first|random|last]`";
 
 /// Reads the right-hand side of `-- param NAME: …`.
-pub(super) fn generator(text: &str) -> Result<Written, String> {
+pub(in crate::workload) fn generator(text: &str) -> Result<Written, String> {
     let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let rest = rest.trim();
     let mut of_statement = None;
