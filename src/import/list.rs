@@ -8,7 +8,8 @@ use super::otlp;
 use super::recognise::Found;
 use super::web_vitals;
 use super::{
-    ImportError, Source, ab, artillery, autocannon, gatling, hey, jmeter, oha, siege, vegeta, wrk,
+    ImportError, ImportFile, Source, ab, artillery, autocannon, gatling, hey, jmeter, oha, siege,
+    vegeta, wrk,
 };
 
 /// One importer.
@@ -234,4 +235,15 @@ pub(super) fn recognise(source: &Source<'_>) -> Result<&'static Importer, Import
             file: source.name().to_owned(),
             known: known(),
         })
+}
+
+/// What the importers that know a file call it, those that refuse it included; none of a foreign file. More than one
+/// would make the result depend on their order.
+///
+/// # Errors
+/// The file is empty, is no text, or cannot be read.
+pub fn recognised(file: ImportFile<'_>) -> Result<Vec<&'static str>, ImportError> {
+    let source = Source::open(file)?;
+    let knowing = IMPORTERS.iter().filter(|i| (i.recognises)(source.head()));
+    Ok(knowing.map(|i| i.label).collect())
 }

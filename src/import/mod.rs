@@ -37,6 +37,7 @@ use source::Source;
 
 pub use endpoint_map::{EndpointMap, MappedEndpoint, MappedStatement, StatementSelector};
 pub use error::ImportError;
+pub use list::recognised;
 pub use locust::AGGREGATED;
 pub use recognise::{Imported, align, import};
 pub use source::ImportFile;

@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "clippy takes helpers of tests for ordinary code; a failed step is a failed test"
 )]
 

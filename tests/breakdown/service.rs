@@ -273,7 +273,7 @@ fn burn(time: u64) {
     };
     let begin = used();
     let mut value = 0u64;
-    while used() - begin < Duration::from_millis(time) {
+    while used() < begin + Duration::from_millis(time) {
         for i in 0..10_000u64 {
             value = std::hint::black_box(value.wrapping_mul(31) ^ i);
         }

@@ -70,61 +70,6 @@ fn check_tool(result: &LoadResult, part: &str, file: &str) {
     assert!(checked >= 5, "{part} {file}: {checked} rows");
 }
 
-/// Files beside the results of a tool: what made them, and what is true of them.
-fn is_beside(name: &str) -> bool {
-    let ends = [
-        ".md",
-        ".js",
-        ".py",
-        ".lua",
-        ".yml",
-        ".jmx",
-        ".html",
-        "-stdout.txt",
-        "-done.json",
-        "-stderr.txt",
-        "/body.json",
-        "truth.json",
-        "urls.txt",
-        "siegerc",
-        "post.json-body",
-    ];
-    // A report of Gatling has a script that is known and refused.
-    let refused = name.ends_with("/stats.js");
-    !refused && ends.iter().any(|end| name.ends_with(end))
-}
-
-/// All fixtures by path and contents.
-fn fixtures() -> Vec<(String, Vec<u8>)> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/load");
-    let mut files = Vec::new();
-    for folder in std::fs::read_dir(root).unwrap() {
-        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
-        }
-    }
-    assert!(files.len() > 10, "{files:?}");
-    files
-}
-
-#[test]
-fn exactly_one_importer_recognises_each_fixture() {
-    for (name, bytes) in fixtures() {
-        let Ok(source) = Source::open(ImportFile::of_bytes(&name, &bytes)) else {
-            assert!(is_beside(&name), "{name} is not text");
-            continue;
-        };
-        let labels: Vec<&str> = list::IMPORTERS
-            .iter()
-            .filter(|i| (i.recognises)(source.head()))
-            .map(|i| i.label)
-            .collect();
-        let wanted = usize::from(!is_beside(&name));
-        assert_eq!(labels.len(), wanted, "{name}: {labels:?}");
-    }
-}
-
 #[test]
 fn statistics_alone_give_the_tool_numbers() {
     let result = one(&["full_stats.csv"]);

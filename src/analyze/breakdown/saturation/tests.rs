@@ -3,6 +3,7 @@
 use super::*;
 use crate::analyze::testing::{activity, run, server, session};
 use crate::record::Millis;
+use crate::record::activity::SessionSample;
 use crate::record::load::{Latency, LoadInterval, Operation};
 
 /// Requests with 5 ms of their own and 20 ms with a connection, of which there are 4. Seconds with 2 users, then with
@@ -40,7 +41,7 @@ fn crowd(quiet_seconds: u32, crowded_seconds: u32) -> Run {
         };
         (1..=4)
             .map(|pid| session(pid, "api", if pid <= busy { "active" } else { "idle" }))
-            .filter(|s| s.is_active())
+            .filter(SessionSample::is_active)
             .collect()
     });
     let mut series = activity(samples);
