@@ -91,14 +91,7 @@ fn is_beside(name: &str) -> bool {
 
 /// All fixtures by path and contents.
 fn fixtures() -> Vec<(String, Vec<u8>)> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/load");
-    let mut files = Vec::new();
-    for folder in std::fs::read_dir(root).unwrap() {
-        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
-        }
-    }
+    let files = crate::fixtures::in_folders("load");
     assert!(files.len() > 10, "{files:?}");
     files
 }
