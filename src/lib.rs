@@ -13,6 +13,8 @@ pub mod cli;
 pub mod collect;
 pub mod drive;
 pub mod explain;
+#[cfg(test)]
+mod fixtures;
 pub mod import;
 pub mod lab;
 pub mod pg;

@@ -219,7 +219,8 @@ fn examples_of_files_are_read_by_the_library() {
 
 #[test]
 fn every_fence_says_what_it_holds() {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 9] = [
+        "js",
         "sh",
         "sql",
         "sql workload",

@@ -113,7 +113,14 @@ fn every_command_has_a_page_and_every_page_a_command() {
 }
 
 /// Flags of other programs that the documents name.
-const FOREIGN: [&str; 13] = [
+const FOREIGN: [&str; 18] = [
+    // k6
+    "--new-machine-readable-summary",
+    "--out",
+    "--summary-export",
+    // Lighthouse
+    "--output-path",
+    "--throttling-method",
     // Locust
     "--csv",
     "--csv-full-history",

@@ -9,15 +9,8 @@ use crate::record::load::{Arrival, LoadResult, Omission, Operation, PercentileMe
 
 const FOLDERS: [&str; 2] = ["k6-0.57.0", "k6-1.1.0"];
 
-fn path(folder: &str, name: &str) -> String {
-    format!(
-        "{}/fixtures/load/{folder}/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    )
-}
-
 fn bytes(folder: &str, name: &str) -> Vec<u8> {
-    std::fs::read(path(folder, name)).unwrap()
+    crate::fixtures::bytes(&format!("load/{folder}/{name}"))
 }
 
 /// The text of a packed fixture.

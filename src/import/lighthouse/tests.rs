@@ -8,8 +8,7 @@ use crate::import::{ImportFile, import};
 use crate::record::pages::{PageEvidence, PageResult};
 
 fn bytes(name: &str) -> Vec<u8> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    std::fs::read(format!("{root}/fixtures/load/lighthouse-12.8.2/{name}")).unwrap()
+    crate::fixtures::bytes(&format!("load/lighthouse-12.8.2/{name}"))
 }
 
 fn text(name: &str) -> String {

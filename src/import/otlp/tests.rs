@@ -23,8 +23,7 @@ const FIXTURES: [(&str, &str, &str); 5] = [
 ];
 
 fn bytes(folder: &str, name: &str) -> Vec<u8> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    std::fs::read(format!("{root}/fixtures/load/{folder}/{name}")).unwrap()
+    crate::fixtures::bytes(&format!("load/{folder}/{name}"))
 }
 
 fn imported(name: &str, bytes: &[u8]) -> Result<TraceSet, String> {
