@@ -13,6 +13,7 @@ use crate::drive::failure::Failure;
 use crate::drive::outcome::{self, Told};
 use crate::drive::replay::runtime;
 use crate::drive::{Control, DriveError, Replayed};
+use crate::record::load::HTTP_TOOL;
 use crate::workload::scenario::Scenario;
 
 /// How long reaching the service may take (ours).
@@ -56,7 +57,7 @@ pub fn load(
                 .collect();
             let (measured, threads) = measure(&all, control, threads).await;
             let told = Told {
-                tool: "dbperf load",
+                tool: HTTP_TOOL,
                 file: &file,
                 remarks: Vec::new(),
                 notes,
