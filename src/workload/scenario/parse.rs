@@ -219,6 +219,7 @@ impl Parser<'_> {
                 "[load] proposes several of `clients`, `rate` and `stages`: leave one",
             ));
         }
+        self.check_fit(form)?;
         let clients = form.clients.as_ref();
         let clients = clients
             .map(|n| self.count(n, "clients", MOST_CLIENTS))
@@ -262,6 +263,25 @@ impl Parser<'_> {
             warmup: warmup.map(|w| self.time(w, "warmup")).transpose()?,
             baseline,
         })
+    }
+
+    /// A proposal that would say nothing is refused.
+    fn check_fit(&self, form: &LoadForm) -> Result<()> {
+        let staged = form.stages.as_ref().map(Spanned::get_ref);
+        let open = form.rate.is_some() || staged.is_some_and(|stages| stages.contains("/s"));
+        if let Some(arrival) = form.arrival.as_ref().filter(|_| !open) {
+            return Err(self.error(
+                arrival,
+                "arrival is for a rate: add `rate`, or stages of rates",
+            ));
+        }
+        if let Some(duration) = form.duration.as_ref().filter(|_| staged.is_some()) {
+            return Err(self.error(
+                duration,
+                "stages have lengths of their own: leave out `duration`",
+            ));
+        }
+        Ok(())
     }
 
     /// `200`, `0.5` or `"200/s"`.
