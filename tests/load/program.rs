@@ -274,6 +274,44 @@ fn what_cannot_be_run_is_said_with_its_exit_code() {
     );
 }
 
+#[test]
+fn many_users_get_as_many_files_as_the_system_lets_them_have() {
+    let _machine = beside_others();
+    let service = Service::start();
+    let folder = folder(
+        "[load]\nduration = \"1s\"\nwarmup = \"0s\"\n[[user]]\nthink = \"200ms\"\n[[user.step]]\nrequest = \"GET /x\"\n",
+    );
+    let url = service.url();
+    let limited = |limit: &str| {
+        let program = env!("CARGO_BIN_EXE_dbperf");
+        let line = format!(
+            "ulimit {limit} 100 && exec {program} load s.toml --base-url {url} --clients 150 --format json"
+        );
+        let mut shell = Command::new("sh");
+        let shell = shell
+            .current_dir(folder.path())
+            .args(["-c", &line])
+            .stdin(Stdio::null());
+        let output = shell.output().unwrap();
+        ran(&output, 0);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        document["load"].clone()
+    };
+    let soft = limited("-Sn");
+    assert_eq!(soft["total"]["failures"], 0, "{soft}");
+    assert!(soft["total"]["requests"].as_u64().unwrap() > 300);
+    let hard = limited("-n");
+    let key = "too many open files on this machine (ulimit -n)";
+    assert!(hard["total"]["errors"][key].as_u64().unwrap() > 0, "{hard}");
+    assert!(
+        hard["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("100 files open"),
+        "{hard}"
+    );
+}
+
 /// The certificate of a service of this name; its authority goes to a file.
 fn tls(name: &str, folder: &Path) -> tokio_rustls::rustls::ServerConfig {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
