@@ -109,7 +109,7 @@ fn named(counts: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
 mod tests {
     use super::*;
     use crate::import::{ImportFile, import as import_all};
-    use crate::record::load::Arrival;
+    use crate::record::load::{Arrival, HTTP_TOOL};
 
     const FILE: &str = include_str!("../../fixtures/load/dbperf-0.1.0/load.json");
 
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_saved_load_is_read_as_it_was() {
         let load = read(FILE).unwrap();
-        assert_eq!(load.source.tool, "dbperf load");
+        assert_eq!(load.source.tool, HTTP_TOOL);
         assert_eq!(load.source.arrival, Arrival::Closed);
         let sum: u64 = load.operations.iter().map(|o| o.requests).sum();
         assert!(load.total.requests > 0 && load.total.requests == sum);

@@ -67,10 +67,13 @@ pub enum PercentileMethod {
     Absent,
 }
 
+/// The name of dbperf's own load over HTTP as a tool.
+pub const HTTP_TOOL: &str = "dbperf load";
+
 /// What is known of where a load result comes from; it limits what may be concluded.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LoadSource {
-    /// `dbperf replay`, `locust` …
+    /// `dbperf replay`, `dbperf load`, `locust` …
     pub tool: String,
     /// Version where the file tells it.
     pub version: Option<String>,

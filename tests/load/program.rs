@@ -1,6 +1,7 @@
 //! The command: flags, formats, exit codes, secrets.
 
 use super::*;
+use crate::service::http2;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -273,8 +274,46 @@ fn what_cannot_be_run_is_said_with_its_exit_code() {
     );
 }
 
-/// A service with a certificate for this name, and the file of its authority.
-fn secured(name: &str, folder: &Path) -> Service {
+#[test]
+fn many_users_get_as_many_files_as_the_system_lets_them_have() {
+    let _machine = beside_others();
+    let service = Service::start();
+    let folder = folder(
+        "[load]\nduration = \"1s\"\nwarmup = \"0s\"\n[[user]]\nthink = \"200ms\"\n[[user.step]]\nrequest = \"GET /x\"\n",
+    );
+    let url = service.url();
+    let limited = |limit: &str| {
+        let program = env!("CARGO_BIN_EXE_dbperf");
+        let line = format!(
+            "ulimit {limit} 100 && exec {program} load s.toml --base-url {url} --clients 150 --format json"
+        );
+        let mut shell = Command::new("sh");
+        let shell = shell
+            .current_dir(folder.path())
+            .args(["-c", &line])
+            .stdin(Stdio::null());
+        let output = shell.output().unwrap();
+        ran(&output, 0);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        document["load"].clone()
+    };
+    let soft = limited("-Sn");
+    assert_eq!(soft["total"]["failures"], 0, "{soft}");
+    assert!(soft["total"]["requests"].as_u64().unwrap() > 300);
+    let hard = limited("-n");
+    let key = "too many open files on this machine (ulimit -n)";
+    assert!(hard["total"]["errors"][key].as_u64().unwrap() > 0, "{hard}");
+    assert!(
+        hard["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("100 files open"),
+        "{hard}"
+    );
+}
+
+/// The certificate of a service of this name; its authority goes to a file.
+fn tls(name: &str, folder: &Path) -> tokio_rustls::rustls::ServerConfig {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     // Two authorities of one name would be told apart by their signatures alone.
     let called = folder.display().to_string();
@@ -290,7 +329,7 @@ fn secured(name: &str, folder: &Path) -> Service {
     let leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     let leaf = leaf.signed_by(&key, &issuer).unwrap();
     let provider = std::sync::Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+    tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -298,8 +337,35 @@ fn secured(name: &str, folder: &Path) -> Service {
             vec![leaf.der().clone()],
             tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         )
-        .unwrap();
-    Service::with_tls(std::sync::Arc::new(config).into())
+        .unwrap()
+}
+
+fn secured(name: &str, folder: &Path) -> Service {
+    Service::with_tls(std::sync::Arc::new(tls(name, folder)).into())
+}
+
+#[test]
+fn http_2_is_spoken_where_it_is_offered() {
+    let _machine = beside_others();
+    let folder = folder(SCENARIO);
+    let mut config = tls("localhost", folder.path());
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let service = http2::start(std::sync::Arc::new(config).into());
+    let url = format!("https://localhost:{}", service.port);
+    let arguments = ["load", "s.toml", "--base-url", &url, "--format", "json"];
+    let mut command = dbperf(folder.path(), &arguments);
+    command.env("SSL_CERT_FILE", folder.path().join("ca.pem"));
+    let output = command.output().unwrap();
+    ran(&output, 0);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let total = &document["load"]["total"];
+    assert_eq!(
+        (total["failures"].as_u64(), total["requests"].as_u64()),
+        (Some(0), Some(service.requests()))
+    );
+    assert!(service.requests() > 20);
+    // The check before the load, and two users.
+    assert_eq!(service.connections(), 3);
 }
 
 #[test]

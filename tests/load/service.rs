@@ -1,5 +1,7 @@
 //! A small service that knows what it served: HTTP/1.1 and WebSocket, with or without TLS.
 
+pub(crate) mod http2;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

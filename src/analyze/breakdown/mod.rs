@@ -36,6 +36,7 @@ mod whole;
 mod windows;
 
 use crate::import::EndpointMap;
+use crate::record::load::HTTP_TOOL;
 use crate::record::{Run, Status};
 
 use super::conclusions::Breakdown;
@@ -100,7 +101,7 @@ pub fn conclude(run: &Run, map: Option<&EndpointMap>) -> Result<Option<Breakdown
     let is_replay = run
         .replay
         .as_ref()
-        .is_some_and(|replay| std::ptr::eq(replay, result) && result.total.parts.is_some());
+        .is_some_and(|replay| std::ptr::eq(replay, result) && replay.source.tool != HTTP_TOOL);
     let mut breakdown = if is_replay {
         let mut found = replay::conclude(result, catalogue);
         if map.is_some() {

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use tokio::task::LocalSet;
 
+use super::files;
 use super::options::HttpOptions;
 use super::user::Service;
 use crate::drive::client::Shared;
 use crate::drive::course::{Driver, measure};
 use crate::drive::failure::Failure;
+use crate::drive::options::whole;
 use crate::drive::outcome::{self, Told};
 use crate::drive::replay::runtime;
 use crate::drive::{Control, DriveError, Replayed};
+use crate::record::load::HTTP_TOOL;
 use crate::workload::scenario::Scenario;
 
 /// How long reaching the service may take (ours).
@@ -43,6 +46,7 @@ pub fn load(
     scenario.values.shard(shard.index - 1, shard.count);
     let notes = notes(&scenario);
     let file = scenario.file.clone();
+    let remarks = files::make_room(most_users(options)).into_iter().collect();
     let service = Service::new(scenario, options)?;
     let coordinator = runtime()?;
     let local = LocalSet::new();
@@ -56,9 +60,9 @@ pub fn load(
                 .collect();
             let (measured, threads) = measure(&all, control, threads).await;
             let told = Told {
-                tool: "dbperf load",
+                tool: HTTP_TOOL,
                 file: &file,
-                remarks: Vec::new(),
+                remarks,
                 notes,
             };
             let result = outcome::conclude(&all, told, measured, || None);
@@ -66,6 +70,18 @@ pub fn load(
             result
         })
     })
+}
+
+/// Users that may have connections at once. With a rate nobody knows how many requests will be under way: as many as
+/// are due in a second, or as the flag allows.
+fn most_users(options: &HttpOptions) -> u32 {
+    let drive = &options.drive;
+    let clients = drive.clients();
+    if !drive.is_open() {
+        return clients;
+    }
+    let due = whole(drive.profile().peak());
+    drive.open_clients.unwrap_or(due).min(clients)
 }
 
 /// What the reader of such a result has to know.

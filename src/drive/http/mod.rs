@@ -10,6 +10,7 @@ mod baseline;
 mod dial;
 mod exchange;
 mod failure;
+mod files;
 mod load;
 mod options;
 mod probe;

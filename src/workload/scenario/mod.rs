@@ -21,6 +21,7 @@ mod error;
 mod form;
 mod model;
 mod parse;
+mod proposal;
 mod steps;
 mod template;
 mod values;

@@ -3,26 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use toml::{Spanned, Value};
+use toml::Spanned;
 
 use crate::workload::Think;
 
 use super::ScenarioError;
-use super::form::{FileForm, LoadForm, Named, UserForm};
-use super::model::{
-    LoadProposal, Order, Proposed, Scenario, ScenarioOperation, ScenarioStep, ScenarioUser,
-};
+use super::form::{FileForm, Named, UserForm};
+use super::model::{Order, Scenario, ScenarioOperation, ScenarioStep, ScenarioUser};
 use super::template::{Form, Template, encode, escape};
 use super::values::ScenarioValues;
 
 /// Sum of the weights of all users, and of the steps of one, at most (ours).
 const MOST_WEIGHT: i64 = 10_000;
-
-/// Most clients, as for the flag.
-const MOST_CLIENTS: i64 = 10_000;
-
-/// Most requests of each step of a baseline (ours).
-const MOST_BASELINE: i64 = 1_000_000;
 
 impl Scenario {
     /// Reads a scenario; `file` is used in messages. `env` gives the variables of the environment for `${NAME}`, and
@@ -201,86 +193,6 @@ impl Parser<'_> {
         }
         let problem = format!("`{name}` is no name of a value: use letters, digits and `_`");
         Err(self.error(at, problem))
-    }
-
-    fn load(&self, form: &LoadForm) -> Result<LoadProposal> {
-        let ways = [
-            form.clients.is_some(),
-            form.rate.is_some(),
-            form.stages.is_some(),
-        ];
-        if ways.into_iter().filter(|given| *given).count() > 1 {
-            let at = form.stages.as_ref().map(|s| s.span().start);
-            let at = at.or(form.rate.as_ref().map(|r| r.span().start));
-            return Err(line_error(
-                self.text,
-                self.file,
-                at.unwrap_or_default(),
-                "[load] proposes several of `clients`, `rate` and `stages`: leave one",
-            ));
-        }
-        let clients = form.clients.as_ref();
-        let clients = clients
-            .map(|n| self.count(n, "clients", MOST_CLIENTS))
-            .transpose()?;
-        let baseline = form.baseline.as_ref();
-        let baseline = baseline
-            .map(|n| self.count(n, "baseline", MOST_BASELINE))
-            .transpose()?;
-        if let Some(at) = &form.baseline
-            && ways.contains(&true)
-        {
-            return Err(self.error(
-                at,
-                "a baseline has one client: leave out `clients`, `rate` and `stages`",
-            ));
-        }
-        let even = match &form.arrival {
-            None => None,
-            Some(arrival) => Some(match arrival.get_ref().as_str() {
-                "even" => true,
-                "poisson" => false,
-                other => {
-                    let problem = format!("arrival is `poisson` or `even`, found `{other}`");
-                    return Err(self.error(arrival, problem));
-                }
-            }),
-        };
-        let duration = form.duration.as_ref();
-        let warmup = form.warmup.as_ref();
-        Ok(LoadProposal {
-            clients,
-            rate: form.rate.as_ref().map(|rate| self.rate(rate)).transpose()?,
-            even,
-            stages: form.stages.as_ref().map(|stages| Proposed {
-                value: stages.get_ref().clone(),
-                line: self.line(stages),
-            }),
-            duration: duration
-                .map(|d| self.some_time(d, "duration"))
-                .transpose()?,
-            warmup: warmup.map(|w| self.time(w, "warmup")).transpose()?,
-            baseline,
-        })
-    }
-
-    /// `200`, `0.5` or `"200/s"`.
-    fn rate(&self, at: &Spanned<Value>) -> Result<f64> {
-        let number = match at.get_ref() {
-            #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^53")]
-            Value::Integer(number) => Some(*number as f64),
-            Value::Float(number) => Some(*number),
-            Value::String(text) => text.trim().trim_end_matches("/s").parse().ok(),
-            _ => None,
-        };
-        number
-            .filter(|rate| rate.is_finite() && *rate > 0.0)
-            .ok_or_else(|| {
-                self.error(
-                    at,
-                    "rate is a number of requests per second above 0, such as 200",
-                )
-            })
     }
 
     fn user(&mut self, index: usize, form: Spanned<UserForm>) -> Result<ScenarioUser> {

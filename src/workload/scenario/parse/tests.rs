@@ -209,6 +209,14 @@ fn what_makes_no_sense_is_refused_with_its_line() {
             "s.toml:2: rate is a number",
         ),
         (
+            "[load]\nclients = 2\narrival = \"even\"\n",
+            "s.toml:3: arrival is for a rate",
+        ),
+        (
+            "[load]\nstages = \"1:1s\"\nduration = \"1s\"\n",
+            "s.toml:3: stages have lengths",
+        ),
+        (
             "timeout = \"0s\"\n[[user]]\n[[user.step]]\nrequest = \"GET /\"\n",
             "s.toml:1: timeout is a time above 0",
         ),
