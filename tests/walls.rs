@@ -13,6 +13,9 @@ const DOING: [&str; 9] = [
 ];
 const THINKING: [&str; 3] = ["import", "analyze", "report"];
 
+/// What hands fixtures to tests of rooms that open no file; it is not part of the program.
+const TESTS_ONLY: &str = "fixtures";
+
 /// What a thinking room, `record` and `stats` never name.
 const OUTSIDE: [&str; 15] = [
     "tokio",
@@ -105,12 +108,25 @@ fn every_room_is_known_to_this_test() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let known = DOING.contains(&name.as_str())
             || THINKING.contains(&name.as_str())
-            || ["main", "lib", "cli", "record", "stats"].contains(&name.as_str());
+            || ["main", "lib", "cli", "record", "stats"].contains(&name.as_str())
+            || name == TESTS_ONLY;
         assert!(known, "{name} stands outside the house");
         if path.is_dir() {
             assert!(!code_of(&name).is_empty(), "{name} is empty");
         }
     }
+}
+
+#[test]
+fn what_is_for_tests_only_is_not_built_into_the_program() {
+    let (_, lib) = code_of("")
+        .into_iter()
+        .find(|(path, _)| path.ends_with("src/lib.rs"))
+        .unwrap();
+    assert!(
+        lib.contains(&format!("#[cfg(test)]\nmod {TESTS_ONLY};")),
+        "{lib}"
+    );
 }
 
 #[test]
