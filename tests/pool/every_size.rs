@@ -73,8 +73,15 @@ impl EverySize {
 
     /// Measures every size, and judges this one: it is good, and better than two connections per core and one where those
     /// are not. Where it falls short, all sizes are measured once more, for so long that chance does not decide.
-    pub(crate) fn judge(case: &Case, clients: u64, sizes: &[u64], size: u64) -> Self {
-        let first = Self::of(case, clients, sizes, "100s");
+    /// `quickly` is how long the first measurement takes: what sleeps differs less from block to block than what works.
+    pub(crate) fn judge(
+        case: &Case,
+        clients: u64,
+        sizes: &[u64],
+        size: u64,
+        quickly: &str,
+    ) -> Self {
+        let first = Self::of(case, clients, sizes, quickly);
         say(&format!("{size} of:{}", first.table()));
         if first.is_good(size) && first.is_better_than_the_rule(size) {
             return first;

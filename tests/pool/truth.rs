@@ -53,7 +53,7 @@ fn sleeping_statements_want_a_connection_for_each_client() {
     let measured = found["verified"]["throughput_per_sec"].as_f64().unwrap();
     assert!((500.0..600.0).contains(&measured), "{measured}");
     assert!(found["verified"]["wait_p99_ms"].as_f64().unwrap() < 1.0);
-    EverySize::judge(&case, 12, &ALL, size);
+    EverySize::judge(&case, 12, &ALL, size, "50s");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn one_lock_is_served_by_few_connections() {
     assert!((2..=3).contains(&size), "{size}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("Lock"), "{reasons}");
-    EverySize::judge(&case, 12, &ALL, size);
+    EverySize::judge(&case, 12, &ALL, size, "50s");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn an_application_that_holds_connections_is_told_so() {
     assert_eq!(found["verdict"], "held-idle", "{found:#}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("the connection does nothing"), "{reasons}");
-    EverySize::judge(&case, 12, &ALL, size);
+    EverySize::judge(&case, 12, &ALL, size, "50s");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_load_that_takes_the_cpu_saturates_the_database() {
     let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
     sizes.sort_unstable();
     sizes.dedup();
-    EverySize::judge(&case, 16, &sizes, size);
+    EverySize::judge(&case, 16, &sizes, size, "100s");
 }
 
 /// Pages come from the disk itself, past every cache (`debug_io_direct`, from version 16 on).
@@ -130,7 +130,7 @@ fn a_load_that_reads_from_the_disk_wants_more_connections_than_cores() {
     let mut sizes = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, size, rule];
     sizes.sort_unstable();
     sizes.dedup();
-    let all = EverySize::judge(&case, 10, &sizes, size);
+    let all = EverySize::judge(&case, 10, &sizes, size, "100s");
     // Whether a disk serves more than that at once is the disk's matter.
     if all.reached(rule) < 0.95 {
         assert!(size > rule, "{size} is not above {rule}");
