@@ -67,20 +67,28 @@ pub(super) fn parse<T: DeserializeOwned>(
     text: &str,
     expected: &str,
 ) -> Result<T, ImportError> {
-    serde_json::from_str(text).map_err(|e| {
-        if e.is_eof() {
-            return ImportError::Truncated {
-                file: file.to_owned(),
-                missing: format!("the JSON ends at line {} inside a value", e.line()),
-            };
-        }
-        ImportError::Line {
+    serde_json::from_str(text).map_err(|e| damaged(file, &e, expected))
+}
+
+/// Why a JSON text cannot be read: it ends too early, or which line is not what is `expected`.
+pub(super) fn damaged(file: &str, error: &serde_json::Error, expected: &str) -> ImportError {
+    if error.is_eof() {
+        return ImportError::Truncated {
             file: file.to_owned(),
-            line: e.line() as u64,
-            found: tame(&e.to_string()),
-            expected: expected.to_owned(),
-        }
-    })
+            missing: format!("the JSON ends at line {} inside a value", error.line()),
+        };
+    }
+    let words = tame(&error.to_string());
+    // The line is told by itself.
+    let found = words
+        .rsplit_once(" at line ")
+        .map(|(what, _)| what.to_owned());
+    ImportError::Line {
+        file: file.to_owned(),
+        line: error.line() as u64,
+        found: found.unwrap_or(words),
+        expected: expected.to_owned(),
+    }
 }
 
 #[cfg(test)]

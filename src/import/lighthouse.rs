@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::recognise::Found;
 use super::table::tame;
-use super::{ImportError, Source};
+use super::{ImportError, Source, json};
 use crate::record::pages::{PageEvidence, PageMetric, PageResult};
 
 /// Metric, the audit that has it, and whether `simulate` models it.
@@ -104,27 +104,8 @@ pub(super) mod csv {
 pub(super) fn import(source: Source<'_>) -> Result<Found, ImportError> {
     let file = source.name().to_owned();
     let text = source.whole()?;
-    let report: Report = serde_json::from_str(&text).map_err(|e| damaged(&file, &e))?;
+    let report: Report = json::parse(&file, &text, "one report of Lighthouse")?;
     page(&file, &report).map(|page| Found::Pages(vec![page]))
-}
-
-fn damaged(file: &str, error: &serde_json::Error) -> ImportError {
-    if error.is_eof() {
-        return ImportError::Truncated {
-            file: file.to_owned(),
-            missing: format!("the JSON ends at line {} inside a value", error.line()),
-        };
-    }
-    let words = tame(&error.to_string());
-    let found = words
-        .rsplit_once(" at line ")
-        .map(|(what, _)| what.to_owned());
-    ImportError::Line {
-        file: file.to_owned(),
-        line: error.line() as u64,
-        found: found.unwrap_or(words),
-        expected: "one report of Lighthouse".to_owned(),
-    }
 }
 
 fn page(file: &str, report: &Report) -> Result<PageResult, ImportError> {

@@ -7,7 +7,7 @@ mod operations;
 use serde_json::Value;
 
 use crate::import::recognise::Found;
-use crate::import::{ImportError, Source};
+use crate::import::{ImportError, Source, json};
 use crate::record::Millis;
 use crate::record::load::{Arrival, LoadResult, LoadSource, PercentileMethod};
 
@@ -32,24 +32,9 @@ pub(in crate::import) fn recognises(head: &str) -> bool {
 pub(in crate::import) fn import(source: Source<'_>) -> Result<Found, ImportError> {
     let file = source.name().to_owned();
     let text = source.whole()?;
-    let value: Value = serde_json::from_str(&text).map_err(|e| damaged(&file, &e))?;
+    let value: Value = json::parse(&file, &text, "one summary of k6")?;
     let metrics = Metrics::of(&file, &value)?;
     result(&file, &metrics).map(Found::Load)
-}
-
-fn damaged(file: &str, error: &serde_json::Error) -> ImportError {
-    if error.is_eof() {
-        return ImportError::Truncated {
-            file: file.to_owned(),
-            missing: format!("the JSON ends at line {} inside a value", error.line()),
-        };
-    }
-    ImportError::Line {
-        file: file.to_owned(),
-        line: error.line() as u64,
-        found: super::json_error(error),
-        expected: "one summary of k6".to_owned(),
-    }
 }
 
 fn result(file: &str, metrics: &Metrics) -> Result<LoadResult, ImportError> {

@@ -19,8 +19,7 @@ use std::io::BufRead;
 use serde::de::DeserializeSeed as _;
 
 use super::recognise::Found;
-use super::table::tame;
-use super::{ImportError, Source};
+use super::{ImportError, Source, json};
 use crate::record::traces::TraceSet;
 
 use endpoints::Endpoints;
@@ -107,22 +106,7 @@ fn damaged(file: &str, error: &serde_json::Error) -> ImportError {
     if error.is_io() {
         return unreadable(file, error);
     }
-    if error.is_eof() {
-        return ImportError::Truncated {
-            file: file.to_owned(),
-            missing: format!("the JSON ends at line {} inside a value", error.line()),
-        };
-    }
-    let words = tame(&error.to_string());
-    let found = words
-        .rsplit_once(" at line ")
-        .map(|(what, _)| what.to_owned());
-    ImportError::Line {
-        file: file.to_owned(),
-        line: error.line() as u64,
-        found: found.unwrap_or(words),
-        expected: EXPECTED.to_owned(),
-    }
+    json::damaged(file, error, EXPECTED)
 }
 
 fn unreadable(file: &str, error: &serde_json::Error) -> ImportError {
