@@ -103,7 +103,8 @@ async fn a_statement_of_known_cost_is_reported_and_dbperf_is_not() {
             .unwrap();
         assert_eq!(server.major(), major);
         assert!(own_sessions(&client).await <= 3, "connection budget");
-        let load = Load::start(lab.primary(), "SELECT pg_sleep(0.2)", Duration::ZERO).await;
+        let sql = "SELECT pg_sleep(0.2) /*route='%2Forders%2F42',user='jane'*/";
+        let load = Load::start(lab.primary(), sql, Duration::ZERO).await;
         tokio::time::sleep(WINDOW).await;
         let expected = load.stop().await;
         let seen = observer.finish(LoadState::Ended).await;
@@ -139,6 +140,11 @@ async fn a_statement_of_known_cost_is_reported_and_dbperf_is_not() {
             sessions.any(|s| s.is_active() && s.wait_event.as_deref() == Some("PgSleep"))
         });
         assert!(sleeping.count() * 10 >= activity.samples.len() * 8);
+        // The route of the comment is kept, without the row's number; its other values and the text are not.
+        let mut sessions = activity.samples.iter().flat_map(|s| &s.sessions);
+        let tagged = sessions.find(|s| s.wait_event.as_deref() == Some("PgSleep"));
+        let tags: Vec<_> = tagged.unwrap().tags.iter().collect();
+        assert_eq!(tags, [(&"route".to_owned(), &"/orders/{}".to_owned())]);
         let names = activity.samples.iter().flat_map(|s| &s.sessions);
         assert!(
             names
