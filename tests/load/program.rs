@@ -78,6 +78,9 @@ fn the_document_has_the_load_and_the_saved_run_can_be_used_again() {
     assert_eq!(total["errors"]["HTTP 503"], total["failures"]);
     assert!(document["run"]["window_ms"].as_f64().unwrap() >= 500.0);
     assert!(document["overhead"]["driver_cpu_ratio"].is_f64());
+    let inside = &document["load"]["operations"][0]["phases"];
+    assert!(inside["waiting_ms"].as_f64().unwrap() > 0.0, "{inside}");
+    assert!(inside["sending_ms"].is_null());
     for absent in ["server", "pool", "breakdown", "sla", "statements"] {
         assert!(document[absent].is_null(), "{absent}");
     }
@@ -120,7 +123,9 @@ fn the_document_has_the_load_and_the_saved_run_can_be_used_again() {
         ];
         let shown = ran(&dbperf(folder.path(), &arguments).output().unwrap(), 0);
         assert!(
-            shown.contains("GET /status/503") && !shown.contains("chirp"),
+            shown.contains("GET /status/503")
+                && shown.contains("Inside of requests")
+                && !shown.contains("chirp"),
             "{shown}"
         );
     }

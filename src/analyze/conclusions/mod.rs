@@ -22,7 +22,7 @@ pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
     Subject,
 };
-pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
+pub use load::{Load, LoadDriver, LoadOperation, LoadPhases, LoadServerTiming, LoadStage};
 pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{
     ComparedPool, Estimate, Expected, Fleet, ObservedPool, Pool, PoolChange, PoolComparison,

@@ -8,6 +8,7 @@ mod compared;
 mod connections;
 mod coverage;
 mod database_time;
+mod exchange;
 mod findings;
 mod fleet;
 mod indexes;
@@ -65,9 +66,14 @@ pub(super) fn report(c: &Conclusions) -> Report {
     if compared::of(c).is_some() {
         sections.push(compared::pools(c));
     }
+    let all = all
+        .into_iter()
+        .map(|(filled, make)| (whole || filled, make));
+    // Most loads do not tell it; nobody misses it there.
+    let inside: (bool, Make) = (exchange::is_told(c), exchange::exchanges);
+    let all = all.clone().take(3).chain([inside]).chain(all.skip(3));
     sections.extend(
-        all.into_iter()
-            .filter(|(filled, _)| whole || *filled)
+        all.filter(|(filled, _)| *filled)
             .map(|(_, section)| section(c)),
     );
     Report {
