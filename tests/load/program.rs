@@ -350,6 +350,36 @@ fn secured(name: &str, folder: &Path) -> Service {
 }
 
 #[test]
+fn a_websocket_goes_over_tls_where_the_service_does() {
+    let _machine = beside_others();
+    let folder = folder(
+        "[load]\nclients = 1\nduration = \"300ms\"\nwarmup = \"0s\"\n[[user]]\nthink = \"5ms\"\n[[user.step]]\nconnect = \
+         \"/ws\"\n[[user.step]]\nsubscribe = \"subscribe\"\n[[user.step]]\nclose = true\n",
+    );
+    let config = tls("localhost", folder.path());
+    let service = Service::sockets_with_tls(std::sync::Arc::new(config).into());
+    let url = format!("https://localhost:{}", service.address.port());
+    let arguments = ["load", "s.toml", "--base-url", &url, "--format", "json"];
+    let mut command = dbperf(folder.path(), &arguments);
+    command.env("SSL_CERT_FILE", folder.path().join("ca.pem"));
+    let output = command.output().unwrap();
+    ran(&output, 0);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["load"]["total"]["failures"], 0);
+    let connect = &document["load"]["operations"][0];
+    assert_eq!(connect["name"], "WS /ws connect");
+    assert_eq!(
+        connect["requests"].as_u64().unwrap(),
+        service.served().sockets
+    );
+    assert!(service.served().sockets > 2);
+    assert!(
+        connect["phases"]["tls_ms"].as_f64().unwrap() > 0.0,
+        "{connect}"
+    );
+}
+
+#[test]
 fn http_2_is_spoken_where_it_is_offered() {
     let _machine = beside_others();
     let folder = folder(SCENARIO);
