@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::record::load::{
-    Arrival, LoadResult, Measures, Omission, Operation, PercentileMethod, Stage,
+    Arrival, LoadResult, Measures, Omission, Operation, PercentileMethod, RequestPhases, Stage,
 };
 use crate::record::{Millis, Run};
 
-use super::conclusions::{Load, LoadDriver, LoadOperation, LoadStage};
+use super::conclusions::{
+    Load, LoadDriver, LoadOperation, LoadPhases, LoadServerTiming, LoadStage,
+};
 
 /// The load of a run; `None` without any. The result of an API is preferred, because it is what a
 /// user of the application sees; of several the one with most requests.
@@ -144,7 +146,39 @@ fn operation(operation: &Operation, length: Option<Millis>, own: bool) -> LoadOp
         } else {
             BTreeMap::new()
         },
+        phases: operation.phases.as_ref().and_then(phases),
+        server_timing: server_timing(operation),
     }
+}
+
+/// Means of the phases; `None` where no request told them.
+fn phases(phases: &RequestPhases) -> Option<LoadPhases> {
+    if phases.requests == 0 {
+        return None;
+    }
+    let mean = |sum: Option<Millis>| sum.map(|sum| sum.0 / phases.requests as f64);
+    Some(LoadPhases {
+        requests: phases.requests,
+        blocked_ms: mean(phases.blocked),
+        dns_ms: mean(phases.dns),
+        connecting_ms: mean(phases.connecting),
+        tls_ms: mean(phases.tls),
+        sending_ms: mean(phases.sending),
+        waiting_ms: mean(phases.waiting),
+        receiving_ms: mean(phases.receiving),
+        round_trip_ms: phases.round_trip.map(|ms| ms.0),
+    })
+}
+
+fn server_timing(operation: &Operation) -> Vec<LoadServerTiming> {
+    let told = operation.server_timing.iter();
+    told.filter(|(_, entry)| entry.requests > 0)
+        .map(|(name, entry)| LoadServerTiming {
+            name: name.clone(),
+            requests: entry.requests,
+            mean_ms: entry.total.0 / entry.requests as f64,
+        })
+        .collect()
 }
 
 fn stage(stage: &Stage, own: bool) -> LoadStage {

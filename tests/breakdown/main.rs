@@ -7,6 +7,7 @@
 )]
 
 mod k6;
+mod own_load;
 mod proxy;
 mod service;
 mod situations;

@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Burn(u64),
     /// Does something else for so many milliseconds.
     Pause(u64),
+    /// In one of so many requests, does something else for so many milliseconds.
+    Sometimes(u64, u64),
     /// Takes a connection; it is given back at the end of the request.
     Acquire,
     /// Runs a statement.
@@ -188,6 +190,11 @@ impl Request {
             match step {
                 Step::Burn(time) => tokio::task::block_in_place(|| burn(*time)),
                 Step::Pause(time) => tokio::time::sleep(Duration::from_millis(*time)).await,
+                Step::Sometimes(one_of, time) => {
+                    if self.number % one_of == 0 {
+                        tokio::time::sleep(Duration::from_millis(*time)).await;
+                    }
+                }
                 Step::Acquire => {
                     let from = now();
                     client = Some(pool.get().await.unwrap());

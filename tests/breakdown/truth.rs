@@ -217,7 +217,7 @@ fn socket_of(dsn: &str) -> std::path::PathBuf {
 
 /// Runs `dbperf` with a clean environment and reads its JSON.
 #[track_caller]
-fn report(args: &[&str]) -> Value {
+pub(crate) fn report(args: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
     for (name, _) in std::env::vars() {
         if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {

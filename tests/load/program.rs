@@ -78,6 +78,9 @@ fn the_document_has_the_load_and_the_saved_run_can_be_used_again() {
     assert_eq!(total["errors"]["HTTP 503"], total["failures"]);
     assert!(document["run"]["window_ms"].as_f64().unwrap() >= 500.0);
     assert!(document["overhead"]["driver_cpu_ratio"].is_f64());
+    let inside = &document["load"]["operations"][0]["phases"];
+    assert!(inside["waiting_ms"].as_f64().unwrap() > 0.0, "{inside}");
+    assert!(inside["sending_ms"].is_null());
     for absent in ["server", "pool", "breakdown", "sla", "statements"] {
         assert!(document[absent].is_null(), "{absent}");
     }
@@ -120,7 +123,9 @@ fn the_document_has_the_load_and_the_saved_run_can_be_used_again() {
         ];
         let shown = ran(&dbperf(folder.path(), &arguments).output().unwrap(), 0);
         assert!(
-            shown.contains("GET /status/503") && !shown.contains("chirp"),
+            shown.contains("GET /status/503")
+                && shown.contains("Inside of requests")
+                && !shown.contains("chirp"),
             "{shown}"
         );
     }
@@ -342,6 +347,36 @@ fn tls(name: &str, folder: &Path) -> tokio_rustls::rustls::ServerConfig {
 
 fn secured(name: &str, folder: &Path) -> Service {
     Service::with_tls(std::sync::Arc::new(tls(name, folder)).into())
+}
+
+#[test]
+fn a_websocket_goes_over_tls_where_the_service_does() {
+    let _machine = beside_others();
+    let folder = folder(
+        "[load]\nclients = 1\nduration = \"300ms\"\nwarmup = \"0s\"\n[[user]]\nthink = \"5ms\"\n[[user.step]]\nconnect = \
+         \"/ws\"\n[[user.step]]\nsubscribe = \"subscribe\"\n[[user.step]]\nclose = true\n",
+    );
+    let config = tls("localhost", folder.path());
+    let service = Service::sockets_with_tls(std::sync::Arc::new(config).into());
+    let url = format!("https://localhost:{}", service.address.port());
+    let arguments = ["load", "s.toml", "--base-url", &url, "--format", "json"];
+    let mut command = dbperf(folder.path(), &arguments);
+    command.env("SSL_CERT_FILE", folder.path().join("ca.pem"));
+    let output = command.output().unwrap();
+    ran(&output, 0);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["load"]["total"]["failures"], 0);
+    let connect = &document["load"]["operations"][0];
+    assert_eq!(connect["name"], "WS /ws connect");
+    assert_eq!(
+        connect["requests"].as_u64().unwrap(),
+        service.served().sockets
+    );
+    assert!(service.served().sockets > 2);
+    assert!(
+        connect["phases"]["tls_ms"].as_f64().unwrap() > 0.0,
+        "{connect}"
+    );
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub(crate) struct Service {
 
 struct Shared {
     served: Arc<Mutex<Served>>,
+    /// Over TLS comes nothing but a WebSocket.
+    only_sockets: bool,
     /// No answer is given in this stretch.
     stall: Option<(Instant, Instant)>,
 }
@@ -55,23 +57,33 @@ impl Shared {
 
 impl Service {
     pub(crate) fn start() -> Self {
-        Self::with(None, None)
+        Self::with(None, None, false)
     }
 
     /// Gives no answer from `after` the start, for `length`.
     pub(crate) fn stalling(after: Duration, length: Duration) -> Self {
-        Self::with(Some((after, length)), None)
+        Self::with(Some((after, length)), None, false)
     }
 
     pub(crate) fn with_tls(acceptor: TlsAcceptor) -> Self {
-        Self::with(None, Some(acceptor))
+        Self::with(None, Some(acceptor), false)
     }
 
-    fn with(stall: Option<(Duration, Duration)>, tls: Option<TlsAcceptor>) -> Self {
+    /// A WebSocket over TLS, and nothing else.
+    pub(crate) fn sockets_with_tls(acceptor: TlsAcceptor) -> Self {
+        Self::with(None, Some(acceptor), true)
+    }
+
+    fn with(
+        stall: Option<(Duration, Duration)>,
+        tls: Option<TlsAcceptor>,
+        only_sockets: bool,
+    ) -> Self {
         let served = Arc::<Mutex<Served>>::default();
         let started = Instant::now();
         let shared = Arc::new(Shared {
             served: Arc::clone(&served),
+            only_sockets,
             stall: stall.map(|(after, length)| (started + after, started + after + length)),
         });
         let (said, address) = std::sync::mpsc::channel();
@@ -91,6 +103,7 @@ impl Service {
                         match tls {
                             None => plain(stream, shared).await,
                             Some(tls) => match tls.accept(stream).await {
+                                Ok(stream) if shared.only_sockets => socket(stream, shared).await,
                                 Ok(stream) => http(stream, shared).await,
                                 Err(_) => None,
                             },
@@ -137,6 +150,11 @@ async fn plain(stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     if &head == b"GET /ws" {
+        let mut head = [0; 64];
+        let read = stream.peek(&mut head).await.ok()?;
+        if head[..read].starts_with(b"GET /ws/slow") {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
         socket(stream, shared).await
     } else {
         http(stream, shared).await
@@ -238,13 +256,8 @@ async fn answer(path: &str, headers: &str, body: &str, shared: &Shared) -> Optio
 
 /// `/ws`: `subscribe` is confirmed and followed by 100 messages a second; `ping` is answered after 20 ms; `leave`
 /// drops the connection. `/ws/slow` takes 40 ms for its handshake.
-async fn socket(stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
+async fn socket<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Arc<Shared>) -> Option<()> {
     let mut path = String::new();
-    let mut head = vec![0; 64];
-    let read = stream.peek(&mut head).await.ok()?;
-    if String::from_utf8_lossy(&head[..read]).starts_with("GET /ws/slow") {
-        tokio::time::sleep(Duration::from_millis(40)).await;
-    }
     #[expect(clippy::result_large_err, reason = "the library's own type")]
     let note = |request: &tokio_tungstenite::tungstenite::handshake::server::Request, response| {
         path = request.uri().to_string();

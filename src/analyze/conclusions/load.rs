@@ -59,6 +59,46 @@ pub struct LoadOperation {
     /// Failures of dbperf's own load by SQLSTATE, HTTP status, or words; empty for other tools.
     #[serde(default)]
     pub errors: BTreeMap<String, u64>,
+    /// Where the client's time went on the wire; `null` where the tool does not tell.
+    #[serde(default)]
+    pub phases: Option<LoadPhases>,
+    /// What the service told of itself in `Server-Timing`, by the entry's name.
+    #[serde(default)]
+    pub server_timing: Vec<LoadServerTiming>,
+}
+
+/// Phases of requests: means over the requests that told them; `null` where the tool does not tell one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LoadPhases {
+    /// Requests that told their phases.
+    pub requests: u64,
+    /// Waiting for a free connection of the client.
+    pub blocked_ms: Option<f64>,
+    /// Looking up the name; 0 for a connection that was there.
+    pub dns_ms: Option<f64>,
+    /// Opening the TCP connection; 0 for one that was there.
+    pub connecting_ms: Option<f64>,
+    /// TLS handshake; 0 for a connection that was there.
+    pub tls_ms: Option<f64>,
+    /// Sending the request.
+    pub sending_ms: Option<f64>,
+    /// To the first byte of the answer.
+    pub waiting_ms: Option<f64>,
+    /// To its last byte.
+    pub receiving_ms: Option<f64>,
+    /// Shortest time in which a TCP connection was opened.
+    pub round_trip_ms: Option<f64>,
+}
+
+/// One entry of `Server-Timing`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LoadServerTiming {
+    /// Such as `db`.
+    pub name: String,
+    /// Requests that had it.
+    pub requests: u64,
+    /// Mean over those.
+    pub mean_ms: f64,
 }
 
 /// dbperf's own driver in the window.

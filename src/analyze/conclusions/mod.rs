@@ -25,7 +25,7 @@ pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
     Subject,
 };
-pub use load::{Load, LoadDriver, LoadOperation, LoadStage};
+pub use load::{Load, LoadDriver, LoadOperation, LoadPhases, LoadServerTiming, LoadStage};
 pub use pages::{Page, PageNumber};
 pub use pgbouncer::{PgBouncer, PgBouncerDatabase, PgBouncerPool, PgBouncerReplay};
 pub use pool::{

@@ -225,3 +225,76 @@ impl Detail for Exchanges {
         remarks
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// The record of requests of 10 ms that were due 5 ms before, with these headers.
+    fn recorded(headers: &[&str]) -> Operation {
+        let operation = ScenarioOperation {
+            name: "GET /".to_owned(),
+            pushed: false,
+        };
+        let zero = Instant::now();
+        let at = |ms: u64| zero + Duration::from_millis(ms);
+        let moments = Moments {
+            due: Some(at(0)),
+            started: at(5),
+            ended: at(15),
+        };
+        let mut sums = Exchanges::new(&operation);
+        let mut other = Exchanges::new(&operation);
+        let mut exchange = Exchange::default();
+        for (index, header) in headers.iter().enumerate() {
+            exchange.restart();
+            exchange.told(header);
+            exchange.waiting = Some(Duration::from_millis(9));
+            let mine = if index % 2 == 0 {
+                &mut sums
+            } else {
+                &mut other
+            };
+            mine.record(moments, Duration::from_millis(15), &exchange);
+        }
+        sums.add(other);
+        let mut operation = Operation::default();
+        sums.fill(&mut operation);
+        operation
+    }
+
+    #[test]
+    fn network_is_what_the_service_does_not_know_of() {
+        let operation = recorded(&[
+            "db;dur=3, network;dur=99, total;dur=8",
+            "db;dur=1, total;dur=11",
+        ]);
+        let all = operation.by_latency.unwrap().slowest(1.0).unwrap();
+        // 10 − 8 and 10 − 11: rounding goes both ways, and the sum keeps its sign.
+        assert!((all.parts[NETWORK].0 - 1.0).abs() < 1e-9, "{all:?}");
+        assert!((all.parts[SCHEDULE_LAG].0 - 10.0).abs() < 1e-9);
+        assert!((all.parts["db"].0 - 4.0).abs() < 1e-9);
+        assert!((operation.server_timing["network"].total.0 - 99.0).abs() < 1e-9);
+        assert_eq!(operation.phases.unwrap().requests, 2);
+        let above = recorded(&["total;dur=11"]).by_latency.unwrap();
+        assert!(above.slowest(1.0).unwrap().parts[NETWORK].0.abs() < 1e-9);
+        let silent = recorded(&["db", ""]);
+        assert!(silent.by_latency.is_none() && silent.server_timing.is_empty());
+        // Without a total nobody knows what is missing.
+        let partial = recorded(&["db;dur=3"]).by_latency.unwrap();
+        assert!(!partial.slowest(1.0).unwrap().parts.contains_key(NETWORK));
+    }
+
+    #[test]
+    fn a_service_that_makes_names_up_does_not_fill_the_memory() {
+        let headers: Vec<String> = (0..100)
+            .map(|i| {
+                let entries: Vec<String> = (0..100).map(|j| format!("n{i}-{j};dur=1")).collect();
+                entries.join(",")
+            })
+            .collect();
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        assert!(recorded(&headers).server_timing.len() <= 2 * MOST_NAMES);
+    }
+}

@@ -8,6 +8,7 @@ mod compared;
 mod connections;
 mod coverage;
 mod database_time;
+mod exchange;
 mod findings;
 mod fleet;
 mod indexes;
@@ -77,6 +78,8 @@ pub(super) fn report(c: &Conclusions) -> Report {
     for (filled, section) in load {
         show(whole || filled, section);
     }
+    // Most loads do not tell it; nobody misses it there.
+    show(exchange::is_told(c), exchange::exchanges);
     // Files that nobody has to give: what is absent was not asked for.
     show(!c.traces.is_empty(), traces::traces);
     show(!c.pages.is_empty(), pages::pages);
