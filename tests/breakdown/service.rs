@@ -191,7 +191,7 @@ impl Request {
                 Step::Burn(time) => tokio::task::block_in_place(|| burn(*time)),
                 Step::Pause(time) => tokio::time::sleep(Duration::from_millis(*time)).await,
                 Step::Sometimes(one_of, time) => {
-                    if self.number % one_of == 0 {
+                    if self.number.is_multiple_of(*one_of) {
                         tokio::time::sleep(Duration::from_millis(*time)).await;
                     }
                 }
