@@ -308,13 +308,9 @@ fn many_users_get_as_many_files_as_the_system_lets_them_have() {
     let hard = limited("-n");
     let key = "too many open files on this machine (ulimit -n)";
     assert!(hard["total"]["errors"][key].as_u64().unwrap() > 0, "{hard}");
-    assert!(
-        hard["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("100 files open"),
-        "{hard}"
-    );
+    // A busy machine has a warning of its own before it.
+    let warnings = hard["warnings"].to_string();
+    assert!(warnings.contains("100 files open"), "{hard}");
 }
 
 /// The certificate of a service of this name; its authority goes to a file.
