@@ -12,10 +12,11 @@
 //! from the server's counters, and what is left of the latency is `network` (round trips, planning,
 //! transfer and the driver's own work). Pauses with the connection held are `app` (held idle).
 //!
-//! The result of an API's load tool is one number per request. `db_exec` is derived with a mapping
-//! file, or inferred from how calls of statements follow requests of endpoints over time; nothing
-//! else can be told apart, and the rest stays `unattributed`. It is never spread over the others:
-//! with it the shares add up to 1.
+//! The result of an API's load tool is one number per request. What it was spent on is told by the best
+//! evidence that there is of an endpoint: traces, `Server-Timing`, the load tool's own phases, a mapping
+//! file, tags of sampled statements, how calls of statements follow requests over time, and saturation
+//! of the application's sessions ([`evidence`] puts them together). What nothing tells stays
+//! `unattributed`. It is never spread over the others: with it the shares add up to 1.
 
 mod api;
 mod catalogue;
