@@ -15,7 +15,7 @@
 //! The result of an API's load tool is one number per request. What it was spent on is told by the best
 //! evidence that there is of an endpoint: traces, `Server-Timing`, the load tool's own phases, a mapping
 //! file, tags of sampled statements, how calls of statements follow requests over time, and saturation
-//! of the application's sessions ([`evidence`] puts them together). What nothing tells stays
+//! of the application's sessions (`evidence.rs` puts them together). What nothing tells stays
 //! `unattributed`. It is never spread over the others: with it the shares add up to 1.
 
 mod api;
