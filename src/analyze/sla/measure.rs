@@ -7,6 +7,7 @@ use crate::stats::LatencyHistogram;
 
 use super::SlaFacts;
 use super::figures::{count, duration, percent, plural};
+use super::page;
 use super::targets::{Exchange, Metric, Spec};
 
 /// What stands against a limit.
@@ -52,12 +53,13 @@ pub(super) fn whole(
         Metric::DatabaseP95 => database_p95(facts),
         Metric::SlowStatements => slow_statements(conclusions),
         Metric::ReplicationLag => replication_lag(conclusions, limit),
-        Metric::Page => missing("no page was loaded in a browser"),
+        Metric::Page(name) => page::metric(&conclusions.pages, name),
+        Metric::Score(category) => page::score(&conclusions.pages, category),
         Metric::WebSocket(exchange) => of_load(load, |l| websocket(l, exchange)),
     }
 }
 
-fn missing(reason: impl Into<String>) -> Measured {
+pub(super) fn missing(reason: impl Into<String>) -> Measured {
     Measured::Missing(reason.into())
 }
 

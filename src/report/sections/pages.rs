@@ -88,6 +88,7 @@ fn words(name: &str) -> &str {
         "network_rtt" => "Round trip to the server",
         "server_response" => "Response of the server",
         "ttfb" => "Time to first byte (TTFB)",
+        "first_paint" => "First paint",
         "fcp" => "First contentful paint (FCP)",
         "lcp" => "Largest contentful paint (LCP)",
         "speed_index" => "Speed index",
