@@ -46,6 +46,9 @@ pub(super) fn whole(
         Metric::ResponseP999 => of_load(load, |l| quantile(&l.total, l.total.p999_ms, 1000)),
         Metric::Errors => of_load(load, |l| errors(&l.total)),
         Metric::Throughput => of_load(load, throughput),
+        Metric::Cpu | Metric::Memory if conclusions.server.is_none() => {
+            missing("no server was looked at")
+        }
         Metric::Cpu => machine(facts.host.cpu_busy_ratio, "CPU", facts),
         Metric::Memory => machine(facts.host.memory_used_ratio, "memory", facts),
         Metric::PoolUtilisation => pool(conclusions, utilisation),
@@ -80,10 +83,14 @@ fn of_load(load: Option<&Load>, measure: impl Fn(&Load) -> Measured) -> Measured
     measured
 }
 
-/// The 95th percentile of what dbperf's own load did over a WebSocket; of several addresses the worst. Its operations
-/// are named `WS PATH connect` and so on. Messages that tell when they were sent count before round trips.
+/// The 95th percentile of what a load did over a WebSocket; of several addresses the worst. The operations of dbperf's
+/// own load are named `WS PATH connect` and so on; those of k6 are sessions, `WS PATH`, whose time is that of their
+/// connect. Messages that tell when they were sent count before round trips.
 fn websocket(load: &Load, exchange: Exchange) -> Measured {
+    let of_k6 = load.source == "k6";
     let ends: &[&str] = match exchange {
+        Exchange::Connect if of_k6 => &[""],
+        _ if of_k6 => &[],
         Exchange::Connect => &[" connect"],
         Exchange::Message => &[" messages", " ping"],
         Exchange::Reconnect => &[" reconnect"],
@@ -116,7 +123,11 @@ fn websocket(load: &Load, exchange: Exchange) -> Measured {
         );
         return p95(worst).with_note(&note);
     }
-    missing("the load did not do this over its WebSockets, or nothing told its time")
+    missing(if of_k6 {
+        "of a WebSocket k6 times the connect alone"
+    } else {
+        "the load did not do this over its WebSockets, or nothing told its time"
+    })
 }
 
 /// The 95th percentile of one operation.
@@ -135,7 +146,7 @@ fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64) -> Measur
         ));
     }
     value.map_or_else(
-        || missing("the source does not tell this percentile"),
+        || missing("the source tells no such percentile that can be used"),
         |ms| Measured::Value(ms, None),
     )
 }

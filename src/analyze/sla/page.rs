@@ -138,23 +138,24 @@ fn worst<'a>(
     Measured::Value(bad.value, Some(note))
 }
 
-/// Where the deciding number comes from, such as `worst of 2 pages: 75th percentile of 7 views of / by real users`.
+/// Where the deciding number comes from, such as `worst of 2 pages: 75th percentile of 7 views of / by real users,
+/// mobile`.
 fn counted_words(bad: &Told<'_>, counted: usize, of_users: bool) -> String {
     let page = &bad.page.page;
     let device = bad
         .page
         .form_factor
         .as_ref()
-        .map_or_else(String::new, |device| format!(" ({device})"));
+        .map_or_else(String::new, |device| format!(", {device}"));
     let (words, unit) = if of_users {
         let views = plural(bad.views, "view", "views");
         (
-            format!("75th percentile of {views} of {page}{device} by real users"),
+            format!("75th percentile of {views} of {page} by real users{device}"),
             "pages",
         )
     } else {
         let tool = &bad.page.tool;
-        (format!("one load of {page}{device} ({tool})"), "loads")
+        (format!("one load of {page} by {tool}{device}"), "loads")
     };
     if counted > 1 {
         format!("worst of {counted} {unit}: {words}")

@@ -94,14 +94,13 @@ fn simulated_times_are_modelled_and_the_servers_is_not() {
 
 #[test]
 fn a_score_is_the_number_that_lighthouse_shows() {
-    let report: Value = serde_json::from_str(&text("mobile.json.gz")).unwrap();
     for hundredths in 0..=100 {
-        let mut report = report.clone();
-        report["audits"]
-            .as_object_mut()
-            .unwrap()
-            .retain(|name, _| name == "interactive");
-        report["categories"]["performance"]["score"] = (f64::from(hundredths) / 100.0).into();
+        let report = serde_json::json!({
+            "audits": { "interactive": { "numericValue": 1.0 } },
+            "categories": { "performance": { "score": f64::from(hundredths) / 100.0 } },
+            "lighthouseVersion": "12.8.2",
+            "requestedUrl": "http://a/",
+        });
         let page = read(report.to_string().as_bytes()).unwrap();
         assert_eq!(page.scores.get("performance"), Some(&f64::from(hundredths)));
     }

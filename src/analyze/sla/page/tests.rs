@@ -92,7 +92,7 @@ fn a_score_is_met_at_its_limit_and_the_lowest_decides() {
     assert_eq!(Some(lowest), Some(58.0));
     assert_eq!(
         note,
-        "worst of 2 loads: one load of http://127.0.0.1:8077/ (desktop) (lighthouse); of times that are modelled for \
+        "worst of 2 loads: one load of http://127.0.0.1:8077/ by lighthouse, desktop; of times that are modelled for \
          a slower device or network, not observed"
     );
 }
@@ -105,7 +105,7 @@ fn the_worst_page_and_kind_of_device_is_named_with_its_basis() {
     assert_eq!(Some(worst), Some(872.578));
     assert_eq!(
         note,
-        "worst of 2 loads: one load of http://127.0.0.1:8077/ (mobile) (lighthouse); modelled for a slower device or \
+        "worst of 2 loads: one load of http://127.0.0.1:8077/ by lighthouse, mobile; modelled for a slower device or \
          network, not observed"
     );
     // The browser was as fast as this machine when its first paint was taken.
@@ -122,7 +122,7 @@ fn the_worst_page_and_kind_of_device_is_named_with_its_basis() {
         let (_, note) = value(&measured);
         assert_eq!(
             note,
-            "one load of http://127.0.0.1:8077/next (mobile) (lighthouse)"
+            "one load of http://127.0.0.1:8077/next by lighthouse, mobile"
         );
     }
 }
@@ -162,7 +162,7 @@ fn of_several_pages_of_real_users_the_worst_decides() {
     assert_eq!(Some(worst), Some(3000.0));
     assert_eq!(
         note,
-        "worst of 2 pages: 75th percentile of 4 views of /next (mobile) by real users"
+        "worst of 2 pages: 75th percentile of 4 views of /next by real users, mobile"
     );
 }
 
