@@ -44,7 +44,10 @@ fn judged(target: &str, arguments: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_missed_target_is_a_warning() {
-    let (met, missed) = ("[response_time]\np95_ms = 50", "[response_time]\np95_ms = 2");
+    let (met, missed) = (
+        "[response_time]\np95_ms = 50",
+        "[response_time]\np95_ms = 2",
+    );
     for command in [["report"].as_slice(), &["analyze", "--from"]] {
         let code = |target: &str, fail_on: &str| {
             let mut arguments = command.to_vec();
@@ -81,19 +84,26 @@ fn what_was_not_measured_is_no_miss() {
 }
 
 #[test]
-fn a_page_does_not_replace_the_load_of_a_run() {
+fn a_page_does_not_replace_the_load_that_was_saved_with_a_run() {
+    // The same load as the result of another tool, which results of a load on the command line replace.
+    let text = fs::read_to_string(Path::new(FIXTURES).join(RUN)).unwrap();
+    let mut run: serde_json::Value = serde_json::from_str(&text).unwrap();
+    run["api"] = serde_json::json!([run["replay"].take()]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.json").display().to_string();
+    fs::write(&file, run.to_string()).unwrap();
     let target = "[response_time]\np95_ms = 50\n[page]\nfcp_ms = 900";
-    // Locust's result becomes the load of the run; a page beside it leaves it there.
-    let locust = "locust-2.47.0/full.json";
-    let arguments = ["report", RUN, "--api", locust, "--api", PAGE, "--format", "json"];
-    let (_, shown) = judged(target, &arguments);
-    let document: serde_json::Value = serde_json::from_str(&shown).unwrap();
-    assert_eq!(document["load"]["source"], "locust");
-    assert_eq!(document["pages"][0]["tool"], "lighthouse");
-    let arguments = ["report", RUN, "--api", PAGE, "--format", "json"];
-    let (_, shown) = judged(target, &arguments);
-    let document: serde_json::Value = serde_json::from_str(&shown).unwrap();
-    assert_eq!(document["load"]["source"], "dbperf load");
+    let shown = |api: &str| {
+        let (_, shown) = judged(target, &["report", &file, "--api", api, "--format", "json"]);
+        serde_json::from_str::<serde_json::Value>(&shown).unwrap()
+    };
+    let beside = shown(PAGE);
+    assert_eq!(beside["load"]["source"], "dbperf load");
+    assert_eq!(beside["sla"][0]["status"], "pass");
+    assert_eq!(beside["sla"][1]["status"], "pass");
+    let instead = shown("locust-2.47.0/full.json");
+    assert_eq!(instead["load"]["source"], "locust");
+    assert!(instead["pages"].is_null());
 }
 
 #[test]
