@@ -3,6 +3,7 @@
 use crate::analyze::conclusions::{
     Conclusions, Load, LoadOperation, Pool, StandbyState, StandbyVerdict, Summary,
 };
+use crate::record::load::HTTP_TOOL;
 use crate::stats::LatencyHistogram;
 
 use super::SlaFacts;
@@ -244,7 +245,8 @@ fn efficiency(pool: &Pool) -> Measured {
 /// Send to last row of every statement of the replay. `pg_stat_statements` keeps means and
 /// deviations only, from which no percentile follows.
 fn database_p95(facts: SlaFacts<'_>) -> Measured {
-    if facts.replay.is_none() {
+    // A load over HTTP ends at the service: the statements behind it were not timed.
+    if facts.replay.is_none_or(|r| r.source.tool == HTTP_TOOL) {
         return missing(
             "pg_stat_statements keeps no percentiles; a replay (--workload) times every statement",
         );

@@ -118,24 +118,35 @@ fn worst<'a>(
         });
     };
     let same_kind = pages.iter().filter(|p| is_field(p) == of_users).count();
-    let too_few = if of_users { few.len() } else { 0 };
-    let silent = same_kind - counted.len() - too_few;
-    let mut note = counted_words(bad, counted.len(), of_users);
-    note.push_str(bad.basis);
-    let mut aside = |n: usize, one: &str, many: &str, why: &str| {
-        if n > 0 {
-            note.push_str(&format!("; {} {why}", plural(n as u64, one, many)));
-        }
-    };
-    aside(
-        beside,
-        "load",
-        "loads",
-        "under control not counted beside real users",
-    );
-    aside(too_few, "page", "pages", "with fewer than 4 views left out");
-    aside(silent, "other", "others", "without this number");
-    Measured::Value(bad.value, Some(note))
+    let told = counted.len() + if of_users { few.len() } else { 0 };
+    let words = counted_words(bad, counted.len(), of_users);
+    let aside = asides(beside, few.len(), same_kind - told);
+    Measured::Value(bad.value, Some(format!("{words}{}{aside}", bad.basis)))
+}
+
+/// What does not count and is not hidden: loads beside real users, pages with too few views, pages that do not tell
+/// the number.
+fn asides(beside: usize, too_few: usize, silent: usize) -> String {
+    let all = [
+        (
+            beside,
+            "load under control",
+            "loads under control",
+            "not counted beside real users",
+        ),
+        (
+            too_few,
+            "page of real users",
+            "pages of real users",
+            "with fewer than 4 views left out",
+        ),
+        (silent, "other", "others", "without this number"),
+    ];
+    let told = all.iter().filter(|(n, ..)| *n > 0);
+    let words: Vec<String> = told
+        .map(|(n, one, many, why)| format!("; {} {why}", plural(*n as u64, one, many)))
+        .collect();
+    words.concat()
 }
 
 /// Where the deciding number comes from, such as `worst of 2 pages: 75th percentile of 7 views of / by real users,
