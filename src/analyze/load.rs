@@ -198,6 +198,26 @@ mod tests {
     use crate::import::{ImportFile, import};
 
     #[test]
+    fn times_that_a_tool_made_up_are_left_out_and_said() {
+        let rate = include_bytes!("../../fixtures/load/autocannon-9.0.0/initiatives-rate.json");
+        let loads = import(vec![ImportFile::of_bytes("rate", rate)])
+            .unwrap()
+            .loads;
+        let load = of_results(&loads).unwrap();
+        let total = &load.total;
+        let percentiles = [total.p50_ms, total.p95_ms, total.p99_ms, total.p999_ms];
+        assert_eq!((total.mean_ms, percentiles), (None, [None; 4]));
+        assert_eq!(total.max_ms, Some(78.0));
+        assert_eq!(load.warnings.len(), 1);
+        assert!(
+            load.warnings[0].contains("left out; run it with -C"),
+            "{:?}",
+            load.warnings
+        );
+        assert!(load.percentile_note.unwrap().contains("they are not shown"));
+    }
+
+    #[test]
     fn the_api_is_the_clients_view() {
         let stats = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats.csv");
         let history = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats_history.csv");

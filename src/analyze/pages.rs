@@ -5,10 +5,11 @@ use crate::record::pages::{PageEvidence, PageResult};
 use super::conclusions::{Page, PageNumber};
 
 /// Metrics in the order of a page's load.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "network_rtt",
     "server_response",
     "ttfb",
+    "first_paint",
     "fcp",
     "lcp",
     "speed_index",

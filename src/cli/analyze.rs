@@ -37,6 +37,8 @@ pub(super) enum View {
     Replay,
     /// `load`.
     Load,
+    /// `load` with targets of its own.
+    JudgedLoad,
     /// `pool`.
     Pool,
 }
@@ -221,17 +223,8 @@ fn no_api() -> Failure {
 }
 
 fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
-    let text = |path: &Path| {
-        String::from_utf8(read_input(path)?)
-            .map_err(|_| Failure::input(format!("{} is not UTF-8 text", path.display())))
-    };
     let name = |path: &Path| path.display().to_string();
-    let sla = match &evidence.sla {
-        Some(path) => {
-            Sla::parse(&text(path)?).map_err(|e| Failure::input(format!("{}: {e}", name(path))))?
-        }
-        None => Sla::default(),
-    };
+    let sla = targets(evidence.sla.as_deref())?;
     let map = match &evidence.map {
         Some(path) => Some(
             EndpointMap::parse(&name(path), &read_input(path)?)
@@ -244,6 +237,20 @@ fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
         sla,
         fleet: evidence.fleet.options(),
     })
+}
+
+/// The targets of a file, or the built-in ones.
+///
+/// # Errors
+/// The file cannot be read or is no SLA.
+pub(super) fn targets(file: Option<&Path>) -> Result<Sla, Failure> {
+    let Some(path) = file else {
+        return Ok(Sla::default());
+    };
+    let name = path.display();
+    let text = String::from_utf8(read_input(path)?)
+        .map_err(|_| Failure::input(format!("{name} is not UTF-8 text")))?;
+    Sla::parse(&text).map_err(|e| Failure::input(format!("{name}: {e}")))
 }
 
 fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
@@ -415,7 +422,9 @@ fn nothing_to_show(shown: &Conclusions, view: View) -> Option<Failure> {
         View::Statements => (shown.statements.is_none(), "pg_stat_statements"),
         View::Indexes => (shown.indexes.is_none(), "pg_index"),
         View::Replication => (shown.replication.is_none(), "pg_stat_replication"),
-        View::Everything | View::Replay | View::Load | View::Pool => return None,
+        View::Everything | View::Replay | View::Load | View::JudgedLoad | View::Pool => {
+            return None;
+        }
     };
     let rows = shown.coverage.iter();
     let mut reasons = rows.filter(|row| row.collector == collector);
@@ -442,7 +451,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         View::Statements => keep_rules(&["statement", "endpoint"]),
         View::Indexes => keep_rules(&["index", "table"]),
         View::Replication => keep_rules(&["standby", "slot"]),
-        View::Load => keep_rules(&["driver"]),
+        View::Load | View::JudgedLoad => keep_rules(&["driver"]),
         View::Replay | View::Pool | View::Everything => keep_rules(&["pool", "driver"]),
     };
     Conclusions {
@@ -460,7 +469,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         replication: all.replication.filter(|_| section(View::Replication)),
         load: all
             .load
-            .filter(|_| section(View::Replay) || section(View::Load)),
+            .filter(|_| section(View::Replay) || section(View::Load) || section(View::JudgedLoad)),
         traces: Vec::new(),
         pages: Vec::new(),
         findings: all.findings.map(|findings| {
@@ -468,7 +477,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
             mine.collect()
         }),
         not_evaluated: None,
-        sla: None,
+        sla: all.sla.filter(|_| section(View::JudgedLoad)),
         checklist: None,
         ..all
     }

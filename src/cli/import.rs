@@ -34,9 +34,14 @@ pub(super) fn add_api(run: &mut Run, files: &[PathBuf]) -> Result<(), Failure> {
     for result in &mut imported.loads {
         import::align(result, run.meta.started_at);
     }
-    run.api = imported.loads;
-    run.traces = imported.traces;
-    run.pages = imported.pages;
+    // A page is no part of a load: it neither replaces one that was saved with the run nor goes with it.
+    if !(imported.loads.is_empty() && imported.traces.is_empty()) {
+        run.api = imported.loads;
+        run.traces = imported.traces;
+    }
+    if !imported.pages.is_empty() {
+        run.pages = imported.pages;
+    }
     // A saved run may say that they were missing when it was measured.
     run.coverage.retain(|row| row.collector != API);
     Ok(())
@@ -98,9 +103,9 @@ fn read(files: &[PathBuf]) -> Result<Imported, Failure> {
         .collect();
     if !missing.is_empty() {
         return Err(Failure::input(format!(
-            "cannot read {}: no such file (Locust writes NAME_stats.csv and NAME_stats_history.csv \
-             with --csv NAME --csv-full-history)",
-            missing.join(", ")
+            "cannot read {}: no such file{}",
+            missing.join(", "),
+            writer(&missing)
         )));
     }
     let names: Vec<String> = files.iter().map(|path| name(path)).collect();
@@ -116,6 +121,40 @@ fn read(files: &[PathBuf]) -> Result<Imported, Failure> {
     import::import(opened).map_err(|e| Failure::input(e.to_string()))
 }
 
+/// How a file comes to be whose name only Locust gives; empty for others.
+fn writer(missing: &[String]) -> &'static str {
+    const LOCUST: [&str; 4] = [
+        "_stats.csv",
+        "_stats_history.csv",
+        "_failures.csv",
+        "_exceptions.csv",
+    ];
+    let of_locust = |name: &String| LOCUST.iter().any(|end| name.ends_with(end));
+    if missing.iter().any(of_locust) {
+        " (Locust writes NAME_stats.csv and NAME_stats_history.csv with --csv NAME --csv-full-history)"
+    } else {
+        ""
+    }
+}
+
 fn name(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_locust_are_told_how_locust_writes_them() {
+        let hint = |file: &str| {
+            let failure = read(&[PathBuf::from(file)]).err().unwrap();
+            failure.to_string()
+        };
+        assert_eq!(
+            hint("no/such/points.ndjson"),
+            "cannot read no/such/points.ndjson: no such file"
+        );
+        assert!(hint("no/such/load_stats_history.csv").ends_with("--csv-full-history)"));
+    }
 }

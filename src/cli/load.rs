@@ -36,6 +36,9 @@ pub(super) struct LoadArgs {
     /// Save the run, for `report`, `merge`, and as `--api` evidence of `analyze`.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    /// Judge the load by these targets (TOML); without a file it is not judged.
+    #[arg(long, value_name = "FILE")]
+    sla: Option<PathBuf>,
     #[command(flatten)]
     drive: HttpDriveArgs,
 }
@@ -101,6 +104,13 @@ struct HttpDriveArgs {
 pub(super) async fn run(args: &LoadArgs, context: &Context) -> Result<Exit, Failure> {
     let scenario = read(args)?;
     let options = options(args, &scenario)?;
+    // A slip in the targets is said before the load and not after it.
+    let sla = analyze::targets(args.sla.as_deref())?;
+    let view = if args.sla.is_some() {
+        View::JudgedLoad
+    } else {
+        View::Load
+    };
     let interrupt = Interrupt::listen()?;
     let run_id = measure::run_id();
     let host = HostMeter::start();
@@ -112,9 +122,13 @@ pub(super) async fn run(args: &LoadArgs, context: &Context) -> Result<Exit, Fail
     run.meta.window = loaded.load.length.unwrap_or_default();
     run.meta.interrupted = interrupted;
     run.replay = Some(loaded.load);
-    let conclusions = analyze::conclusions(&run, &Options::default())?;
+    let judged_by = Options {
+        sla,
+        ..Options::default()
+    };
+    let conclusions = analyze::conclusions(&run, &judged_by)?;
     let files = Files::saved(args.save.as_deref());
-    analyze::conclude(&run, conclusions, View::Load, files, context)
+    analyze::conclude(&run, conclusions, view, files, context)
 }
 
 fn read(args: &LoadArgs) -> Result<Scenario, Failure> {

@@ -95,7 +95,7 @@ pub struct LoadSource {
     /// What else one has to know of the tool to read its numbers, in full sentences without the full stop.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// Things in the files that did not add up.
+    /// What in the files did not add up, was left out or could not be told.
     pub warnings: Vec<String>,
 }
 
@@ -115,12 +115,20 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// The percentile `key` (`50`, `95`, `99`, `99.9`).
+    /// The percentile `key` (`50`, `95`, `99`, `99.9`). One from the histogram, which rounds to three digits, lies
+    /// between the exact smallest and largest where these are known.
     #[must_use]
     pub fn percentile(&self, key: &str) -> Option<Millis> {
         if let Some(histogram) = &self.histogram {
             let quantile: f64 = key.parse().ok()?;
-            return histogram.quantile_ms(quantile / 100.0).map(Millis);
+            let mut ms = histogram.quantile_ms(quantile / 100.0)?;
+            if let Some(max) = self.max {
+                ms = ms.min(max.0);
+            }
+            if let Some(min) = self.min {
+                ms = ms.max(min.0);
+            }
+            return Some(Millis(ms));
         }
         self.percentiles.get(key).copied()
     }
@@ -445,6 +453,25 @@ pub struct DriverRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentile_is_never_outside_of_the_exact_extremes() {
+        // A histogram of three digits puts 1234.567 ms into a place that ends above it.
+        let exact = Millis(1234.567);
+        let mut histogram = LatencyHistogram::new();
+        histogram.record(std::time::Duration::from_micros(1_234_567));
+        let rounded = histogram.quantile_ms(0.99).unwrap();
+        assert!(rounded > exact.0, "{rounded}");
+        let mut latency = Latency {
+            histogram: Some(histogram),
+            ..Latency::default()
+        };
+        assert_eq!(latency.percentile("99"), Some(Millis(rounded)));
+        latency.max = Some(exact);
+        assert_eq!(latency.percentile("99"), Some(exact));
+        (latency.max, latency.min) = (None, Some(Millis(rounded + 1.0)));
+        assert_eq!(latency.percentile("50"), latency.min);
+    }
 
     #[test]
     fn the_slow_tail_has_its_own_parts() {

@@ -33,7 +33,7 @@ pub struct PageResult {
     pub form_factor: Option<String>,
     /// When it was loaded; of several loads the first.
     pub loaded_at: Option<Timestamp>,
-    /// By name: `fcp`, `lcp`, `cls`, `inp`, `ttfb`, `tbt`, `tti`, `load`, `speed_index`, `server_response`,
+    /// By name: `first_paint`, `fcp`, `lcp`, `cls`, `inp`, `ttfb`, `tbt`, `tti`, `load`, `speed_index`, `server_response`,
     /// `network_rtt`.
     pub metrics: BTreeMap<String, PageMetric>,
     /// Category scores by name (`performance`, `accessibility` …), 0 to 100.

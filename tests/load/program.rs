@@ -455,3 +455,47 @@ fn tls_is_checked_and_timed() {
     let said = ran(&load(&spoken, Some("ca.pem")), 3);
     assert!(said.contains("cannot reach https://localhost"), "{said}");
 }
+
+#[test]
+fn a_load_is_judged_by_the_targets_that_it_is_given() {
+    let _machine = beside_others();
+    let service = Service::start();
+    let folder = folder(SCENARIO);
+    let url = service.url();
+    // Half of the requests are answered with 503.
+    let judged = |errors: f64, fail_on: &str, code: i32| {
+        let target = format!("[requests]\nerror_ratio = {errors}\n[server]\ncpu_ratio = 0.5\n");
+        fs::write(folder.path().join("sla.toml"), target).unwrap();
+        let arguments = [
+            "load",
+            "s.toml",
+            "--base-url",
+            &url,
+            "--sla",
+            "sla.toml",
+            "--fail-on",
+            fail_on,
+            "--format",
+            "json",
+        ];
+        let output = dbperf(folder.path(), &arguments).output().unwrap();
+        ran(&output, code);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(document["checklist"].is_null());
+        let rows = document["sla"].as_array().unwrap();
+        assert_eq!(rows[1]["status"], "not-measured");
+        assert_eq!(rows[1]["note"], "no server was looked at");
+        rows[0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(judged(0.001, "warning", 1), "fail");
+    assert_eq!(judged(0.001, "critical", 0), "fail");
+    assert_eq!(judged(0.9, "never", 0), "pass");
+    fs::write(folder.path().join("sla.toml"), "[request]\n").unwrap();
+    let arguments = ["load", "s.toml", "--base-url", &url, "--sla", "sla.toml"];
+    let output = dbperf(folder.path(), &arguments).output().unwrap();
+    let said = ran(&output, 4);
+    assert!(
+        said.contains("sla.toml: the SLA has an unknown section [request]"),
+        "{said}"
+    );
+}

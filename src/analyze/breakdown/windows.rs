@@ -53,10 +53,10 @@ pub(super) fn windows(
 ) -> Result<Windows, String> {
     let refuse = |why: &str| format!("statements cannot be attributed to endpoints: {why}");
     if result.intervals.is_empty() {
-        return Err(refuse(
-            "the load result has no numbers over time; add the history (Locust: --csv with \
-             --csv-full-history, or --json-file)",
-        ));
+        return Err(refuse(&format!(
+            "the load result has no numbers over time{}",
+            over_time(&result.source.tool)
+        )));
     }
     let slices: Vec<Slice<'_>> = result
         .intervals
@@ -83,9 +83,10 @@ pub(super) fn windows(
     endpoints.dedup();
     endpoints.retain(|e| e != AGGREGATED);
     if endpoints.is_empty() {
-        return Err(refuse(
-            "the history has only totals; run Locust with --csv-full-history or --json-file",
-        ));
+        return Err(refuse(&format!(
+            "the load result counts all endpoints together over time{}",
+            over_time(&result.source.tool)
+        )));
     }
     let groups = groups(intervals, covered);
     let rows = groups
@@ -108,6 +109,17 @@ pub(super) fn windows(
         )));
     }
     Ok(found)
+}
+
+/// What makes a load tool tell its endpoints over time; empty where nothing that is known does.
+fn over_time(tool: &str) -> &'static str {
+    match tool {
+        "locust" => "; run Locust with --csv and --csv-full-history, or with --json-file",
+        "k6" => "; its lines have them (k6 run --out json=FILE)",
+        "vegeta" => "; its hits have them (vegeta encode --to json)",
+        "gatling" => "; its simulation.log has them, up to Gatling 3.11",
+        _ => "",
+    }
 }
 
 /// Statement intervals joined to one window.
@@ -161,4 +173,35 @@ fn requests_in(slices: &[Slice<'_>], endpoints: &[String], from: f64, to: f64) -
         }
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::{ImportFile, import};
+
+    fn refused(file: &str) -> String {
+        let bytes = crate::fixtures::bytes(&format!("load/{file}"));
+        let imported = import(vec![ImportFile::of_bytes("load", &bytes)]).unwrap();
+        windows(&imported.loads[0], &[], 0.0).unwrap_err()
+    }
+
+    #[test]
+    fn each_tool_is_told_its_own_way_to_numbers_over_time() {
+        for (file, words) in [
+            ("locust-2.47.0/full_stats.csv", "--csv-full-history"),
+            ("k6-1.1.0/pass-summary-export.json", "--out json=FILE"),
+            ("vegeta-12/report.json", "vegeta encode"),
+            ("gatling-3.2.0/stats.json", "simulation.log"),
+        ] {
+            let why = refused(file);
+            assert!(why.contains("no numbers over time; "), "{why}");
+            assert!(why.contains(words), "{why}");
+        }
+        let wrk = refused("wrk-4.1.0/tasks-latency.txt");
+        assert!(
+            wrk.ends_with("the load result has no numbers over time"),
+            "{wrk}"
+        );
+    }
 }

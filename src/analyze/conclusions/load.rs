@@ -24,7 +24,7 @@ pub struct Load {
     pub operations: Vec<LoadOperation>,
     /// By stage.
     pub stages: Vec<LoadStage>,
-    /// Things in the source that did not add up.
+    /// What in the source did not add up, was left out or could not be told.
     pub warnings: Vec<String>,
 }
 

@@ -33,7 +33,8 @@ pub struct Page {
 /// One number of a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PageNumber {
-    /// `ttfb`, `server_response`, `network_rtt`, `fcp`, `lcp`, `speed_index`, `tbt`, `tti`, `inp`, `load`, `cls`.
+    /// `ttfb`, `server_response`, `network_rtt`, `first_paint`, `fcp`, `lcp`, `speed_index`, `tbt`, `tti`, `inp`,
+    /// `load`, `cls`.
     pub name: String,
     /// In `unit`.
     pub value: f64,

@@ -3,10 +3,12 @@
 use crate::analyze::conclusions::{
     Conclusions, Load, LoadOperation, Pool, StandbyState, StandbyVerdict, Summary,
 };
+use crate::record::load::HTTP_TOOL;
 use crate::stats::LatencyHistogram;
 
 use super::SlaFacts;
 use super::figures::{count, duration, percent, plural};
+use super::page;
 use super::targets::{Exchange, Metric, Spec};
 
 /// What stands against a limit.
@@ -45,6 +47,9 @@ pub(super) fn whole(
         Metric::ResponseP999 => of_load(load, |l| quantile(&l.total, l.total.p999_ms, 1000)),
         Metric::Errors => of_load(load, |l| errors(&l.total)),
         Metric::Throughput => of_load(load, throughput),
+        Metric::Cpu | Metric::Memory if conclusions.server.is_none() => {
+            missing("no server was looked at")
+        }
         Metric::Cpu => machine(facts.host.cpu_busy_ratio, "CPU", facts),
         Metric::Memory => machine(facts.host.memory_used_ratio, "memory", facts),
         Metric::PoolUtilisation => pool(conclusions, utilisation),
@@ -52,12 +57,13 @@ pub(super) fn whole(
         Metric::DatabaseP95 => database_p95(facts),
         Metric::SlowStatements => slow_statements(conclusions),
         Metric::ReplicationLag => replication_lag(conclusions, limit),
-        Metric::Page => missing("no page was loaded in a browser"),
+        Metric::Page(name) => page::metric(&conclusions.pages, name),
+        Metric::Score(category) => page::score(&conclusions.pages, category),
         Metric::WebSocket(exchange) => of_load(load, |l| websocket(l, exchange)),
     }
 }
 
-fn missing(reason: impl Into<String>) -> Measured {
+pub(super) fn missing(reason: impl Into<String>) -> Measured {
     Measured::Missing(reason.into())
 }
 
@@ -78,10 +84,14 @@ fn of_load(load: Option<&Load>, measure: impl Fn(&Load) -> Measured) -> Measured
     measured
 }
 
-/// The 95th percentile of what dbperf's own load did over a WebSocket; of several addresses the worst. Its operations
-/// are named `WS PATH connect` and so on. Messages that tell when they were sent count before round trips.
+/// The 95th percentile of what a load did over a WebSocket; of several addresses the worst. The operations of dbperf's
+/// own load are named `WS PATH connect` and so on; those of k6 are sessions, `WS PATH`, whose time is that of their
+/// connect. Messages that tell when they were sent count before round trips.
 fn websocket(load: &Load, exchange: Exchange) -> Measured {
+    let of_k6 = load.source == "k6";
     let ends: &[&str] = match exchange {
+        Exchange::Connect if of_k6 => &[""],
+        _ if of_k6 => &[],
         Exchange::Connect => &[" connect"],
         Exchange::Message => &[" messages", " ping"],
         Exchange::Reconnect => &[" reconnect"],
@@ -114,7 +124,11 @@ fn websocket(load: &Load, exchange: Exchange) -> Measured {
         );
         return p95(worst).with_note(&note);
     }
-    missing("the load did not do this over its WebSockets, or nothing told its time")
+    missing(if of_k6 {
+        "of a WebSocket k6 times the connect alone"
+    } else {
+        "the load did not do this over its WebSockets, or nothing told its time"
+    })
 }
 
 /// The 95th percentile of one operation.
@@ -133,7 +147,7 @@ fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64) -> Measur
         ));
     }
     value.map_or_else(
-        || missing("the source does not tell this percentile"),
+        || missing("the source tells no such percentile that can be used"),
         |ms| Measured::Value(ms, None),
     )
 }
@@ -231,7 +245,8 @@ fn efficiency(pool: &Pool) -> Measured {
 /// Send to last row of every statement of the replay. `pg_stat_statements` keeps means and
 /// deviations only, from which no percentile follows.
 fn database_p95(facts: SlaFacts<'_>) -> Measured {
-    if facts.replay.is_none() {
+    // A load over HTTP ends at the service: the statements behind it were not timed.
+    if facts.replay.is_none_or(|r| r.source.tool == HTTP_TOOL) {
         return missing(
             "pg_stat_statements keeps no percentiles; a replay (--workload) times every statement",
         );

@@ -5,6 +5,7 @@
 //! default.
 
 mod measure;
+mod page;
 mod parse;
 mod targets;
 
@@ -47,6 +48,8 @@ pub mod name {
     pub const SLOW_STATEMENTS: &str = "slow statements";
     /// Largest 95th percentile of the replication lag.
     pub const REPLICATION_LAG: &str = "replication lag p95";
+    /// First Paint.
+    pub const PAGE_FIRST_PAINT: &str = "page first paint";
     /// First Contentful Paint.
     pub const PAGE_FCP: &str = "page FCP";
     /// Largest Contentful Paint.

@@ -18,7 +18,10 @@ pub(super) enum Metric {
     DatabaseP95,
     SlowStatements,
     ReplicationLag,
-    Page,
+    /// A metric of a page by its name.
+    Page(&'static str),
+    /// The score of a category of Lighthouse by its name.
+    Score(&'static str),
     WebSocket(Exchange),
 }
 
@@ -73,7 +76,9 @@ impl Unit {
             Self::Millis => figures::duration(value),
             Self::Ratio => figures::percent(value),
             Self::PerSec => figures::rate(value),
-            Self::Score | Self::Count | Self::Plain => figures::number(value),
+            Self::Score | Self::Count => figures::number(value),
+            // A layout shift is judged at 0.1: two decimals would hide which side it is on.
+            Self::Plain => format!("{value:.3}"),
         }
     }
 
@@ -242,17 +247,66 @@ pub(super) static SPECS: &[Spec] = {
             Millis,
             Below,
         ),
-        spec(("page", "fcp_ms"), name::PAGE_FCP, M::Page, Millis, Below),
-        spec(("page", "lcp_ms"), name::PAGE_LCP, M::Page, Millis, Below),
-        spec(("page", "cls"), name::PAGE_CLS, M::Page, Plain, Below),
-        spec(("page", "inp_ms"), "page INP", M::Page, Millis, Below),
-        spec(("page", "ttfb_ms"), "page TTFB", M::Page, Millis, Below),
-        spec(("page", "load_ms"), "page load", M::Page, Millis, Below),
-        spec(("page", "tti_ms"), name::PAGE_TTI, M::Page, Millis, Below),
+        spec(
+            ("page", "first_paint_ms"),
+            name::PAGE_FIRST_PAINT,
+            M::Page("first_paint"),
+            Millis,
+            Below,
+        ),
+        spec(
+            ("page", "fcp_ms"),
+            name::PAGE_FCP,
+            M::Page("fcp"),
+            Millis,
+            Below,
+        ),
+        spec(
+            ("page", "lcp_ms"),
+            name::PAGE_LCP,
+            M::Page("lcp"),
+            Millis,
+            Below,
+        ),
+        spec(
+            ("page", "cls"),
+            name::PAGE_CLS,
+            M::Page("cls"),
+            Plain,
+            Below,
+        ),
+        spec(
+            ("page", "inp_ms"),
+            "page INP",
+            M::Page("inp"),
+            Millis,
+            Below,
+        ),
+        spec(
+            ("page", "ttfb_ms"),
+            "page TTFB",
+            M::Page("ttfb"),
+            Millis,
+            Below,
+        ),
+        spec(
+            ("page", "load_ms"),
+            "page load",
+            M::Page("load"),
+            Millis,
+            Below,
+        ),
+        spec(
+            ("page", "tti_ms"),
+            name::PAGE_TTI,
+            M::Page("tti"),
+            Millis,
+            Below,
+        ),
         spec(
             ("page", "lighthouse_score"),
             name::PAGE_LIGHTHOUSE,
-            M::Page,
+            M::Score("performance"),
             Score,
             AtLeast,
         ),

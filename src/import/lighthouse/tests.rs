@@ -47,7 +47,7 @@ fn every_metric_is_that_of_its_audit() {
     for file in ["mobile.json.gz", "desktop.json.gz", "both.report.json.gz"] {
         let report: Value = serde_json::from_str(&text(file)).unwrap();
         let page = read(&bytes(file)).unwrap();
-        assert_eq!(page.metrics.len(), audits.len() + 2);
+        assert_eq!(page.metrics.len(), audits.len() + 3);
         for (name, audit) in audits {
             let wanted = report["audits"][audit]["numericValue"].as_f64().unwrap();
             let found = value(&page, name).0;
@@ -69,6 +69,7 @@ fn simulated_times_are_modelled_and_the_servers_is_not() {
     assert_eq!(value(&page, "ttfb"), (465.0, true));
     assert_eq!(value(&page, "server_response"), (15.462, false));
     assert_eq!(value(&page, "load"), (85.0, false));
+    assert_eq!(value(&page, "first_paint"), (106.0, false));
     assert!(!value(&page, "cls").1);
     assert_eq!(
         (page.page.as_str(), page.form_factor.as_deref()),
@@ -89,6 +90,20 @@ fn simulated_times_are_modelled_and_the_servers_is_not() {
     assert_eq!(value(&provided, "fcp"), (71.806, false));
     assert_eq!(value(&provided, "ttfb"), (14.0, false));
     assert_eq!(provided.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_score_is_the_number_that_lighthouse_shows() {
+    for hundredths in 0..=100 {
+        let report = serde_json::json!({
+            "audits": { "interactive": { "numericValue": 1.0 } },
+            "categories": { "performance": { "score": f64::from(hundredths) / 100.0 } },
+            "lighthouseVersion": "12.8.2",
+            "requestedUrl": "http://a/",
+        });
+        let page = read(report.to_string().as_bytes()).unwrap();
+        assert_eq!(page.scores.get("performance"), Some(&f64::from(hundredths)));
+    }
 }
 
 #[test]

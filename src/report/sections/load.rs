@@ -108,7 +108,8 @@ pub(super) fn summary(c: &Conclusions) -> Section {
         section.dim(if load.driver.is_some() {
             sentence(warning)
         } else {
-            format!("The source does not add up: {warning}")
+            // Its first word may be the name of an endpoint or of a tool, and stays as it is.
+            format!("Remark: {warning}.")
         });
     }
     section
@@ -259,5 +260,35 @@ fn status_note(c: &Conclusions, section: &mut Section) {
         .collect();
     if !targets.is_empty() {
         section.dim(format!("Status: {}.", targets.join(" and ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Format, Style, render};
+
+    #[test]
+    fn a_remark_of_a_source_claims_no_more_than_it_says() {
+        let full = include_str!("../../../fixtures/conclusions/full.json");
+        let mut all: Conclusions = serde_json::from_str(full).unwrap();
+        let load = all.load.as_mut().unwrap();
+        load.driver = None;
+        // One that adds up to another number, and one that is untold.
+        load.warnings = vec![
+            "the endpoints add up to 3 requests, the total says 4".to_owned(),
+            "get_x is not shown: the summary does not tell its number of requests".to_owned(),
+        ];
+        let style = Style {
+            width: 120,
+            ..Style::default()
+        };
+        let report = String::from_utf8(render(&all, Format::Text, &style).unwrap()).unwrap();
+        for line in [
+            "Remark: the endpoints add up to 3 requests, the total says 4.",
+            "Remark: get_x is not shown: the summary does not tell its number of requests.",
+        ] {
+            assert!(report.contains(line), "{report}");
+        }
     }
 }

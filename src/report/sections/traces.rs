@@ -22,7 +22,9 @@ pub(super) fn traces(c: &Conclusions) -> Section {
                 count(set.spans)
             ));
             section.table(routes(set));
-            let slow = slow_routes(set);
+            section.text("What a request spends its time on, on average:");
+            section.table(parts(set, |route| &route.parts));
+            let slow = parts(set, |route| &route.slow_parts);
             if !slow.rows.is_empty() {
                 section.text("The slowest 5 % of the requests by themselves:");
                 section.table(slow);
@@ -57,53 +59,36 @@ fn routes(set: &Traces) -> Table {
     let mut table = Table::new([
         Column::name("Endpoint"),
         Column::number("Requests"),
+        Column::number("Failed"),
         Column::number("Mean"),
         Column::number("p95"),
-        Column::number("Database"),
-        Column::number("Pool wait"),
-        Column::number("Other calls"),
-        Column::number("App"),
         Column::number("Outside"),
     ]);
     for route in set.endpoints.iter().take(ROWS) {
-        let [database, pool, other, app] = part_cells(&route.parts);
         table.row([
             Cell::code(route.name.clone()),
-            Cell::new(requests(route)),
+            Cell::new(count(route.requests)),
+            Cell::new(count(route.failures)),
             Cell::new(duration(route.mean_ms)),
             Cell::known(route.p95_ms, duration),
-            database,
-            pool,
-            other,
-            app,
             Cell::known(route.outside_mean_ms, duration),
         ]);
     }
     table
 }
 
-fn requests(route: &TracedRoute) -> String {
-    if route.failures == 0 {
-        return count(route.requests);
-    }
-    format!(
-        "{} ({} failed)",
-        count(route.requests),
-        count(route.failures)
-    )
-}
-
-fn slow_routes(set: &Traces) -> Table {
+/// The parts of requests by endpoint, of all requests or of the slow ones; a route without them is left out.
+fn parts(set: &Traces, of: impl Fn(&TracedRoute) -> &[TracedPart]) -> Table {
     let mut table = Table::new([
         Column::name("Endpoint"),
         Column::number("Database"),
         Column::number("Pool wait"),
-        Column::number("Other calls"),
+        Column::number("Other calls").drop(1),
         Column::number("App"),
     ]);
-    let with_slow = set.endpoints.iter().filter(|r| !r.slow_parts.is_empty());
-    for route in with_slow.take(ROWS) {
-        let [database, pool, other, app] = part_cells(&route.slow_parts);
+    let told = set.endpoints.iter().filter(|route| !of(route).is_empty());
+    for route in told.take(ROWS) {
+        let [database, pool, other, app] = part_cells(of(route));
         table.row([Cell::code(route.name.clone()), database, pool, other, app]);
     }
     table
