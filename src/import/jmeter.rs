@@ -1,16 +1,17 @@
-//! `JMeter`'s results as CSV (`-l FILE`): a row for each sample, in the order in which they ended.
+//! `JMeter`'s results (`-l FILE`), as CSV here: a row for each sample, in the order in which they ended.
 //!
 //! `timeStamp` is the start in milliseconds since 1970, `elapsed` the time to the last byte, `Latency` to the first
 //! byte, `Connect` to the open connection; all from the same start. Which columns there are is configured
-//! (`jmeter.save.saveservice.*`). XML is refused: it is more than the same in four times the bytes.
+//! (`jmeter.save.saveservice.*`).
 
 mod columns;
+pub(super) mod xml;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::record::load::{Arrival, LoadSource, Omission, PercentileMethod};
 
-use super::list::Refusal;
 use super::recognise::Found;
 use super::rows::{Row, Rows};
 use super::tally::{Clock, PhaseTimes, Request, Tally};
@@ -23,22 +24,9 @@ const TRANSACTION: &str = "Number of samples in transaction";
 /// First response code that is a failure, where the column `success` is missing.
 const FIRST_FAILURE: u16 = 400;
 
-/// Why the XML is not read.
-pub(super) const XML: Refusal = Refusal {
-    why: "results are read as CSV only",
-    instead: "run JMeter with -Jjmeter.save.saveservice.output_format=csv, or save the results as CSV in a listener",
-};
-
 /// A header with its three names, or a first row as `JMeter` writes it without one.
 pub(super) fn recognises(head: &str) -> bool {
     columns::layout(head).is_some()
-}
-
-/// The root of the XML.
-pub(super) fn recognises_xml(head: &str) -> bool {
-    let text = head.trim_start();
-    (text.starts_with("<?xml") && text.contains("<testResults "))
-        || text.starts_with("<testResults ")
 }
 
 /// What is known beside the samples.
@@ -80,75 +68,103 @@ fn add(
     row: &Row<'_>,
     columns: &Columns,
 ) -> Result<(), ImportError> {
-    if text(row, columns.message).starts_with(TRANSACTION) {
-        beside.transactions += 1;
-        return Ok(());
-    }
-    let started = columns.started_ms(row)?;
-    let elapsed = millis(row, columns.elapsed, "elapsed")?;
-    let why = why(row, columns)?;
-    tally.add(
-        row.line,
-        &Request {
-            name: Some(row.text(columns.label)),
-            started_ms: Some(started as f64),
-            latency: Duration::from_millis(elapsed),
-            failure: why.as_deref(),
-            phases: phases(row, columns, elapsed)?,
-            users: columns.threads(row)?,
-        },
-    )
-}
-
-/// Why a sample failed, in `JMeter`'s words; `None` if it did not.
-fn why(row: &Row<'_>, columns: &Columns) -> Result<Option<String>, ImportError> {
-    let code = text(row, columns.code);
-    let failed = match columns.success {
+    let started_ms = columns.started_ms(row)?;
+    let elapsed_ms = millis(row, columns.elapsed, "elapsed")?;
+    let success = match columns.success {
+        None => None,
         Some(column) => match row.text(column) {
-            "true" => false,
-            "false" => true,
+            "true" => Some(true),
+            "false" => Some(false),
             _ => return Err(row.wrong(column, "success", "`true` or `false`")),
         },
-        // A code such as `Non HTTP response code: …` is no number.
-        None => code
-            .parse::<u16>()
-            .map_or(true, |status| status >= FIRST_FAILURE),
     };
-    if !failed {
-        return Ok(None);
-    }
-    let assertion = text(row, columns.failure);
-    let good = code
-        .parse::<u16>()
-        .is_ok_and(|status| status < FIRST_FAILURE);
-    let words = if good && !assertion.is_empty() {
-        assertion.to_owned()
-    } else {
-        format!("{code} {}", text(row, columns.message))
+    let told = |column: Option<usize>, name: &str| {
+        column.map(|column| millis(row, column, name)).transpose()
     };
-    Ok(Some(words.trim().to_owned()))
+    let sample = Sample {
+        line: row.line,
+        label: row.text(columns.label).into(),
+        started_ms,
+        elapsed_ms,
+        first_byte_ms: told(columns.latency, "Latency")?,
+        connect_ms: told(columns.connect, "Connect")?,
+        success,
+        code: text(row, columns.code).into(),
+        message: text(row, columns.message).into(),
+        assertion: text(row, columns.failure).into(),
+        threads: columns.threads(row)?,
+    };
+    sample.count(tally, beside).map(|_| ())
 }
 
-/// `None` where a column is missing, and of a sample without a first byte.
-fn phases(
-    row: &Row<'_>,
-    columns: &Columns,
-    elapsed: u64,
-) -> Result<Option<PhaseTimes>, ImportError> {
-    let (Some(latency), Some(connect)) = (columns.latency, columns.connect) else {
-        return Ok(None);
-    };
-    let first_byte = millis(row, latency, "Latency")?;
-    let connect = millis(row, connect, "Connect")?;
-    if first_byte == 0 && elapsed > 0 {
-        return Ok(None);
+/// One sample, in whichever form it was written.
+#[derive(Debug)]
+struct Sample<'a> {
+    line: u64,
+    label: Cow<'a, str>,
+    /// Since 1970.
+    started_ms: u64,
+    elapsed_ms: u64,
+    first_byte_ms: Option<u64>,
+    connect_ms: Option<u64>,
+    /// `None` where only the code tells it.
+    success: Option<bool>,
+    code: Cow<'a, str>,
+    message: Cow<'a, str>,
+    /// The message of the assertion that failed.
+    assertion: Cow<'a, str>,
+    threads: Option<u32>,
+}
+
+impl Sample<'_> {
+    /// Adds it to the tally; false if it is one that a transaction controller made of others.
+    fn count(&self, tally: &mut Tally, beside: &mut Beside) -> Result<bool, ImportError> {
+        if self.message.starts_with(TRANSACTION) {
+            beside.transactions += 1;
+            return Ok(false);
+        }
+        let why = self.why();
+        let request = Request {
+            name: Some(&self.label),
+            started_ms: Some(self.started_ms as f64),
+            latency: Duration::from_millis(self.elapsed_ms),
+            failure: why.as_deref(),
+            phases: self.phases(),
+            users: self.threads,
+        };
+        tally.add(self.line, &request)?;
+        Ok(true)
     }
-    Ok(Some(PhaseTimes {
-        connecting: Some(connect as f64),
-        waiting: Some(first_byte.saturating_sub(connect) as f64),
-        receiving: Some(elapsed.saturating_sub(first_byte) as f64),
-        ..PhaseTimes::default()
-    }))
+
+    /// Why it failed, in `JMeter`'s words; `None` if it did not.
+    fn why(&self) -> Option<String> {
+        // A code such as `Non HTTP response code: …` is no number.
+        let status = self.code.parse::<u16>().ok();
+        let good = status.is_some_and(|status| status < FIRST_FAILURE);
+        if self.success.unwrap_or(good) {
+            return None;
+        }
+        let words = if good && !self.assertion.is_empty() {
+            self.assertion.to_string()
+        } else {
+            format!("{} {}", self.code, self.message)
+        };
+        Some(words.trim().to_owned())
+    }
+
+    /// `None` where a time is missing, and of a sample without a first byte.
+    fn phases(&self) -> Option<PhaseTimes> {
+        let (first_byte, connect) = self.first_byte_ms.zip(self.connect_ms)?;
+        if first_byte == 0 && self.elapsed_ms > 0 {
+            return None;
+        }
+        Some(PhaseTimes {
+            connecting: Some(connect as f64),
+            waiting: Some(first_byte.saturating_sub(connect) as f64),
+            receiving: Some(self.elapsed_ms.saturating_sub(first_byte) as f64),
+            ..PhaseTimes::default()
+        })
+    }
 }
 
 fn origin(file: String, beside: &Beside) -> LoadSource {
@@ -159,7 +175,7 @@ fn origin(file: String, beside: &Beside) -> LoadSource {
     ];
     if beside.transactions > 0 {
         notes.push(format!(
-            "{} row(s) of transaction controllers are left out, as they repeat the samples in them",
+            "{} sample(s) of transaction controllers are left out, as they repeat the samples in them",
             beside.transactions
         ));
     }

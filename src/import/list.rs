@@ -165,9 +165,9 @@ pub(super) const IMPORTERS: &[Importer] = &[
         read: Read::Single(jmeter::read),
     },
     Importer {
-        label: "the XML of JMeter",
-        recognises: jmeter::recognises_xml,
-        read: Read::Refused(jmeter::XML),
+        label: "JMeter XML",
+        recognises: jmeter::xml::recognises,
+        read: Read::Single(jmeter::xml::read),
     },
     Importer {
         label: "vegeta JSON lines",

@@ -183,6 +183,7 @@ fn evidence(
         },
         round_trips: calls.and_then(|calls| whole.round_trips(calls)),
         db_exec,
+        inside_only: whole.inside_only(),
         ..Evidence::default()
     };
     if let Some(traced) = traced {

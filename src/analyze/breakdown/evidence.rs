@@ -33,6 +33,8 @@ pub(super) struct Evidence {
     pub(super) db_latency: Option<Told>,
     /// Waiting for a connection.
     pub(super) pool_wait: Option<Component>,
+    /// The times begin and end inside the API: no way from the client to it is in them.
+    pub(super) inside_only: bool,
     /// Between the client and the handler of the request.
     pub(super) outside: Option<Told>,
     /// Upper bound of `outside` where it is not known itself.
@@ -195,16 +197,18 @@ impl Evidence {
                     before.ms, before.note, behind.ms, behind.note
                 )))
             }
-            (Some(before), None) => Component::known(PartKind::Network, before.ms, before.basis)
-                .noted(Some(format!(
-                    "client to API only ({}); round trips between API and server are not measured",
-                    before.note
-                ))),
-            (None, Some(behind)) => Component::known(PartKind::Network, behind.ms, behind.basis)
-                .noted(Some(format!(
-                    "API to server only ({}); the load tool does not tell the network between client and API",
-                    behind.note
-                ))),
+            (None, Some(behind)) if self.inside_only => {
+                Component::known(PartKind::Network, behind.ms, behind.basis)
+                    .noted(Some(format!("API to server ({})", behind.note)))
+            }
+            (Some(before), None) => at_least(before).noted(Some(format!(
+                "client to API only ({}); round trips between API and server are not measured",
+                before.note
+            ))),
+            (None, Some(behind)) => at_least(behind).noted(Some(format!(
+                "API to server only ({}); the load tool does not tell the network between client and API",
+                behind.note
+            ))),
             (None, None) => Component::unknown(
                 PartKind::Network,
                 "the load tool does not tell it from the application",
@@ -213,7 +217,6 @@ impl Evidence {
         if self.outside.is_none()
             && let Some(most) = self.outside_at_most
         {
-            component.low_ms = component.mean_ms;
             component.high_ms = Some(component.mean_ms.unwrap_or(0.0) + most);
             if component.mean_ms.is_none() {
                 component.basis = Basis::Bound;
@@ -278,6 +281,13 @@ impl Evidence {
             }
         }
     }
+}
+
+/// One of the two ways: the network is at least that.
+fn at_least(told: &Told) -> Component {
+    let mut component = Component::known(PartKind::Network, told.ms, Basis::Bound);
+    component.low_ms = component.mean_ms;
+    component
 }
 
 /// The basis of a difference from both.

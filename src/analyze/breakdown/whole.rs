@@ -29,6 +29,8 @@ pub(super) struct Whole {
     held_idle: Option<Told>,
     wait: Component,
     mean_ms: f64,
+    /// The times are those inside the API.
+    inside_only: bool,
     /// Other applications were seen at work beside the one with most sessions.
     others: bool,
 }
@@ -71,8 +73,14 @@ impl Whole {
                 .and_then(|s| held_idle(run, s, number, trips, mean_ms)),
             wait: saturation::wait(run, result, sessions, trips),
             mean_ms,
+            inside_only: run.api.is_empty() && run.replay.is_none(),
             others: sessions.ok().is_some_and(|s| s.caveat().is_some()),
         }
+    }
+
+    /// The times are those inside the API.
+    pub(super) fn inside_only(&self) -> bool {
+        self.inside_only
     }
 
     /// What the only endpoint of a load executes: everything that the database executed. `None` where others were seen
@@ -140,6 +148,7 @@ impl Whole {
             round_trips: self.calls.and_then(|calls| self.round_trips(calls)),
             pool_wait: self.wait.mean_ms.is_some().then(|| self.wait.clone()),
             held_idle: self.held_idle.clone(),
+            inside_only: self.inside_only,
             ..Evidence::default()
         };
         if endpoints.is_empty() {

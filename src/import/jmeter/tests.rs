@@ -11,6 +11,7 @@ fn every_label_has_its_samples_with_and_without_a_header() {
     for (run, text) in [
         ("CSV with field names (as today's default)", JTL),
         ("CSV as this version writes it by default", PLAIN),
+        ("XML", XML),
     ] {
         let result = load("x", text.as_bytes());
         assert_eq!(result.operations.len(), 4, "{run}");
@@ -28,6 +29,7 @@ fn every_label_has_its_samples_with_and_without_a_header() {
     }
     assert_eq!(load("x", JTL.as_bytes()).total.requests, 950);
     assert_eq!(load("x", PLAIN.as_bytes()).total.requests, 922);
+    assert_eq!(load("x", XML.as_bytes()).total.requests, 899);
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn transactions_are_left_out_and_failures_have_words() {
                 .source
                 .notes
                 .iter()
-                .any(|n| n.starts_with("1 row(s) of transaction"))
+                .any(|n| n.starts_with("1 sample(s) of transaction"))
         );
         assert_eq!(result.length, Some(Millis(5300.0)));
     }
@@ -172,6 +174,85 @@ fn wrong_files_are_refused() {
             head.lines().next().unwrap().to_owned() + "\n",
             ["cut off", "no sample"],
         ),
-        (XML.to_owned(), ["the XML of JMeter", "output_format=csv"]),
+    ]);
+}
+
+/// A document with these elements.
+fn document(elements: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testResults version=\"1.2\">\n{elements}\n</testResults>\n"
+    )
+}
+
+#[test]
+fn parts_of_a_sample_are_not_counted_and_those_of_a_transaction_are() {
+    let sample = |label: &str, more: &str| {
+        format!(
+            "<httpSample t=\"30\" lt=\"20\" ct=\"5\" ts=\"1795426756934\" s=\"true\" lb=\"{label}\" rc=\"200\" rm=\"OK\" \
+             na=\"2\"{more}"
+        )
+    };
+    let redirect = sample("GET /new", "/>");
+    let page = format!(
+        "{}>\n{redirect}\n<assertionResult><failure>false</failure></assertionResult></httpSample>",
+        sample("GET /old &amp; more", "")
+    );
+    let transaction = format!(
+        "<sample t=\"60\" ts=\"1795426756934\" s=\"true\" lb=\"Buy\" rm=\"Number of samples in transaction : 1\">{}</sample>",
+        sample("POST /orders", "/>")
+    );
+    let result = load("x", document(&format!("{page}\n{transaction}")).as_bytes());
+    let names: Vec<&str> = result.operations.iter().map(|o| o.name.as_str()).collect();
+    assert_eq!(names, ["GET /old & more", "POST /orders"]);
+    assert_eq!(result.total.requests, 2);
+    let phases = result.total.phases.unwrap();
+    assert_eq!(
+        (phases.connecting, phases.waiting, phases.receiving),
+        (Some(Millis(10.0)), Some(Millis(30.0)), Some(Millis(20.0)))
+    );
+    assert!(
+        result
+            .source
+            .notes
+            .iter()
+            .any(|n| n.starts_with("1 sample(s) of transaction"))
+    );
+}
+
+#[test]
+fn wrong_documents_are_refused() {
+    let lines: String = XML.split_inclusive('\n').take(5).collect();
+    let one = "<httpSample t=\"3\" ts=\"1795426756934\" s=\"true\" lb=\"a\"/>";
+    assert_refused(&[
+        (lines.clone(), ["cut off", "`testResults` is not closed"]),
+        (
+            lines[..lines.len() - 20].to_owned(),
+            ["cut off", "line 5 ends inside of a tag"],
+        ),
+        (
+            format!("{XML}{XML}"),
+            ["another document begins", "one run"],
+        ),
+        (document(""), ["cut off", "no sample"]),
+        (
+            document(&one.replace("t=\"3\"", "t=\"x\"")),
+            ["line 3: attribute t=`x`", "whole milliseconds"],
+        ),
+        (
+            document(&one.replace("\"1795426756934\"", "\"2026-11-23\"")),
+            ["line 3: attribute ts=`2026-11-23`", "since 1970"],
+        ),
+        (
+            document(&one.replace("\"true\"", "\"yes\"")),
+            ["line 3: attribute s=`yes`", "`true` or `false`"],
+        ),
+        (
+            document("<httpSample t=\"3\"></sample>"),
+            ["line 3", "attribute ts"],
+        ),
+        (
+            document(&format!("{}</httpSample></b>", one.replace("/>", ">"))),
+            ["line 3", "the XML that JMeter writes"],
+        ),
     ]);
 }

@@ -87,7 +87,8 @@ fn traces_tell_every_part() {
             &[
                 (PartKind::DbExec, 8.0, Basis::Derived),
                 (PartKind::PoolWait, 12.0, Basis::Measured),
-                (PartKind::Network, 2.0, Basis::Derived),
+                // Nobody tells the way between client and API.
+                (PartKind::Network, 2.0, Basis::Bound),
                 (PartKind::App, 6.0, Basis::Measured),
                 (PartKind::Unattributed, 2.0, Basis::Derived),
             ],
@@ -129,6 +130,7 @@ fn traces_alone_tell_the_time_inside_the_api() {
         &[
             (PartKind::DbExec, 8.0, Basis::Derived),
             (PartKind::PoolWait, 12.0, Basis::Measured),
+            (PartKind::Network, 2.0, Basis::Derived),
             (PartKind::App, 6.0, Basis::Measured),
             (PartKind::Unattributed, 0.0, Basis::Derived),
         ],
@@ -246,7 +248,7 @@ fn round_trips_are_calls_times_the_round_trip() {
     check(
         parts,
         &[
-            (PartKind::Network, 3.0, Basis::Derived),
+            (PartKind::Network, 3.0, Basis::Bound),
             (PartKind::DbExec, 8.0, Basis::Derived),
         ],
     );
