@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use dbperf::lab::{Lab, LabOptions};
@@ -50,6 +51,9 @@ pub(crate) struct Staged {
 /// less.
 const BUSY: f64 = 0.9;
 
+/// The situation without connections has the machine for itself; the others stand each other.
+static MACHINE: RwLock<()> = RwLock::new(());
+
 /// How far a part may be from the truth, with traces or `Server-Timing`, and without (shares).
 const TOLD: f64 = 0.02;
 const NOT_TOLD: f64 = 0.05;
@@ -58,6 +62,11 @@ impl Situation {
     /// Stages it on the newest server and judges every report. Nothing happens without a server or k6.
     #[track_caller]
     pub(crate) fn judge(self) -> Option<Staged> {
+        let alone = (self.most == "pool_wait")
+            .then(|| MACHINE.write().unwrap_or_else(PoisonError::into_inner));
+        let beside = alone
+            .is_none()
+            .then(|| MACHINE.read().unwrap_or_else(PoisonError::into_inner));
         let mut staged = self.stage()?;
         for _ in 0..2 {
             // Where others use the processors, dbperf does not tell a wait for a connection from one for them.
@@ -66,6 +75,7 @@ impl Situation {
             }
             staged = self.stage()?;
         }
+        drop((alone, beside));
         for (evidence, report) in &staged.reports {
             let bound = if *evidence == "neither" {
                 NOT_TOLD

@@ -74,6 +74,34 @@ impl EverySize {
     /// Measures every size, and judges this one: it is good, and better than two connections per core and one where those
     /// are not. Where it falls short, all sizes are measured once more, for so long that chance does not decide.
     /// `quickly` is how long the first measurement takes: what sleeps differs less from block to block than what works.
+    ///
+    /// # Errors
+    /// It falls short, and how.
+    pub(crate) fn judged(
+        case: &Case,
+        clients: u64,
+        sizes: &[u64],
+        size: u64,
+        quickly: &str,
+    ) -> Result<Self, String> {
+        let first = Self::of(case, clients, sizes, quickly);
+        say(&format!("{size} of:{}", first.table()));
+        if first.is_good(size) && first.is_better_than_the_rule(size) {
+            return Ok(first);
+        }
+        let all = Self::of(case, clients, sizes, "300s");
+        say(&format!("{size} of:{}", all.table()));
+        if !all.is_good(size) {
+            return Err(format!("{size} is not good:{}", all.table()));
+        }
+        if !all.is_better_than_the_rule(size) {
+            let rule = rule_of_thumb();
+            return Err(format!("{size} does not beat {rule}:{}", all.table()));
+        }
+        Ok(all)
+    }
+
+    /// The same where falling short is a failure.
     pub(crate) fn judge(
         case: &Case,
         clients: u64,
@@ -81,21 +109,8 @@ impl EverySize {
         size: u64,
         quickly: &str,
     ) -> Self {
-        let first = Self::of(case, clients, sizes, quickly);
-        say(&format!("{size} of:{}", first.table()));
-        if first.is_good(size) && first.is_better_than_the_rule(size) {
-            return first;
-        }
-        let all = Self::of(case, clients, sizes, "300s");
-        say(&format!("{size} of:{}", all.table()));
-        assert!(all.is_good(size), "{size} is not good:{}", all.table());
-        assert!(
-            all.is_better_than_the_rule(size),
-            "{size} does not beat {}:{}",
-            rule_of_thumb(),
-            all.table()
-        );
-        all
+        let judged = Self::judged(case, clients, sizes, size, quickly);
+        judged.unwrap_or_else(|short| panic!("{short}"))
     }
 
     fn is_better_than_the_rule(&self, size: u64) -> bool {

@@ -15,8 +15,12 @@ fn recommendation(pool: &Value) -> (&Value, u64) {
 /// The result of a sweep that ends with a recommendation. On a machine that others use too blocks differ, or the driver
 /// has no core, and then nothing may be recommended: as the report says, the sweep is done again for longer.
 fn in_the_end(case: &Case, flags: &[&str]) -> Value {
+    measured_for(case, flags, &["30s", "60s", "120s"])
+}
+
+fn measured_for(case: &Case, flags: &[&str], durations: &[&str]) -> Value {
     let mut pool = Value::Null;
-    for duration in ["30s", "60s", "120s"] {
+    for duration in durations {
         let mut all = flags.to_vec();
         all.extend(["--duration", duration]);
         pool = case.pool(&all);
@@ -93,16 +97,23 @@ fn a_load_that_takes_the_cpu_saturates_the_database() {
         "",
         "SELECT sum(sqrt(i)) FROM generate_series(1, 20000) i;\n",
     );
-    let pool = in_the_end(&case, &["--clients", "16", "--pool-size", "16"]);
-    let (found, size) = recommendation(&pool);
-    assert_eq!(found["verdict"], "database-saturated", "{found:#}");
-    assert!(size <= 4 * cores(), "{size} on {} cores", cores());
-    let largest = pool["sweep"].as_array().unwrap().last().unwrap();
-    assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
-    let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
-    sizes.sort_unstable();
-    sizes.dedup();
-    EverySize::judge(&case, 16, &sizes, size, "100s");
+    let judged = |durations: &[&str]| {
+        let pool = measured_for(&case, &["--clients", "16", "--pool-size", "16"], durations);
+        let (found, size) = recommendation(&pool);
+        assert_eq!(found["verdict"], "database-saturated", "{found:#}");
+        assert!(size <= 4 * cores(), "{size} on {} cores", cores());
+        let largest = pool["sweep"].as_array().unwrap().last().unwrap();
+        assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
+        let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
+        sizes.sort_unstable();
+        sizes.dedup();
+        EverySize::judged(&case, 16, &sizes, size, "100s")
+    };
+    // Where the processors are not as fast all the time, half a minute does not tell sizes apart that differ by 2 %.
+    if let Err(short) = judged(&["30s", "60s", "120s"]) {
+        say(&short);
+        judged(&["120s"]).unwrap_or_else(|short| panic!("{short}"));
+    }
 }
 
 /// Pages come from the disk itself, past every cache (`debug_io_direct`, from version 16 on).
