@@ -37,11 +37,14 @@ impl PermitWait {
 
     /// Such as `requests wait 45.0 ms (75 %) for one of 3 connections`.
     pub(super) fn words(&self, replay: &ReplayPool) -> String {
+        let what = match replay.pool_size {
+            1 => "the only connection".to_owned(),
+            size => format!("one of {size} connections"),
+        };
         format!(
-            "requests wait {:.1} ms ({:.0} %) for one of {} connections",
+            "requests wait {:.1} ms ({:.0} %) for {what}",
             self.mean_ms,
-            100.0 * self.ratio,
-            replay.pool_size
+            100.0 * self.ratio
         )
     }
 
@@ -84,6 +87,14 @@ mod tests {
         assert_eq!(
             wait.words(&replay),
             "requests wait 9.0 ms (31 %) for one of 4 connections"
+        );
+        let alone = ReplayPool {
+            pool_size: 1,
+            ..replay.clone()
+        };
+        assert_eq!(
+            wait.words(&alone),
+            "requests wait 9.0 ms (31 %) for the only connection"
         );
         case.run.pool = Some(PoolRecord {
             length: Millis(30_000.0),
