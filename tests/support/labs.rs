@@ -9,7 +9,10 @@ use std::{
 
 use dbperf::lab::{Account, Binaries, Cluster, Lab, LabError, LabOptions, prepare_template};
 
-use super::servers::{base, lock, required, servers};
+use super::{
+    hypopg::Hypopg,
+    servers::{base, lock, required, servers},
+};
 
 /// Starts a lab of this version from a prepared data folder. `None`: the version is not installed,
 /// which was said on stderr. A failed start fails the test.
@@ -48,6 +51,20 @@ pub(crate) fn pooled(major: u32, pool_size: u32) -> Option<Lab> {
 /// memory than a lab that is to be measured has, unless the test asks for another amount.
 pub(crate) fn prepared(major: u32, options: LabOptions) -> Option<LabOptions> {
     let (_, bin) = servers().into_iter().find(|(found, _)| *found == major)?;
+    Some(prepared_at(bin, options))
+}
+
+/// Starts a lab of a server that has HypoPG from a prepared data folder; `CREATE EXTENSION hypopg` is
+/// left to the test. A failed start fails the test.
+pub(crate) fn hypopg_lab(server: &Hypopg, options: LabOptions) -> Lab {
+    match Lab::start(&prepared_at(server.bin.clone(), options)) {
+        Ok(lab) => lab,
+        Err(error) => panic!("PostgreSQL {} with HypoPG: {error}", server.major),
+    }
+}
+
+/// The options that a lab of these programs starts with.
+fn prepared_at(bin: PathBuf, options: LabOptions) -> LabOptions {
     let mut options = LabOptions {
         template: Some(options.template.unwrap_or_else(|| template(&bin))),
         pg_bin: Some(bin),
@@ -56,7 +73,7 @@ pub(crate) fn prepared(major: u32, options: LabOptions) -> Option<LabOptions> {
     };
     let smaller = ("shared_buffers".to_owned(), "64MB".to_owned());
     options.settings.insert(0, smaller);
-    Some(options)
+    options
 }
 
 /// The prepared data folder of a server, made by the first test that asks for it. A lab writes its

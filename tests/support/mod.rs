@@ -9,16 +9,19 @@
     reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
 )]
 
+mod hypopg;
 mod labs;
 mod servers;
 mod watch;
 
-pub(crate) use labs::{connect, lab, open_parent, pooled, prepared};
+pub(crate) use hypopg::{Hypopg, hypopg};
+pub(crate) use labs::{connect, hypopg_lab, lab, open_parent, pooled, prepared};
 pub(crate) use servers::{TESTED, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
 
 /// Names everything once: a test that uses only a part of this file is not warned about the rest.
 const _: fn() = || {
+    let _ = (hypopg, hypopg_lab, Hypopg::hides);
     let _ = (connect, lab, open_parent, pooled, prepared, servers, TESTED);
     let _ = (
         alone,

@@ -71,7 +71,7 @@ fn find(major: u32) -> Result<PathBuf, String> {
         format!("/usr/local/opt/postgresql@{major}/bin"),
     ];
     let mut tried = Vec::new();
-    let unpacked = unpacked(major).into_iter();
+    let unpacked = unpacked(&major.to_string()).into_iter();
     for bin in system.into_iter().map(PathBuf::from).chain(unpacked) {
         match Binaries::find(Some(&bin)) {
             Ok(found) if found.major() == major => return Ok(bin),
@@ -82,9 +82,9 @@ fn find(major: u32) -> Result<PathBuf, String> {
     Err(tried.join("\n"))
 }
 
-/// The unpacked build of this version, repaired, where the servers' user can run it.
-fn unpacked(major: u32) -> Option<PathBuf> {
-    let package = target().join("pg").join(major.to_string());
+/// The unpacked build of this name, repaired, where the servers' user can run it.
+pub(super) fn unpacked(name: &str) -> Option<PathBuf> {
+    let package = target().join("pg").join(name);
     let from = package.join("native");
     if !from.is_dir() {
         return None;
@@ -96,9 +96,9 @@ fn unpacked(major: u32) -> Option<PathBuf> {
         return Some(from.join("bin"));
     }
     let stamp = fs::read_to_string(package.join(".version")).unwrap_or_default();
-    let to = base.join(format!("pg-{major}-{}", stamp.trim()));
+    let to = base.join(format!("pg-{name}-{}", stamp.trim()));
     if !to.is_dir() {
-        let partial = base.join(format!("pg-{major}.partial"));
+        let partial = base.join(format!("pg-{name}.partial"));
         let _ = fs::remove_dir_all(&partial);
         let mut copy = Command::new("cp");
         copy.arg("-a").arg(&from).arg(&partial);
