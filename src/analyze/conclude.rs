@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::conclusions::{
     Conclusions, CoverageRow, LoadCommandInfo, Overhead, RunInfo, SCHEMA_VERSION, ServerInfo,
+    SinceInfo,
 };
 use super::sla::{Sla, SlaFacts};
 use super::{
@@ -98,6 +99,13 @@ fn run_info(run: &Run) -> RunInfo {
         started_at: meta.started_at.to_string(),
         ended_at: meta.ended_at.to_string(),
         window_ms: meta.window.0,
+        since: meta.since.map(|since| SinceInfo {
+            read_at: since.read_at.to_string(),
+            statements_reset_at: since.statements.map(|at| at.to_string()),
+            statements_ms: since.statements_age().map(|age| age.0),
+            database_reset_at: since.database.map(|at| at.to_string()),
+            database_ms: since.database_age().map(|age| age.0),
+        }),
         dbperf_version: meta.dbperf_version.clone(),
         command: meta.command.clone(),
         interrupted: meta.interrupted,
@@ -230,6 +238,10 @@ fn disturbance(disturbance: &Disturbance) -> String {
 
 /// The cost of measuring: own statements' execution time over the window of one core.
 fn overhead(run: &Run) -> Option<Overhead> {
+    // One look costs one reading of each view, which the coverage tells; the counters hold earlier ones as well.
+    if run.meta.since.is_some() {
+        return None;
+    }
     let own = run.statements.as_ref().map(|s| {
         let own = s
             .own
@@ -276,6 +288,7 @@ pub fn imported(imported: &Imported, dbperf_version: &str) -> Conclusions {
             started_at: text(began),
             ended_at: text(ended),
             window_ms: length.max_by(f64::total_cmp).unwrap_or_default(),
+            since: None,
             dbperf_version: dbperf_version.to_owned(),
             command: "dbperf import".to_owned(),
             interrupted: false,
@@ -301,6 +314,7 @@ pub fn captured(summary: CaptureSummary, command: &str, dbperf_version: &str) ->
             started_at: summary.started_at.to_string(),
             ended_at: ended.map_or_else(String::new, |at| at.to_string()),
             window_ms: summary.span_ms,
+            since: None,
             dbperf_version: dbperf_version.to_owned(),
             command: command.to_owned(),
             interrupted: false,

@@ -29,7 +29,7 @@ pub fn number(value: f64) -> String {
 }
 
 /// A duration given in milliseconds, in the unit that keeps it short: `42 µs`, `3.10 ms`,
-/// `1.25 s`, `12.5 min`.
+/// `1.25 s`, `12.5 min`, `14.2 h`, `31 d`.
 #[must_use]
 pub fn duration(ms: f64) -> String {
     if !ms.is_finite() {
@@ -44,8 +44,25 @@ pub fn duration(ms: f64) -> String {
         format!("{} ms", number(ms))
     } else if size < 599_500.0 {
         format!("{} s", number(ms / 1000.0))
-    } else {
+    } else if size < 35_997_000.0 {
         format!("{} min", number(ms / 60_000.0))
+    } else if size < 359_997_000.0 {
+        format!("{} h", number(ms / 3_600_000.0))
+    } else {
+        format!("{} d", number(ms / 86_400_000.0))
+    }
+}
+
+/// An age given in milliseconds, in days from two days on, else in hours, minutes or seconds.
+#[must_use]
+pub fn age(ms: f64) -> String {
+    let seconds = ms / 1000.0;
+    match seconds {
+        s if s >= 2.0 * 86_400.0 => format!("{:.0} days", s / 86_400.0),
+        s if s >= 2.0 * 3_600.0 => format!("{:.0} hours", s / 3_600.0),
+        s if s >= 120.0 => format!("{:.0} minutes", s / 60.0),
+        s if s >= 1.5 => format!("{s:.0} seconds"),
+        _ => "a second".to_owned(),
     }
 }
 
@@ -173,6 +190,21 @@ mod tests {
             assert_eq!(number(value), text);
         }
         assert_eq!(number(f64::NAN), NOT_MEASURED);
+    }
+
+    #[test]
+    fn ages_are_told_in_round_words() {
+        for (seconds, words) in [
+            (0.4, "a second"),
+            (90.0, "90 seconds"),
+            (3_600.0, "60 minutes"),
+            (86_400.0, "24 hours"),
+            (30.0 * 86_400.0, "30 days"),
+        ] {
+            assert_eq!(age(seconds * 1000.0), words);
+        }
+        assert_eq!(duration(36_000_000.0), "10.0 h");
+        assert_eq!(duration(30.0 * 86_400_000.0), "30.0 d");
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) fn run() -> Run {
             started_at: at(0),
             ended_at: at(60),
             window: Millis(60_000.0),
+            since: None,
             dbperf_version: "0".to_owned(),
             command: "dbperf analyze".to_owned(),
             interrupted: false,

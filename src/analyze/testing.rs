@@ -20,6 +20,7 @@ pub(super) fn run(window: Millis) -> Run {
             started_at,
             ended_at: started_at,
             window,
+            since: None,
             dbperf_version: "0".to_owned(),
             command: String::new(),
             interrupted: false,

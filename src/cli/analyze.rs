@@ -19,7 +19,7 @@ use crate::record::Run;
 use crate::seed;
 use crate::workload::Workload;
 
-/// Window of `analyze` without a workload or a command.
+/// Window of `analyze` and `lag` without a workload or a command.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 
 /// Which sections are shown.
@@ -70,7 +70,7 @@ pub(super) async fn run(
         import::check_api(&args.evidence.api)?;
     }
     let before = import::last_written(&args.evidence.api);
-    let load = load(args)?;
+    let load = load(args, view)?;
     if args.watch.explain_analyze && !matches!(load, Load::Replay(_)) {
         return Err(Failure::usage(
             "--explain-analyze executes the statements of a workload: it needs --workload or --lab",
@@ -253,7 +253,7 @@ pub(super) fn targets(file: Option<&Path>) -> Result<Sla, Failure> {
     Sla::parse(&text).map_err(|e| Failure::input(format!("{name}: {e}")))
 }
 
-fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
+fn load(args: &AnalyzeArgs, view: View) -> Result<Load, Failure> {
     if !args.watch.command.is_empty() {
         return Ok(Load::Command(args.watch.command.clone()));
     }
@@ -268,8 +268,17 @@ fn load(args: &AnalyzeArgs) -> Result<Load, Failure> {
                 .map_err(|e| Failure::new(Exit::Bug, e.to_string()))?;
             Ok(replay_load(workload, &args.drive, true))
         }
+        None if is_quick_look(args, view) => Ok(Load::Once),
         None => Ok(Load::Watch(DEFAULT_WINDOW)),
     }
+}
+
+/// `slow` and `indexes` alone ask what the server has counted so far. Results of an API and PgBouncer's console tell of
+/// a window only.
+fn is_quick_look(args: &AnalyzeArgs, view: View) -> bool {
+    matches!(view, View::Statements | View::Indexes)
+        && args.evidence.api.is_empty()
+        && args.target.pgbouncer.is_none()
 }
 
 pub(super) fn workload_load(

@@ -97,8 +97,14 @@ pub(super) enum Command {
     /// Watch a server for a while and conclude where the time goes.
     Analyze(AnalyzeArgs),
     /// The statements section of `analyze`, by itself.
+    ///
+    /// Without a window, a workload, a load command or results of an API it answers at once, from what the server has
+    /// counted since its statistics were reset.
     Slow(AnalyzeArgs),
     /// The index sections of `analyze`, by themselves.
+    ///
+    /// Without a window, a workload, a load command or results of an API they answer at once, from what the server has
+    /// counted since its statistics were reset.
     Indexes(AnalyzeArgs),
     /// The replication section of `analyze`, by itself.
     Lag(AnalyzeArgs),
@@ -311,7 +317,8 @@ pub(super) struct AnalyzeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Window")]
 pub(super) struct WatchArgs {
-    /// How long to watch; with a workload or a command the window is as long as that.
+    /// How long to watch; with a workload or a command the window is as long as that. Without any of them
+    /// `analyze` and `lag` watch for 60s; `slow` and `indexes` read once what the server has counted so far.
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["workload", "command", "drive"])]
     pub(super) window: Option<Duration>,
     /// Replay a workload file while watching.

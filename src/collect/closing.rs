@@ -188,7 +188,7 @@ async fn await_end_of_replay(session: &Session) {
 }
 
 /// Standbys that streamed at the last reading of the senders.
-fn streaming(senders: &[SenderSample], logical: &[i32]) -> usize {
+pub(super) fn streaming(senders: &[SenderSample], logical: &[i32]) -> usize {
     let last = senders.last().map(|s| s.at);
     let streams = |s: &&SenderSample| {
         Some(s.at) == last
@@ -198,7 +198,7 @@ fn streaming(senders: &[SenderSample], logical: &[i32]) -> usize {
     senders.iter().filter(streams).count()
 }
 
-fn note_hidden_senders(senders: &[SenderSample], server: &Server, ledger: &mut Ledger) {
+pub(super) fn note_hidden_senders(senders: &[SenderSample], server: &Server, ledger: &mut Ledger) {
     if senders.iter().any(|s| s.state.is_none()) {
         ledger.note(
             "pg_stat_replication",
@@ -212,7 +212,7 @@ fn note_hidden_senders(senders: &[SenderSample], server: &Server, ledger: &mut L
 }
 
 /// Scans of the same indexes on a standby, if the session is in the same database.
-async fn standby_indexes(
+pub(super) async fn standby_indexes(
     session: &Session,
     server: &Server,
     ledger: &mut Ledger,

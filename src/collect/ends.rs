@@ -38,6 +38,22 @@ pub(super) struct End {
 }
 
 impl End {
+    /// The end before which nothing was read, for counters that are read once: without rows, no difference can be
+    /// made.
+    pub(super) fn without_rows() -> Self {
+        Self {
+            stat_user_indexes: none(),
+            statio_user_indexes: none(),
+            stat_user_tables: none(),
+            statio_user_tables: none(),
+            stat_database: none(),
+            stat_checkpointer: none(),
+            stat_bgwriter: none(),
+            stat_wal: none(),
+            stat_io: none(),
+        }
+    }
+
     /// Reads every view. Indexes come first: reading plans or facts could add scans.
     pub(super) async fn read(session: &Session, origin: Instant, ledger: &mut Ledger) -> Self {
         macro_rules! view {
@@ -57,6 +73,14 @@ impl End {
             stat_io: view!(pg_stat_io),
         }
     }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a reading without rows, not one that failed"
+)]
+fn none<T>() -> Reading<T> {
+    Some((Millis::default(), Vec::new()))
 }
 
 async fn take<T>(

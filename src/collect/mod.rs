@@ -6,6 +6,7 @@ mod activity;
 mod closing;
 mod cures;
 mod ends;
+mod glance;
 mod host;
 mod ledger;
 mod link;
@@ -37,6 +38,7 @@ pub mod pg_statio_user_tables;
 pub mod relation_size;
 pub mod standby;
 
+pub use glance::glance;
 pub use host::{ChildrenMeter, HostMeter};
 pub use observer::{LoadState, ObserveOptions, Observed, Observer};
 pub use pgbouncer::PgBouncerTarget;

@@ -329,7 +329,7 @@ impl Replication {
 }
 
 /// The extension if it can be read; otherwise the ledger says why not.
-fn statements_source(
+pub(super) fn statements_source(
     server: &Server,
     extension: Option<&Extension>,
     ledger: &mut Ledger,

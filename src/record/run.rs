@@ -94,6 +94,25 @@ pub struct Run {
     pub pages: Vec<PageResult>,
 }
 
+impl Run {
+    /// The time that the counters of statements cover: the window, or, where they were read once, the time since they
+    /// were reset. `None` where that is not known, so that there is no rate.
+    #[must_use]
+    pub fn statements_time(&self) -> Option<Millis> {
+        match &self.meta.since {
+            Some(since) => since.statements_age(),
+            None => Some(self.meta.window).filter(|window| window.0 > 0.0),
+        }
+    }
+
+    /// `total` milliseconds of statements per second of the time that their counters cover; `None` where that time is
+    /// not known.
+    #[must_use]
+    pub fn statements_ms_per_sec(&self, total: f64) -> Option<f64> {
+        self.statements_time().map(|time| total / time.secs())
+    }
+}
+
 /// What was run and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunMeta {
@@ -103,8 +122,12 @@ pub struct RunMeta {
     pub started_at: Timestamp,
     /// End of the window, by dbperf's clock.
     pub ended_at: Timestamp,
-    /// Length of the window on dbperf's monotonic clock.
+    /// Length of the window on dbperf's monotonic clock; zero where the counters were read once.
     pub window: Millis,
+    /// The counters were read once, without a window: they count since these moments. `None` for a window; absent in
+    /// older files.
+    #[serde(default)]
+    pub since: Option<CountedSince>,
     /// dbperf's version.
     pub dbperf_version: String,
     /// The command line, secrets redacted.
@@ -115,6 +138,38 @@ pub struct RunMeta {
     pub lab: bool,
     /// The load command after `--` and how it ended.
     pub load_command: Option<LoadCommand>,
+}
+
+/// Since when counters that were read once have counted, on the server's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedSince {
+    /// When they were read.
+    pub read_at: Timestamp,
+    /// `pg_stat_statements_info.stats_reset`; `None` where the extension does not tell (before 1.9).
+    pub statements: Option<Timestamp>,
+    /// `pg_stat_database.stats_reset` of the database; where that is NULL, which since PostgreSQL 15 means that it
+    /// was never reset by hand, the moment at which the server's statistics began. `None` where neither is known.
+    pub database: Option<Timestamp>,
+}
+
+impl CountedSince {
+    /// How long the counters of statements have run.
+    #[must_use]
+    pub fn statements_age(&self) -> Option<Millis> {
+        self.age(self.statements)
+    }
+
+    /// How long the counters of tables and indexes have run.
+    #[must_use]
+    pub fn database_age(&self) -> Option<Millis> {
+        self.age(self.database)
+    }
+
+    /// A reset of this very moment is no age by which anything can be divided.
+    fn age(&self, since: Option<Timestamp>) -> Option<Millis> {
+        let age = Millis(self.read_at.duration_since(since?).as_secs_f64() * 1000.0);
+        (age.0 > 0.0).then_some(age)
+    }
 }
 
 /// A run that is part of a merged one.
@@ -157,4 +212,26 @@ pub struct Host {
     pub memory_used_ratio: Option<f64>,
     /// CPU time of dbperf itself in the window.
     pub own_cpu: Option<Millis>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_that_were_read_once_have_an_age_of_their_own() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let since = CountedSince {
+            read_at: at(1_000),
+            statements: Some(at(900)),
+            database: None,
+        };
+        assert_eq!(since.statements_age(), Some(Millis(100_000.0)));
+        assert_eq!(since.database_age(), None);
+        let young = CountedSince {
+            statements: Some(at(1_000)),
+            ..since
+        };
+        assert_eq!(young.statements_age(), None, "nothing is divided by zero");
+    }
 }

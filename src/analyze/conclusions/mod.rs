@@ -126,6 +126,7 @@ impl Conclusions {
                 started_at: String::new(),
                 ended_at: String::new(),
                 window_ms: 0.0,
+                since: None,
                 dbperf_version: String::new(),
                 command: String::new(),
                 interrupted: false,
@@ -165,8 +166,11 @@ pub struct RunInfo {
     pub started_at: String,
     /// RFC 3339.
     pub ended_at: String,
-    /// Length of the window.
+    /// Length of the window; zero where the counters were read once.
     pub window_ms: f64,
+    /// The counters were read once and count since a reset; `null` where there was a window.
+    #[serde(default)]
+    pub since: Option<SinceInfo>,
     /// Version of dbperf.
     pub dbperf_version: String,
     /// The command line, secrets redacted.
@@ -177,6 +181,22 @@ pub struct RunInfo {
     pub lab: bool,
     /// The user's own load command; `null` without one.
     pub load_command: Option<LoadCommandInfo>,
+}
+
+/// Since when counters that were read once have counted. A moment that the server does not tell is `null`, and then no
+/// rate is told either.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SinceInfo {
+    /// When they were read, on the server's clock; RFC 3339.
+    pub read_at: String,
+    /// When `pg_stat_statements` was reset (extension 1.9+).
+    pub statements_reset_at: Option<String>,
+    /// Age of the counters of statements.
+    pub statements_ms: Option<f64>,
+    /// When the counters of tables and indexes were reset or began.
+    pub database_reset_at: Option<String>,
+    /// Age of the counters of tables and indexes.
+    pub database_ms: Option<f64>,
 }
 
 /// The user's own load command.

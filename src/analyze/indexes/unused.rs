@@ -237,7 +237,7 @@ fn loaded(look: &Look<'_>, relid: u32) -> Option<bool> {
         .get(&relid)
         .map_or(0, |first| first.n_tup_ins);
     let live = last.n_live_tup;
-    let in_run = live > 0 && last.n_tup_ins - before >= live;
+    let in_run = look.run.meta.since.is_none() && live > 0 && last.n_tup_ins - before >= live;
     let changes = (last.n_tup_upd + last.n_tup_del) as f64;
     let restored = last.n_tup_ins >= live && changes <= t::LOADED_TABLE_CHANGE_RATIO * live as f64;
     Some(in_run || restored)

@@ -20,7 +20,8 @@ struct Wish<'a> {
     table: &'a TableFacts,
     columns: Vec<String>,
     cost_before: f64,
-    saves_ms_per_sec: f64,
+    /// `None` where the time that the counters cover is not known.
+    saves_ms_per_sec: Option<f64>,
     reason: String,
 }
 
@@ -48,7 +49,7 @@ fn wishes_of<'a>(
         return Vec::new();
     };
     let exec_ms: f64 = same().map(|s| s.total_exec_ms).sum();
-    let per_sec = exec_ms / run.meta.window.secs().max(f64::MIN_POSITIVE);
+    let per_sec = run.statements_ms_per_sec(exec_ms);
     let account = Account::of(tree);
     let scans = account.visits.iter().filter(|v| v.node.is_seq_scan());
     scans
@@ -70,7 +71,7 @@ fn wishes_of<'a>(
                 table,
                 columns,
                 cost_before: tree.root.total_cost,
-                saves_ms_per_sec: per_sec * share,
+                saves_ms_per_sec: per_sec.map(|ms| ms * share),
                 reason,
             })
         })
@@ -197,8 +198,10 @@ fn merge(run: &Run, wishes: Vec<Wish<'_>>) -> Vec<MissingIndex> {
 }
 
 fn candidate(run: &Run, columns: Vec<String>, wishes: &[Wish<'_>]) -> Option<MissingIndex> {
-    let by_saving =
-        |a: &&Wish<'_>, b: &&Wish<'_>| a.saves_ms_per_sec.total_cmp(&b.saves_ms_per_sec);
+    let by_saving = |a: &&Wish<'_>, b: &&Wish<'_>| {
+        let saves = |w: &Wish<'_>| w.saves_ms_per_sec.unwrap_or(0.0);
+        saves(a).total_cmp(&saves(b))
+    };
     let main = wishes.iter().max_by(by_saving)?;
     let others = match wishes.len() - 1 {
         0 => String::new(),
@@ -212,7 +215,7 @@ fn candidate(run: &Run, columns: Vec<String>, wishes: &[Wish<'_>]) -> Option<Mis
         size_bytes: estimated_size(main.table, &columns),
         cost_before: Some(main.cost_before),
         cost_after: None,
-        saves_ms_per_sec: Some(wishes.iter().map(|w| w.saves_ms_per_sec).sum()),
+        saves_ms_per_sec: wishes.iter().map(|w| w.saves_ms_per_sec).sum(),
         evidence: Evidence::Estimated,
         reason: format!("{}{others}", main.reason),
         columns,

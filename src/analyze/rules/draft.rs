@@ -3,6 +3,7 @@
 use crate::analyze::conclusions::{Evidence, Finding, Remediation, Severity, Subject};
 
 use super::{Facts, Outcome};
+use crate::analyze::figures;
 
 /// A finding in the making; [`Draft::fire`] ends it.
 pub(super) struct Draft(Finding);
@@ -89,11 +90,23 @@ impl Draft {
         } else {
             "."
         };
-        self.0.detail = format!(
-            "{}{end} Window: {:.0} s{node}.",
-            self.0.detail,
-            facts.window_sec()
-        );
+        let period = period(facts, &self.0.subject.kind);
+        self.0.detail = format!("{}{end} {period}{node}.", self.0.detail);
         Outcome::Fired(self.0)
+    }
+}
+
+/// The time that the numbers of a finding cover.
+fn period(facts: &Facts<'_>, kind: &str) -> String {
+    let Some(since) = &facts.run.meta.since else {
+        return format!("Window: {:.0} s", facts.window_sec());
+    };
+    let age = match kind {
+        "statement" | "endpoint" => since.statements_age(),
+        _ => since.database_age(),
+    };
+    match age {
+        Some(age) => format!("Counted since a reset {} ago", figures::age(age.0)),
+        None => "Counted since a reset, the time of which the server does not tell".to_owned(),
     }
 }

@@ -24,6 +24,9 @@ pub struct Facts<'a> {
     pub conclusions: &'a Conclusions,
 }
 
+/// How to get a window.
+const WINDOW: &str = "--window 60s watches the server for a minute";
+
 type Fact<T> = Result<T, String>;
 
 impl<'a> Facts<'a> {
@@ -32,12 +35,24 @@ impl<'a> Facts<'a> {
         self.run.meta.window.secs()
     }
 
+    /// Milliseconds of statements per second of the window or, where the counters were read once, of the time since
+    /// their reset; `None` where that is not known.
+    pub(super) fn per_sec(&self, total_ms: f64) -> Option<f64> {
+        self.run.statements_ms_per_sec(total_ms)
+    }
+
+    /// The counters were read once: what means something over a known time only is not judged.
+    pub(super) fn read_once(&self) -> bool {
+        self.run.meta.since.is_some()
+    }
+
     /// "`what` was not read", with the collector's own reason where it gave one.
     pub(super) fn missing(&self, what: &str) -> String {
         let mut rows = self.run.coverage.iter();
         let reason = rows.find(|c| c.collector == what && c.reason.is_some());
         match reason.and_then(|c| c.reason.as_ref()) {
             Some(reason) => format!("{what} was not read: {reason}"),
+            None if self.read_once() => format!("{what} is only told over a window ({WINDOW})"),
             None => format!("{what} was not read"),
         }
     }
@@ -135,6 +150,7 @@ impl<'a> Facts<'a> {
     pub(super) fn database(&self) -> Fact<(&'a StatDatabase, &'a StatDatabase)> {
         let oid = self.server()?.database_oid;
         continuous(self)?;
+        self.window()?;
         let span = self.run.database.stat_database.as_ref();
         let span = span.ok_or_else(|| self.missing("pg_stat_database"))?;
         let find = |rows: &'a [StatDatabase]| rows.iter().find(|row| row.datid == oid);
@@ -147,6 +163,16 @@ impl<'a> Facts<'a> {
             (Some(_), Some(_)) => Err("the counters of pg_stat_database were reset".to_owned()),
             _ => Err("pg_stat_database has no row of this database".to_owned()),
         }
+    }
+
+    /// There is a window; without one there are no differences.
+    pub(super) fn window(&self) -> Fact<()> {
+        if self.read_once() {
+            return Err(format!(
+                "the counters were read once, so there is no difference over time ({WINDOW})"
+            ));
+        }
+        Ok(())
     }
 
     pub(super) fn pool(&self) -> Fact<&'a Pool> {

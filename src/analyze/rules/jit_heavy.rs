@@ -35,7 +35,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 "{jit:.0} of {:.0} ms in {} calls",
                 s.total_exec_ms, s.calls
             ))
-            .saves(jit / facts.window_sec())
+            .saves(facts.per_sec(jit))
             .note(
                 "for short statements: ALTER ROLE app SET jit = off (RESET takes it back), or a \
                  higher jit_above_cost",

@@ -15,7 +15,9 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let low = facts.tunable()?.filter_map(|s| {
         let (hit, read) = (s.shared_blks_hit, s.shared_blks_read);
         let share = read as f64 / ((hit + read) as f64).max(1.0);
-        (read >= t::LOW_HIT_MIN_BLOCKS && share >= t::LOW_HIT_READ_RATIO).then(|| {
+        // Over the life of a server any statement reads a thousand blocks.
+        let matters = !facts.read_once() || s.share_ratio? >= t::STATEMENT_MATTERS_RATIO;
+        (matters && read >= t::LOW_HIT_MIN_BLOCKS && share >= t::LOW_HIT_READ_RATIO).then(|| {
             Draft::new(RULE.id, Severity::Info)
                 .about("statement", &s.query_id)
                 .title(&format!(

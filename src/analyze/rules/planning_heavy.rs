@@ -36,7 +36,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                     one_line(&s.query)
                 ))
                 .detail(format!("{} calls", s.calls))
-                .saves(plan / facts.window_sec())
+                .saves(facts.per_sec(plan))
                 .note("prepare it once and execute it often; fewer partitions or joins to consider")
                 .fire(facts)
         })

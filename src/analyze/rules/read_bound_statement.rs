@@ -33,7 +33,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                      buffers",
                     s.total_exec_ms, s.shared_blks_read
                 ))
-                .saves(read / facts.window_sec())
+                .saves(facts.per_sec(read))
                 .note(
                     "read fewer blocks (an index, fewer rows, a covering index) or keep them in \
                      memory; right after a start or a load the cache is cold",

@@ -16,6 +16,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let span = facts.run.database.stat_checkpointer.as_ref();
     let span = span.ok_or_else(|| facts.missing("pg_stat_checkpointer"))?;
     continuous(facts)?;
+    facts.window()?;
     let (Some(first), Some(last)) = (span.first.first(), span.last.first()) else {
         return Err("pg_stat_checkpointer has no row".to_owned());
     };

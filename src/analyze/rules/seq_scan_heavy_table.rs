@@ -15,13 +15,17 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let tables = facts.tables()?;
     let mut outcomes = Vec::new();
     for last in &tables.last {
-        let Some(first) = tables.first.iter().find(|f| f.relid == last.relid) else {
-            continue;
+        let first = tables.first.iter().find(|f| f.relid == last.relid);
+        // Counters that were read once began at zero; a table that came inside the window is not judged.
+        let before = match first {
+            Some(f) => (f.seq_scan, f.seq_tup_read, f.idx_scan.unwrap_or(0)),
+            None if facts.read_once() => (0, 0, 0),
+            None => continue,
         };
         let name = format!("{}.{}", last.schemaname, last.relname);
-        let scans = last.seq_scan - first.seq_scan;
-        let rows = last.seq_tup_read - first.seq_tup_read;
-        let by_index = last.idx_scan.unwrap_or(0) - first.idx_scan.unwrap_or(0);
+        let scans = last.seq_scan - before.0;
+        let rows = last.seq_tup_read - before.1;
+        let by_index = last.idx_scan.unwrap_or(0) - before.2;
         if scans < 0 || rows < 0 || by_index < 0 {
             outcomes.push(Outcome::NotEvaluated(format!(
                 "the counters of {name} were reset"

@@ -19,7 +19,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         if s.calls < t::SLOW_STATEMENT_MIN_CALLS {
             return None;
         }
-        let excess = (mean - t::SLOW_STATEMENT_MEAN_MS) * s.calls as f64 / facts.window_sec();
+        let excess = facts.per_sec((mean - t::SLOW_STATEMENT_MEAN_MS) * s.calls as f64);
         let finding = Draft::new(RULE.id, Severity::Warning)
             .about("statement", &s.query_id)
             .title(&format!("{mean:.1} ms on average: {}", one_line(&s.query)))

@@ -16,12 +16,14 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let dominating = facts.tunable()?.filter_map(|s| {
         let share = s.share_ratio?;
         (share >= t::STATEMENT_DOMINATES_RATIO).then(|| {
-            let per_sec = s.total_exec_ms / facts.window_sec();
-            let severity = if per_sec >= t::STATEMENT_DOMINATES_MS_PER_SEC {
+            let per_sec = facts.per_sec(s.total_exec_ms);
+            let severity = if per_sec.is_some_and(|ms| ms >= t::STATEMENT_DOMINATES_MS_PER_SEC) {
                 Severity::Warning
             } else {
                 Severity::Info
             };
+            let rate =
+                per_sec.map_or_else(String::new, |ms| format!(", {ms:.1} ms in every second"));
             Draft::new(RULE.id, severity)
                 .about("statement", &s.query_id)
                 .title(&format!(
@@ -30,7 +32,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                     one_line(&s.query)
                 ))
                 .detail(format!(
-                    "{} took {:.0} ms, {per_sec:.1} ms in every second. Statements that \
+                    "{} took {:.0} ms{rate}. Statements that \
                      failed or were cancelled are in no sum",
                     plural(u64::try_from(s.calls).unwrap_or(0), "call", "calls"),
                     s.total_exec_ms

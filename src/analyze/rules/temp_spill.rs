@@ -16,7 +16,9 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let spilling = facts.tunable()?.filter_map(|s| {
         let bytes = s.temp_blks_written as f64 * facts.block_bytes();
         let per_call = bytes / (s.calls as f64).max(1.0);
-        let spills = bytes >= t::TEMP_SPILL_BYTES || per_call >= t::TEMP_SPILL_BYTES_PER_CALL;
+        // Over the life of a server any sum is large.
+        let spills = (bytes >= t::TEMP_SPILL_BYTES && !facts.read_once())
+            || per_call >= t::TEMP_SPILL_BYTES_PER_CALL;
         spills.then(|| {
             let role = s.user.as_deref().map(quote_ident);
             let work_mem = enough_work_mem(per_call);
@@ -74,7 +76,7 @@ fn temp_ms_per_sec(facts: &Facts<'_>, statement: &Statement) -> Option<f64> {
         let read = c.temp_blk_read_time?.0;
         Some(read + c.temp_blk_write_time?.0)
     });
-    Some(times.sum::<Option<f64>>()? / facts.window_sec())
+    facts.per_sec(times.sum::<Option<f64>>()?)
 }
 
 #[cfg(test)]

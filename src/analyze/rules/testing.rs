@@ -133,6 +133,7 @@ fn empty(run: &Run) -> Conclusions {
             started_at: run.meta.started_at.to_string(),
             ended_at: run.meta.ended_at.to_string(),
             window_ms: run.meta.window.0,
+            since: None,
             dbperf_version: String::new(),
             command: String::new(),
             interrupted: false,

@@ -35,6 +35,8 @@ pub(super) enum Load {
     Replay(Box<Job>),
     /// The user's own load command.
     Command(Vec<String>),
+    /// No window: what the server has counted so far is read once.
+    Once,
 }
 
 /// Measures one window.
@@ -48,9 +50,14 @@ pub(super) async fn run(
     interrupt: &Interrupt,
     context: &Context,
 ) -> Result<Run, Failure> {
+    if let Load::Once = load {
+        let mut run = Box::pin(once(servers, interrupt, context)).await?;
+        plans::get_plans(&mut run, servers, None, plans, interrupt, context).await;
+        return Ok(run);
+    }
     let driver = match &load {
         Load::Replay(job) => Some(Driver::warm_up(job, servers, interrupt, context).await?),
-        Load::Watch(_) | Load::Command(_) => None,
+        Load::Watch(_) | Load::Command(_) | Load::Once => None,
     };
     let window = match Box::pin(Window::open(servers, interrupt)).await {
         Ok(window) => window,
@@ -63,7 +70,7 @@ pub(super) async fn run(
     };
     let outcome = within_window(&load, driver, interrupt, context).await;
     let ending = match &load {
-        Load::Watch(_) => collect::LoadState::GoesOn,
+        Load::Watch(_) | Load::Once => collect::LoadState::GoesOn,
         Load::Replay(_) | Load::Command(_) => collect::LoadState::Ended,
     };
     let mut run = Box::pin(window.close(servers.lab, ending, interrupt, context)).await;
@@ -79,11 +86,40 @@ pub(super) async fn run(
     if !interrupt.asked() {
         let workload = match &load {
             Load::Replay(job) => job.workload(),
-            Load::Watch(_) | Load::Command(_) => None,
+            Load::Watch(_) | Load::Command(_) | Load::Once => None,
         };
         plans::get_plans(&mut run, servers, workload, plans, interrupt, context).await;
     }
     Ok(run)
+}
+
+/// What the server has counted so far, read once.
+async fn once(servers: &Servers, interrupt: &Interrupt, context: &Context) -> Result<Run, Failure> {
+    let progress = Progress::step(context, "Reading the server's counters");
+    let started_at = Timestamp::now();
+    let run_id = run_id();
+    let options = ObserveOptions {
+        replicas: servers.replicas.clone(),
+        ..ObserveOptions::new(&run_id)
+    };
+    let looked = interrupt.or(collect::glance(&servers.target, &options));
+    let (observed, since) = looked.await?.map_err(|e| Failure::precondition(&e))?;
+    progress.done("Read the server's counters");
+    let server_is_local = observed.server.cores.is_some();
+    // Nothing is known of how busy it was over time.
+    let host = Host {
+        cpu_busy_ratio: None,
+        own_cpu: None,
+        ..HostMeter::start().finish(server_is_local)
+    };
+    let blank = without_server(run_id, started_at, host);
+    let meta = RunMeta {
+        window: observed.window,
+        since: Some(since),
+        lab: servers.lab,
+        ..blank.meta.clone()
+    };
+    Ok(of_observed(observed, meta, blank))
 }
 
 /// An open window: the server is being observed.
@@ -139,23 +175,28 @@ impl Window {
             window: observed.window,
             interrupted: interrupt.asked(),
             lab,
-            ..blank.meta
+            ..blank.meta.clone()
         };
-        Run {
-            meta,
-            server: Some(observed.server),
-            coverage: observed.coverage,
-            life: observed.life,
-            disturbances: observed.disturbances,
-            activity: observed.activity,
-            statements: observed.statements,
-            database: observed.database,
-            tables: observed.tables,
-            indexes: observed.indexes,
-            replication: observed.replication,
-            pgbouncer: observed.pgbouncer,
-            ..blank
-        }
+        of_observed(observed, meta, blank)
+    }
+}
+
+/// The server's part of a run beside what `blank` knows.
+fn of_observed(observed: collect::Observed, meta: RunMeta, blank: Run) -> Run {
+    Run {
+        meta,
+        server: Some(observed.server),
+        coverage: observed.coverage,
+        life: observed.life,
+        disturbances: observed.disturbances,
+        activity: observed.activity,
+        statements: observed.statements,
+        database: observed.database,
+        tables: observed.tables,
+        indexes: observed.indexes,
+        replication: observed.replication,
+        pgbouncer: observed.pgbouncer,
+        ..blank
     }
 }
 
@@ -170,6 +211,7 @@ pub(super) fn without_server(run_id: String, started_at: Timestamp, host: Host) 
             started_at,
             ended_at,
             window: Millis(window),
+            since: None,
             dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
             command: redacted_command(&std::env::args().collect::<Vec<_>>()),
             interrupted: false,
@@ -222,7 +264,7 @@ async fn within_window(
         (Load::Replay(_), Some(driver)) => {
             outcome.replayed = Some(driver.measure(interrupt, context).await?);
         }
-        (Load::Replay(_), None) => {}
+        (Load::Replay(_), None) | (Load::Once, _) => {}
     }
     Ok(outcome)
 }

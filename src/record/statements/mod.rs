@@ -6,9 +6,11 @@
 
 mod accumulate;
 mod counters;
+mod once;
 
 pub use accumulate::StatementAccumulator;
 pub use counters::StatementCounters;
+pub use once::counted_so_far;
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,12 @@ pub(in crate::report) fn head(c: &Conclusions) -> Vec<String> {
     if run.window_ms > 0.0 {
         when.push(duration(run.window_ms));
     }
-    if !run.started_at.is_empty() {
+    if run.since.is_some() {
+        when.push(format!(
+            "counters read once, {}",
+            format::moment(&run.started_at)
+        ));
+    } else if !run.started_at.is_empty() {
         when.push(format!("from {}", format::moment(&run.started_at)));
     }
     if !when.is_empty() {

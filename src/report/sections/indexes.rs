@@ -4,7 +4,7 @@ use crate::analyze::conclusions::{
     Conclusions, Index, IndexVerdict, MissingIndex, MissingIndexKind,
 };
 use crate::report::doc::{Block, Cell, Column, Item, Section, Table};
-use crate::report::format::{self, bytes, count_i64, number};
+use crate::report::format::{self, age, bytes, count_i64, number};
 
 use super::reason;
 
@@ -27,17 +27,21 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
             reason(c, "pg_stat_user_indexes", "the indexes were not read."),
         );
     };
-    let mut section = Section::new(TITLE)
-        .source("pg_stat_user_indexes and the catalogue; dbperf changes nothing");
+    let mut section = Section::new(TITLE).source(source(c));
     let (keep, change): (Vec<&Index>, Vec<&Index>) = indexes
         .iter()
         .partition(|i| i.verdict == IndexVerdict::Keep);
     if !change.is_empty() {
+        let scans = Column::number("Scans");
+        let scans = match c.run.since {
+            Some(_) => scans.absent("no window: those since the reset are told"),
+            None => scans,
+        };
         let mut table = Table::new([
             Column::name("Index"),
             Column::name("Table").drop(2),
             Column::number("Size"),
-            Column::number("Scans"),
+            scans,
             Column::number("Since reset").drop(3),
             Column::word("Verdict"),
             Column::word("Evidence"),
@@ -69,6 +73,20 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
         }
     }
     section
+}
+
+/// Where the numbers come from, and of which time they are where there was no window.
+fn source(c: &Conclusions) -> String {
+    let counted = c.run.since.as_ref().map(|since| {
+        let ago = since.database_ms.map(|ms| format!(" {} ago", age(ms)));
+        let unknown = ", at a time that the server does not tell";
+        let ago = ago.unwrap_or_else(|| unknown.to_owned());
+        format!(", counted since the statistics were reset{ago}")
+    });
+    format!(
+        "pg_stat_user_indexes and the catalogue{}; dbperf changes nothing",
+        counted.unwrap_or_default()
+    )
 }
 
 fn remedy(index: &Index) -> Option<Item> {

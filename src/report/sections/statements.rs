@@ -2,7 +2,7 @@
 
 use crate::analyze::conclusions::{Conclusions, Statement};
 use crate::report::doc::{Block, Cell, Column, Section, Table, Tone};
-use crate::report::format::{self, bytes, count, count_i64, duration, number, percent};
+use crate::report::format::{self, age, bytes, count, count_i64, duration, number, percent};
 
 use super::reason;
 
@@ -21,15 +21,15 @@ pub(super) fn statements(c: &Conclusions) -> Section {
             reason(c, "pg_stat_statements", "pg_stat_statements was not read."),
         );
     };
-    let mut section =
-        Section::new(TITLE).source("pg_stat_statements, difference over the window; measured");
+    let mut section = Section::new(TITLE).source(source(c));
     if statements.is_empty() {
         let hidden = c.statements_coverage.as_ref().map_or(0, |c| c.hidden_rows);
         section.dim(if hidden == 0 {
-            "No statement ran in the window.".to_owned()
+            format!("No statement ran {}.", within(c))
         } else {
             format!(
-                "No statement that this role may see ran in the window; {} hidden.",
+                "No statement that this role may see ran {}; {} hidden.",
+                within(c),
                 format::plural(
                     hidden,
                     "statement of other roles is",
@@ -64,6 +64,31 @@ pub(super) fn statements(c: &Conclusions) -> Section {
     section.table(table);
     notes(c, statements, &mut section);
     section
+}
+
+/// What the numbers are, and of which time.
+fn source(c: &Conclusions) -> String {
+    let Some(since) = &c.run.since else {
+        return "pg_stat_statements, difference over the window; measured".to_owned();
+    };
+    match (&since.statements_reset_at, since.statements_ms) {
+        (Some(reset), Some(ms)) => format!(
+            "pg_stat_statements, counted since it was reset {} ago, {}; measured",
+            age(ms),
+            format::moment(reset)
+        ),
+        _ => "pg_stat_statements, counted since it was reset, the time of which this version does \
+            not tell: rates are not measured"
+            .to_owned(),
+    }
+}
+
+fn within(c: &Conclusions) -> &'static str {
+    if c.run.since.is_some() {
+        "since the counters were reset"
+    } else {
+        "in the window"
+    }
 }
 
 fn row(i: usize, s: &Statement) -> Vec<Cell> {
@@ -118,13 +143,17 @@ fn notes(c: &Conclusions, statements: &[Statement], section: &mut Section) {
         return;
     };
     let mut words = vec![format!(
-        "In total {} of execution in {} calls of {} entries; counters continuous over {} of the \
-         window",
+        "In total {} of execution in {} calls of {} entries",
         duration(coverage.total_exec_ms),
         count_i64(coverage.calls),
         count(coverage.entries),
-        percent(coverage.covered_ratio)
     )];
+    if c.run.since.is_none() {
+        words.push(format!(
+            "counters continuous over {} of the window",
+            percent(coverage.covered_ratio)
+        ));
+    }
     if let Some(ratio) = coverage.exec_over_active_ratio {
         words.push(format!(
             "{} of pg_stat_database.active_time",
