@@ -114,7 +114,7 @@ impl Run {
 }
 
 /// What was run and when.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RunMeta {
     /// Unique name, such as `20261123T161500-4f2a`.
     pub run_id: String,

@@ -102,7 +102,7 @@ async fn once(servers: &Servers, interrupt: &Interrupt, context: &Context) -> Re
         replicas: servers.replicas.clone(),
         ..ObserveOptions::new(&run_id)
     };
-    let looked = interrupt.or(collect::glance(&servers.target, &options));
+    let looked = interrupt.or(Box::pin(collect::glance(&servers.target, &options)));
     let (observed, since) = looked.await?.map_err(|e| Failure::precondition(&e))?;
     progress.done("Read the server's counters");
     let server_is_local = observed.server.cores.is_some();

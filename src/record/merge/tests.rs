@@ -130,12 +130,8 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
             started_at: start,
             ended_at: end,
             window: Millis(5_000.0),
-            since: None,
             dbperf_version: "0".to_owned(),
-            command: String::new(),
-            interrupted: false,
-            lab: false,
-            load_command: None,
+            ..RunMeta::default()
         },
         server: None,
         host: Host::default(),
