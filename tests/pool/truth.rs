@@ -57,7 +57,7 @@ fn sleeping_statements_want_a_connection_for_each_client() {
     let measured = found["verified"]["throughput_per_sec"].as_f64().unwrap();
     assert!((500.0..600.0).contains(&measured), "{measured}");
     assert!(found["verified"]["wait_p99_ms"].as_f64().unwrap() < 1.0);
-    EverySize::judge(&case, 12, &ALL, size, "50s");
+    EverySize::judge(&case, 12, &ALL, size, 50);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn one_lock_is_served_by_few_connections() {
     assert!((2..=3).contains(&size), "{size}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("Lock"), "{reasons}");
-    EverySize::judge(&case, 12, &ALL, size, "50s");
+    EverySize::judge(&case, 12, &ALL, size, 50);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn an_application_that_holds_connections_is_told_so() {
     assert_eq!(found["verdict"], "held-idle", "{found:#}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("the connection does nothing"), "{reasons}");
-    EverySize::judge(&case, 12, &ALL, size, "50s");
+    EverySize::judge(&case, 12, &ALL, size, 50);
 }
 
 #[test]
@@ -99,21 +99,35 @@ fn a_load_that_takes_the_cpu_saturates_the_database() {
     );
     let judged = |durations: &[&str]| {
         let pool = measured_for(&case, &["--clients", "16", "--pool-size", "16"], durations);
+        let largest = pool["sweep"].as_array().unwrap().last().unwrap();
+        assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
+        if pool["recommendation"].is_null() && speed_varies(&pool) {
+            say("the processors are not as fast all the time: nothing may be recommended here");
+            return Ok(());
+        }
         let (found, size) = recommendation(&pool);
         assert_eq!(found["verdict"], "database-saturated", "{found:#}");
         assert!(size <= 4 * cores(), "{size} on {} cores", cores());
-        let largest = pool["sweep"].as_array().unwrap().last().unwrap();
-        assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
         let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
         sizes.sort_unstable();
         sizes.dedup();
-        EverySize::judged(&case, 16, &sizes, size, "100s")
+        EverySize::judged(&case, 16, &sizes, size, 100).map(drop)
     };
     // Where the processors are not as fast all the time, half a minute does not tell sizes apart that differ by 2 %.
     if let Err(short) = judged(&["30s", "60s", "120s"]) {
         say(&short);
         judged(&["120s"]).unwrap_or_else(|short| panic!("{short}"));
     }
+}
+
+/// Blocks of the same size differ so much that half of the sizes are not known within 2 %.
+fn speed_varies(pool: &Value) -> bool {
+    let points = pool["sweep"].as_array().unwrap();
+    let of = |p: &Value, key: &str| p[key].as_f64().unwrap();
+    let vague = points
+        .iter()
+        .filter(|p| of(p, "throughput_error_per_sec") > 0.02 * of(p, "throughput_per_sec"));
+    2 * vague.count() > points.len()
 }
 
 /// Pages come from the disk itself, past every cache (`debug_io_direct`, from version 16 on).
@@ -141,7 +155,7 @@ fn a_load_that_reads_from_the_disk_wants_more_connections_than_cores() {
     let mut sizes = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, size, rule];
     sizes.sort_unstable();
     sizes.dedup();
-    let all = EverySize::judge(&case, 10, &sizes, size, "100s");
+    let all = EverySize::judge(&case, 10, &sizes, size, 100);
     // Whether a disk serves more than that at once is the disk's matter.
     if all.reached(rule) < 0.95 {
         assert!(size > rule, "{size} is not above {rule}");
