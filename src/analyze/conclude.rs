@@ -81,10 +81,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         sla: None,
         checklist: None,
     };
-    let (findings, not_evaluated) = rules::evaluate(&rules::Facts {
-        run,
-        conclusions: &conclusions,
-    });
+    let (findings, not_evaluated) = rules::evaluate(&rules::Facts::new(run, &conclusions));
     conclusions.findings = Some(findings);
     conclusions.not_evaluated = Some(not_evaluated);
     conclusions.sla = Some(sla::conclude(&conclusions, SlaFacts::of(run), &options.sla));

@@ -89,6 +89,7 @@ pub fn judge(run: &Run) -> Option<Vec<Judged>> {
 struct Look<'a> {
     run: &'a Run,
     facts: &'a [IndexFacts],
+    by_table: HashMap<u32, Vec<&'a IndexFacts>>,
     first: HashMap<u32, &'a StatUserIndex>,
     last: HashMap<u32, &'a StatUserIndex>,
     tables_first: HashMap<u32, &'a StatUserTable>,
@@ -114,15 +115,26 @@ impl<'a> Look<'a> {
             Disturbance::Crash,
             Disturbance::Failover,
         ];
+        let facts = run.indexes.facts.as_ref()?;
+        let mut by_table: HashMap<u32, Vec<_>> = HashMap::new();
+        for index in facts {
+            by_table.entry(index.indrelid).or_default().push(index);
+        }
         Some(Self {
             run,
-            facts: run.indexes.facts.as_ref()?,
+            facts,
+            by_table,
             first: by_oid(indexes, |s| &s.first, |i| i.indexrelid),
             last: by_oid(indexes, |s| &s.last, |i| i.indexrelid),
             tables_first: by_oid(stats, |s| &s.first, |t| t.relid),
             tables_last: by_oid(stats, |s| &s.last, |t| t.relid),
             disturbed: run.disturbances.iter().any(|d| lost.contains(d)),
         })
+    }
+
+    /// All indexes of a table: what one replaces is never on another table, and there may be very many tables.
+    fn on_table(&self, indrelid: u32) -> impl Iterator<Item = &'a IndexFacts> {
+        self.by_table.get(&indrelid).into_iter().flatten().copied()
     }
 
     /// Scans since the counters were reset.

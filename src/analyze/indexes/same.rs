@@ -36,8 +36,7 @@ fn duplicates(look: &Look<'_>) -> BTreeMap<u32, Replacement> {
     let mut found = BTreeMap::new();
     for a in look.facts.iter().filter(|a| may_go(a)) {
         let best = look
-            .facts
-            .iter()
+            .on_table(a.indrelid)
             .filter(|b| b.indexrelid != a.indexrelid && b.indisvalid && same(a, b))
             .filter(|b| preference(look, b) > preference(look, a))
             .max_by_key(|b| preference(look, b));
@@ -122,10 +121,17 @@ fn prefixes(look: &Look<'_>, gone: &BTreeSet<u32>) -> BTreeMap<u32, Replacement>
     let staying = |b: &IndexFacts| b.indisvalid && !gone.contains(&b.indexrelid);
     let mut found = BTreeMap::new();
     for a in look.facts.iter().filter(|a| narrow(a)) {
-        let wider = look.facts.iter().filter(|b| staying(b) && covers(b, a));
+        let wider = look
+            .on_table(a.indrelid)
+            .filter(|b| staying(b) && covers(b, a));
         // Of several, one that is not itself covered; of those the smallest.
         let b = wider
-            .filter(|b| !(narrow(b) && look.facts.iter().any(|c| staying(c) && covers(c, b))))
+            .filter(|b| {
+                !(narrow(b)
+                    && look
+                        .on_table(b.indrelid)
+                        .any(|c| staying(c) && covers(c, b)))
+            })
             .min_by_key(|b| (b.size_bytes, b.indexrelid));
         let Some(b) = b else { continue };
         let reason = format!(

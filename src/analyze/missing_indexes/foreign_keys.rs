@@ -3,10 +3,12 @@
 //! A delete or a key update in the referenced table looks up its children; without an index it
 //! reads the whole child table, outside any statement text.
 
+use std::collections::HashMap;
+
 use crate::analyze::conclusions::{Evidence, MissingIndex, MissingIndexKind};
 use crate::analyze::rules::thresholds as t;
 use crate::record::Run;
-use crate::record::indexes::ForeignKey;
+use crate::record::indexes::{ForeignKey, IndexFacts};
 use crate::record::tables::{StatUserTable, TableFacts};
 
 use super::{create_sql, estimated_size, leads_with};
@@ -33,37 +35,56 @@ pub fn wanted_by_keys(run: &Run) -> Result<Vec<WantedByKey>, String> {
     let missing = |fact: &str| format!("{fact} was not read");
     let keys = run.indexes.foreign_keys.as_ref();
     let keys = keys.ok_or_else(|| missing("pg_constraint"))?;
-    run.indexes
-        .facts
-        .as_ref()
-        .ok_or_else(|| missing("pg_index"))?;
+    let facts = run.indexes.facts.as_ref();
+    let facts = facts.ok_or_else(|| missing("pg_index"))?;
     let tables = run.tables.facts.as_ref();
     let tables = tables.ok_or_else(|| missing("pg_class"))?;
     let stats = run.tables.stat_user_tables.as_ref();
     let stats = stats.ok_or_else(|| missing("pg_stat_user_tables"))?;
-    let wanted = keys.iter().filter_map(|key| {
-        let child = tables.iter().find(|t| t.relid == key.conrelid)?;
-        wanted(run, key, child, &stats.last)
-    });
-    Ok(wanted.collect())
+    let mut indexes: HashMap<u32, Vec<&IndexFacts>> = HashMap::new();
+    for index in facts.iter().filter(|i| i.indisvalid) {
+        indexes.entry(index.indrelid).or_default().push(index);
+    }
+    let look = Look {
+        run,
+        indexes,
+        tables: tables.iter().map(|t| (t.relid, t)).collect(),
+        stats: stats.last.iter().map(|s| (s.relid, s)).collect(),
+    };
+    Ok(keys.iter().filter_map(|key| wanted(&look, key)).collect())
 }
 
-fn wanted(
-    run: &Run,
-    key: &ForeignKey,
-    child: &TableFacts,
-    stats: &[StatUserTable],
-) -> Option<WantedByKey> {
+/// The run's facts by table: there may be thousands of keys, tables and indexes.
+struct Look<'a> {
+    run: &'a Run,
+    /// Valid ones.
+    indexes: HashMap<u32, Vec<&'a IndexFacts>>,
+    tables: HashMap<u32, &'a TableFacts>,
+    stats: HashMap<u32, &'a StatUserTable>,
+}
+
+impl<'a> Look<'a> {
+    fn on_child(&self, key: &ForeignKey) -> impl Iterator<Item = &'a IndexFacts> {
+        self.indexes
+            .get(&key.conrelid)
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+}
+
+fn wanted(look: &Look<'_>, key: &ForeignKey) -> Option<WantedByKey> {
+    let child = *look.tables.get(&key.conrelid)?;
     // The key of a partition is that of its parent.
-    if child.parent.is_some() || is_served(run, key) || !matters(key, child, stats) {
+    if child.parent.is_some() || is_served(look, key) || !matters(look, key, child) {
         return None;
     }
     let names = key.conkey.iter().map(|c| child.column_name(*c));
     let columns: Vec<String> = names.map(|n| n.map(str::to_owned)).collect::<Option<_>>()?;
-    let of = |relid| stats.iter().find(|s| s.relid == relid);
-    let parent_deletes = of(key.confrelid).map_or(0, |s| s.n_tup_del);
-    let parent = of(key.confrelid).map_or("the referenced table", |s| s.relname.as_str());
-    let partly_served_by = partly_served_by(run, key);
+    let parent = look.stats.get(&key.confrelid);
+    let parent_deletes = parent.map_or(0, |s| s.n_tup_del);
+    let parent = parent.map_or("the referenced table", |s| s.relname.as_str());
+    let partly_served_by = partly_served_by(look, key);
     let partly = partly_served_by.as_ref().map_or(String::new(), |name| {
         format!("; {name} serves it in part, so this is questionable")
     });
@@ -71,7 +92,7 @@ fn wanted(
         schema: child.schemaname.clone(),
         table: child.relname.clone(),
         kind: MissingIndexKind::ForeignKey,
-        create_sql: create_sql(run, child, &columns),
+        create_sql: create_sql(look.run, child, &columns),
         size_bytes: estimated_size(child, &columns),
         cost_before: None,
         cost_after: None,
@@ -92,36 +113,28 @@ fn wanted(
     })
 }
 
-fn is_served(run: &Run, key: &ForeignKey) -> bool {
-    run.indexes.facts.iter().flatten().any(|i| {
-        i.indrelid == key.conrelid
-            && i.indisvalid
-            && i.predicate.is_none()
-            && leads_with(i, &key.conkey)
-    })
+fn is_served(look: &Look<'_>, key: &ForeignKey) -> bool {
+    let mut indexes = look.on_child(key);
+    indexes.any(|i| i.predicate.is_none() && leads_with(i, &key.conkey))
 }
 
-fn partly_served_by(run: &Run, key: &ForeignKey) -> Option<String> {
-    let mut all = run.indexes.facts.iter().flatten();
-    all.find(|i| {
+fn partly_served_by(look: &Look<'_>, key: &ForeignKey) -> Option<String> {
+    let found = look.on_child(key).find(|i| {
         let partial = i.predicate.is_some() && leads_with(i, &key.conkey);
         let first = i.indkey.first().is_some_and(|c| key.conkey.contains(c));
         let all_in = key.conkey.iter().all(|c| i.indkey.contains(c));
-        i.indrelid == key.conrelid && i.indisvalid && (partial || (first && all_in))
-    })
-    .map(|i| i.indexrelname.clone())
+        partial || (first && all_in)
+    });
+    found.map(|i| i.indexrelname.clone())
 }
 
 /// The child is large, or child and parent are written often; a tiny child is read in no time.
-fn matters(key: &ForeignKey, child: &TableFacts, stats: &[StatUserTable]) -> bool {
+fn matters(look: &Look<'_>, key: &ForeignKey, child: &TableFacts) -> bool {
     let writes = |relid| {
-        let row = stats.iter().find(|s| s.relid == relid);
+        let row = look.stats.get(&relid);
         row.map_or(0, |s| s.n_tup_ins + s.n_tup_upd + s.n_tup_del)
     };
-    let live = stats
-        .iter()
-        .find(|s| s.relid == key.conrelid)
-        .map(|s| s.n_live_tup);
+    let live = look.stats.get(&key.conrelid).map(|s| s.n_live_tup);
     let rows = live.map_or_else(|| f64::from(child.reltuples), |n| n as f64);
     let large = child
         .size_bytes

@@ -1,5 +1,7 @@
 //! The facts that rules rest on; each accessor names what is missing.
 
+use std::cell::OnceCell;
+
 use crate::analyze::conclusions::{
     Conclusions, DatabaseTime, ObservedPool, Pool, Recommendation, ReplayPool, Replication,
     Statement,
@@ -16,12 +18,14 @@ use super::continuity::continuous;
 use super::{Judgement, Outcome, thresholds as t};
 
 /// Everything that a rule may look at: the run, and all conclusions but the findings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Facts<'a> {
     /// What was measured.
     pub run: &'a Run,
     /// What was concluded.
     pub conclusions: &'a Conclusions,
+    /// Indexes judged when the first rule asks for them; a database may have fifty thousand.
+    judged: OnceCell<Option<Vec<Judged>>>,
 }
 
 /// How to get a window.
@@ -30,6 +34,16 @@ const WINDOW: &str = "--window 60s watches the server for a minute";
 type Fact<T> = Result<T, String>;
 
 impl<'a> Facts<'a> {
+    /// Facts of this run.
+    #[must_use]
+    pub fn new(run: &'a Run, conclusions: &'a Conclusions) -> Self {
+        Self {
+            run,
+            conclusions,
+            judged: OnceCell::new(),
+        }
+    }
+
     /// Length of the window in seconds.
     pub(super) fn window_sec(&self) -> f64 {
         self.run.meta.window.secs()
@@ -137,8 +151,9 @@ impl<'a> Facts<'a> {
         cores.ok_or_else(|| "the cores of the server are not known (SQL cannot tell)".to_owned())
     }
 
-    pub(super) fn judged_indexes(&self) -> Fact<Vec<Judged>> {
-        indexes::judge(self.run).ok_or_else(|| self.missing("pg_index"))
+    pub(super) fn judged_indexes(&self) -> Fact<&[Judged]> {
+        let judged = self.judged.get_or_init(|| indexes::judge(self.run));
+        judged.as_deref().ok_or_else(|| self.missing("pg_index"))
     }
 
     pub(super) fn tables(&self) -> Fact<&'a Span<StatUserTable>> {

@@ -14,7 +14,7 @@ pub(super) fn findings(
     what: &str,
 ) -> Judgement {
     let judged = facts.judged_indexes()?;
-    let found = judged.into_iter().filter(|j| j.index.verdict == verdict);
+    let found = judged.iter().filter(|j| j.index.verdict == verdict);
     let found = found.map(|judged| {
         let severity = if judged.doubts.is_empty() {
             Severity::Warning

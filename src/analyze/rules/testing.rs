@@ -50,10 +50,7 @@ impl Case {
     }
 
     pub(super) fn facts(&self) -> Facts<'_> {
-        Facts {
-            run: &self.run,
-            conclusions: &self.conclusions,
-        }
+        Facts::new(&self.run, &self.conclusions)
     }
 
     pub(super) fn outcomes(&self, rule: &Rule) -> Vec<Outcome> {

@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(facts: &Facts<'_>) -> Judgement {
     let judged = facts.judged_indexes()?;
-    let outcomes = judged.into_iter().filter_map(|judged| {
+    let outcomes = judged.iter().filter_map(|judged| {
         let index = &judged.index;
         let never = index.scans_total == Some(0);
         match &judged.usage {
