@@ -102,6 +102,10 @@ async fn read_everything(dsn: &str, major: u32) {
         pg_stat_checkpointer,
         pg_stat_bgwriter,
         pg_constraint,
+        constraints_not_validated,
+        pg_prepared_xacts,
+        pg_stat_progress_vacuum,
+        open_transactions,
         pg_replication_slots,
         standby
     );
@@ -110,6 +114,12 @@ async fn read_everything(dsn: &str, major: u32) {
     assert_eq!(wal.is_ok(), major >= 14, "{wal:?}");
     let io = collect::pg_stat_io::read(&session).await;
     assert_eq!(io.is_ok(), major >= 16, "{io:?}");
+    collect::ages::read_databases(&session).await.unwrap();
+    collect::ages::read_oldest_tables(&session).await.unwrap();
+    collect::pg_sequence::read(&session, &server).await.unwrap();
+    collect::pg_prepared_xacts::read_blockers(&session, &[1])
+        .await
+        .unwrap();
     let sizes = collect::relation_size::read(&session).await.unwrap();
     collect::pg_class::read(&session, &sizes).await.unwrap();
     collect::pg_index::read(&session, &sizes).await.unwrap();

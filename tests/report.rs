@@ -57,7 +57,7 @@ fn plain(width: u16) -> Style {
 /// Replaces every string in the document by a hostile one that keeps its beginning.
 fn hostile() -> Conclusions {
     fn spoil(value: &mut Value, key: &str) {
-        const FIXED: [&str; 5] = ["severity", "evidence", "verdict", "basis", "kind"];
+        const FIXED: [&str; 6] = ["severity", "evidence", "verdict", "basis", "kind", "holds"];
         match value {
             Value::String(text) if !FIXED.contains(&key) && key != "part" && key != "status" => {
                 text.push_str(

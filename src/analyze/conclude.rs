@@ -8,8 +8,8 @@ use super::conclusions::{
 };
 use super::sla::{Sla, SlaFacts};
 use super::{
-    breakdown, checklist, database_time, indexes, load, missing_indexes, pages, pool, replication,
-    rules, sla, statements, traces,
+    breakdown, checklist, database_time, health, indexes, load, missing_indexes, pages, pool,
+    replication, rules, sla, statements, traces,
 };
 use crate::import::EndpointMap;
 use crate::import::Imported;
@@ -72,6 +72,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         missing_indexes,
         pool: pool::conclude(run, &options.fleet),
         replication: replication::conclude(run),
+        health: health::conclude(run),
         capture: None,
         load: load::conclude(run),
         traces: traces::conclude(&run.traces),
@@ -84,6 +85,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
     let (findings, not_evaluated) = rules::evaluate(&rules::Facts::new(run, &conclusions));
     conclusions.findings = Some(findings);
     conclusions.not_evaluated = Some(not_evaluated);
+    health::judge(run, &mut conclusions);
     conclusions.sla = Some(sla::conclude(&conclusions, SlaFacts::of(run), &options.sla));
     conclusions.checklist = Some(checklist::conclude(&conclusions));
     Ok(conclusions)

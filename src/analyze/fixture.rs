@@ -53,6 +53,7 @@ pub(crate) fn run() -> Run {
         sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
+        health: None,
         api: Vec::new(),
         traces: Vec::new(),
         pages: Vec::new(),

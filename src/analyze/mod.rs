@@ -10,6 +10,7 @@ pub mod database_time;
 pub mod figures;
 #[cfg(test)]
 mod fixture;
+pub mod health;
 pub mod indexes;
 pub mod load;
 pub mod missing_indexes;

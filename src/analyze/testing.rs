@@ -45,6 +45,7 @@ pub(super) fn run(window: Millis) -> Run {
         sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
+        health: None,
         api: Vec::new(),
         traces: Vec::new(),
         pages: Vec::new(),
@@ -114,6 +115,7 @@ pub(super) fn session(pid: i32, application: &str, state: &str) -> SessionSample
         state_change: None,
         blocked_by: Vec::new(),
         tags: std::collections::BTreeMap::new(),
+        text: None,
     }
 }
 
@@ -130,5 +132,6 @@ pub(super) fn activity(samples: impl Iterator<Item = Vec<SessionSample>>) -> Act
             })
             .collect(),
         missed: 0,
+        texts: Vec::new(),
     }
 }

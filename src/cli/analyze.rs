@@ -464,6 +464,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         View::Replay | View::Pool | View::Everything => keep_rules(&["pool", "driver"]),
     };
     Conclusions {
+        health: None,
         database_time: None,
         breakdown: all.breakdown.filter(|_| section(View::Replay)),
         statements: all.statements.filter(|_| section(View::Statements)),

@@ -1,6 +1,6 @@
 //! The sampler of `pg_stat_activity`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::pg_stat_activity::{self, Reading};
+use super::texts::without_values;
 use super::ticker::{Ticker, middle};
 use crate::pg::PgError;
 use crate::record::Millis;
@@ -24,6 +25,35 @@ pub(super) struct Activity {
     pub(super) own_ids: BTreeSet<i64>,
     pub(super) ledger: Ledger,
     pub(super) link: Link,
+    texts: Texts,
+}
+
+/// Statements that were seen, as they were sent, each with the place of what is kept of it.
+#[derive(Default)]
+struct Texts(HashMap<String, u32>);
+
+/// Different statements that are remembered (ours): an application that writes values into its texts
+/// has a new one each time.
+const MOST_TEXTS: usize = 10_000;
+
+impl Texts {
+    /// The place in `kept`; parsed once, however often it is seen.
+    fn place(&mut self, query: String, kept: &mut Vec<String>) -> Option<u32> {
+        if let Some(place) = self.0.get(&query) {
+            return Some(*place);
+        }
+        if self.0.len() >= MOST_TEXTS {
+            return None;
+        }
+        let text = without_values(&query);
+        let place = kept.iter().position(|k| *k == text).unwrap_or_else(|| {
+            kept.push(text);
+            kept.len() - 1
+        });
+        let place = u32::try_from(place).ok()?;
+        self.0.insert(query, place);
+        Some(place)
+    }
 }
 
 /// Samples until the window ends.
@@ -44,6 +74,7 @@ pub(super) async fn run(
         own_ids: BTreeSet::new(),
         ledger: Ledger::default(),
         link,
+        texts: Texts::default(),
     };
     let mut failed = 0;
     while ticker.tick().await {
@@ -74,7 +105,11 @@ impl Activity {
     }
 
     fn keep(&mut self, at: Millis, reading: Result<Reading, PgError>) -> Option<()> {
-        let reading = reading.map_err(|e| self.link.failed(&e)).ok()?;
+        let mut reading = reading.map_err(|e| self.link.failed(&e)).ok()?;
+        for session in &mut reading.sessions {
+            let query = reading.queries.remove(&session.pid);
+            session.text = query.and_then(|query| self.texts.place(query, &mut self.series.texts));
+        }
         self.hidden |= reading.hidden > 0;
         self.own_ids.extend(reading.own_ids);
         self.series.samples.push(ActivitySample {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cures::{self, statistics_in_shared_memory};
 use super::ends::{self, End, Facts};
+use super::health;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::observer::{LoadState, Observed};
@@ -61,6 +62,7 @@ impl Closing {
         standbys: Vec<StandbyWatch>,
     ) -> Observed {
         let (mut last, mut facts, mut chain) = (End::default(), Facts::default(), None);
+        let mut health = None;
         if let Some((mut statements, mut link)) = main {
             await_session(&mut link).await;
             // Statements are counted when they end, so this sample closes the window at once.
@@ -71,6 +73,9 @@ impl Closing {
             if let Some(session) = link.current() {
                 last = End::read(session, self.origin, &mut self.ledger).await;
                 facts = Facts::read(session, &mut self.ledger).await;
+                health = Some(
+                    health::read(session, &self.server, activity.as_ref(), &mut self.ledger).await,
+                );
                 statements.finish_texts(session).await;
             } else {
                 self.ledger.note(
@@ -102,8 +107,12 @@ impl Closing {
             replication.primary = primary.points;
             replication.senders = primary.senders;
         }
-        for watch in standbys {
-            self.ledger.merge(watch.ledger);
+        for mut watch in standbys {
+            self.ledger.merge(std::mem::take(&mut watch.ledger));
+            if let Some(health) = health.as_mut().filter(|_| !self.server.in_recovery) {
+                let there = health::read_standby(&watch, &mut self.ledger).await;
+                health.standbys.extend(there);
+            }
             if let Some(session) = watch.link.current()
                 && !self.server.in_recovery
             {
@@ -146,6 +155,7 @@ impl Closing {
             tables,
             indexes,
             replication: looked.then_some(replication),
+            health,
             pgbouncer: None,
             window: self.window,
             own_exec,

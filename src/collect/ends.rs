@@ -136,17 +136,15 @@ impl Facts {
             .await
             .ok();
         let mut logical_senders = Vec::new();
-        for (slot, pid) in slots.iter().flatten() {
-            if slot.slot_type == "logical" {
-                logical_senders.extend(*pid);
-            }
+        for slot in slots.iter().flatten().filter(|s| s.slot_type == "logical") {
+            logical_senders.extend(slot.active_pid);
         }
         let facts = Self {
             unreadable_tables: tables.as_ref().map_or(0, |t| t.unreadable),
             tables: tables.map(|t| t.facts),
             indexes: indexes.ok(),
             foreign_keys: keys.ok(),
-            slots: slots.map(|s| s.into_iter().map(|(slot, _)| slot).collect()),
+            slots,
             logical_senders,
         };
         facts.note_unsized(ledger);

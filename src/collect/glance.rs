@@ -102,6 +102,7 @@ pub async fn glance(
         tables,
         indexes,
         replication: None,
+        health: None,
         pgbouncer: None,
         window: Millis::default(),
     };

@@ -25,6 +25,7 @@ use crate::pg::{
 };
 use crate::record::activity::ActivitySeries;
 use crate::record::database::DatabaseWindow;
+use crate::record::health::HealthWindow;
 use crate::record::indexes::IndexWindow;
 use crate::record::pgbouncer::PgBouncerWindow;
 use crate::record::replication::ReplicationWindow;
@@ -100,6 +101,8 @@ pub struct Observed {
     pub indexes: IndexWindow,
     /// Replication; `None` where nothing of it could be read.
     pub replication: Option<ReplicationWindow>,
+    /// Ages, open transactions, sequences, constraints; `None` where the connection was lost.
+    pub health: Option<HealthWindow>,
     /// `PgBouncer`; `None` where it was not asked or did not answer.
     pub pgbouncer: Option<PgBouncerWindow>,
     /// Length of the window: from [`Observer::started`] to the call of [`Observer::finish`].

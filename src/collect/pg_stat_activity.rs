@@ -1,6 +1,6 @@
 //! `pg_stat_activity`: one reading of client backends and parallel workers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_postgres::types::Type;
 
@@ -9,10 +9,7 @@ use super::tags;
 use crate::pg::column::get;
 use crate::pg::{OWN_PREFIX, Param, PgError, Session, catalog};
 use crate::record::QueryId;
-use crate::record::activity::SessionSample;
-
-/// The type of a session whose type the role may not see.
-pub const HIDDEN_TYPE: &str = "(hidden)";
+use crate::record::activity::{HIDDEN_TYPE, SessionSample};
 
 /// One reading, with dbperf's own sessions apart.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,6 +20,9 @@ pub struct Reading {
     pub idle: BTreeMap<String, u32>,
     /// Sessions whose state the role may not see.
     pub hidden: u64,
+    /// Statements as they were sent, values among them, of sessions that wait for a lock or are waited
+    /// for, by process. They must not be kept like this.
+    pub queries: BTreeMap<i32, String>,
     /// Ids of statements that the sessions named `own` execute or executed last (14+).
     pub own_ids: Vec<i64>,
 }
@@ -36,7 +36,8 @@ pub struct Reading {
 pub async fn read(session: &Session, own: &str) -> Result<Reading, PgError> {
     let rows = read_view(session, &catalog::PG_STAT_ACTIVITY, &[], |row, view| {
         let backend_type: Option<String> = get(row, view, "backend_type")?;
-        Ok(SessionSample {
+        let query: Option<String> = get(row, view, "query")?;
+        let sample = SessionSample {
             pid: get(row, view, "pid")?,
             leader_pid: get(row, view, "leader_pid")?,
             datname: get(row, view, "datname")?,
@@ -51,15 +52,37 @@ pub async fn read(session: &Session, own: &str) -> Result<Reading, PgError> {
             xact_start: get(row, view, "xact_start")?,
             state_change: get(row, view, "state_change")?,
             blocked_by: Vec::new(),
-            tags: get::<Option<String>>(row, view, "query")?
-                .map(|query| tags::of(&query))
-                .unwrap_or_default(),
-        })
+            tags: query.as_deref().map(tags::of).unwrap_or_default(),
+            text: None,
+        };
+        Ok((sample, query))
     })
     .await?;
+    let mut queries = HashMap::new();
+    let rows = rows.into_iter().map(|(sample, query)| {
+        queries.extend(query.map(|query| (sample.pid, query)));
+        sample
+    });
+    let rows = rows.collect();
     let mut reading = sort_out(rows, own);
     add_blockers(session, &mut reading.sessions).await?;
+    reading.queries = of_lock_trees(&reading.sessions, queries);
     Ok(reading)
+}
+
+/// The statements of those that wait for others, and of those that are waited for.
+fn of_lock_trees(
+    sessions: &[SessionSample],
+    mut queries: HashMap<i32, String>,
+) -> BTreeMap<i32, String> {
+    let waiting = sessions.iter().filter(|s| !s.blocked_by.is_empty());
+    let pids: BTreeSet<i32> = waiting
+        .flat_map(|s| s.blocked_by.iter().copied().chain([s.pid]))
+        .collect();
+    let of_tree = pids.into_iter();
+    of_tree
+        .filter_map(|pid| Some((pid, queries.remove(&pid)?)))
+        .collect()
 }
 
 fn sort_out(rows: Vec<SessionSample>, own: &str) -> Reading {
@@ -72,7 +95,7 @@ fn sort_out(rows: Vec<SessionSample>, own: &str) -> Reading {
             continue;
         }
         // A session that is just being opened has no state either, but a type that everybody may see.
-        reading.hidden += u64::from(row.state.is_none() && row.backend_type == HIDDEN_TYPE);
+        reading.hidden += u64::from(row.is_hidden());
         if row.state.as_deref() == Some("idle") {
             *reading.idle.entry(row.application_name).or_default() += 1;
         } else {
@@ -123,6 +146,7 @@ mod tests {
             state_change: None,
             blocked_by: Vec::new(),
             tags: BTreeMap::new(),
+            text: None,
         }
     }
 

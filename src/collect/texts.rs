@@ -6,6 +6,14 @@ use crate::record::statements::StatementText;
 /// What stands in the place of a text that may hold a secret.
 const WITHHELD: &str = "(text withheld: it could not be parsed and may hold values)";
 
+/// Constants that are written as a string.
+const STRINGS: [i32; 4] = [
+    pg_query::protobuf::Token::Sconst as i32,
+    pg_query::protobuf::Token::Usconst as i32,
+    pg_query::protobuf::Token::Bconst as i32,
+    pg_query::protobuf::Token::Xconst as i32,
+];
+
 /// The name of the statement that [`explain`](crate::explain) prepares to get a generic plan.
 const PROBE: &str = "dbperf_probe AS ";
 
@@ -46,6 +54,55 @@ pub fn normalised(text: &str) -> StatementText {
     }
 }
 
+/// A statement as a client sent it, without comments and constants, which both may hold values. What
+/// the parser refuses, such as a text that the server has cut, is read as words only; what cannot even
+/// be read so is withheld.
+#[must_use]
+pub(super) fn without_values(text: &str) -> String {
+    let normal = pg_query::normalize(text).unwrap_or_else(|_| text.to_owned());
+    // The server cuts long texts in the midst of a word or a constant.
+    let Ok(scan) = pg_query::scan(&normal) else {
+        return withheld(text);
+    };
+    let mut kept = String::with_capacity(normal.len());
+    let mut end = 0;
+    for token in &scan.tokens {
+        let (Ok(from), Ok(to)) = (usize::try_from(token.start), usize::try_from(token.end)) else {
+            return withheld(text);
+        };
+        let (Some(between), Some(word)) = (normal.get(end..from), normal.get(from..to)) else {
+            return withheld(text);
+        };
+        kept.push_str(if between.is_empty() { "" } else { " " });
+        kept.push_str(match kind(token.token) {
+            Kind::Comment => "",
+            Kind::Constant => "?",
+            Kind::Word => word,
+        });
+        end = to;
+    }
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+enum Kind {
+    Comment,
+    Constant,
+    Word,
+}
+
+fn kind(token: i32) -> Kind {
+    use pg_query::protobuf::Token;
+    let comments = [Token::SqlComment as i32, Token::CComment as i32];
+    let numbers = [Token::Iconst as i32, Token::Fconst as i32];
+    if comments.contains(&token) {
+        Kind::Comment
+    } else if numbers.contains(&token) || STRINGS.contains(&token) {
+        Kind::Constant
+    } else {
+        Kind::Word
+    }
+}
+
 fn has_dollar_quote(text: &str) -> bool {
     let mut after_dollars = text.match_indices('$').map(|(i, _)| &text[i + 1..]);
     after_dollars.any(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -56,13 +113,7 @@ fn has_string(text: &str) -> bool {
     let Ok(scan) = pg_query::scan(text) else {
         return true;
     };
-    let strings = [
-        pg_query::protobuf::Token::Sconst as i32,
-        pg_query::protobuf::Token::Usconst as i32,
-        pg_query::protobuf::Token::Bconst as i32,
-        pg_query::protobuf::Token::Xconst as i32,
-    ];
-    scan.tokens.iter().any(|t| strings.contains(&t.token))
+    scan.tokens.iter().any(|t| STRINGS.contains(&t.token))
 }
 
 /// The first word says at least what kind of statement it was.
@@ -104,6 +155,37 @@ mod tests {
         ] {
             let kept = normalised(text);
             assert!(!kept.query.contains("CANARY"), "{text} → {}", kept.query);
+        }
+    }
+
+    #[test]
+    fn no_value_of_a_clients_text_stays() {
+        for (text, kept) in [
+            (
+                "UPDATE t SET a = 4711 WHERE b = 'CANARY' -- of CANARY",
+                "UPDATE t SET a = $1 WHERE b = $2",
+            ),
+            (
+                "/* user=CANARY */ SELECT a\n FROM t WHERE b IN (4711, $1)",
+                "SELECT a FROM t WHERE b IN ($2, $1)",
+            ),
+            // Cut off: what is left of it does not parse.
+            (
+                "SELECT a FROM t WHERE b = 4711 AND (c",
+                "SELECT a FROM t WHERE b = ? AND (c",
+            ),
+            (
+                "SELECT a FROM t WHERE b = 'CANARY",
+                "SELECT (text withheld: it could not be parsed and may hold values)",
+            ),
+            ("COMMIT PREPARED 'CANARY'", "COMMIT PREPARED ?"),
+        ] {
+            let found = without_values(text);
+            assert!(
+                !found.contains("CANARY") && !found.contains("4711"),
+                "{found}"
+            );
+            assert_eq!(found, kept, "{text}");
         }
     }
 

@@ -96,6 +96,12 @@ views! { EXTENSION_VIEWS, "pg_stat_statements":
 }
 
 views! { SERVER_VIEWS, "PostgreSQL":
+    /// Constraints that older rows may break.
+    CONSTRAINTS_NOT_VALIDATED = "constraints_not_validated" ["13" (13, 0), "18" (18, 0)];
+    /// How many transactions ago the oldest rows of every database were frozen.
+    DATABASE_AGE = "database_age" ["13" (13, 0)];
+    /// Sessions with a transaction or a snapshot.
+    OPEN_TRANSACTIONS = "open_transactions" ["13" (13, 0), "14" (14, 0)];
     /// Columns of tables.
     PG_ATTRIBUTE = "pg_attribute" ["13" (13, 0)];
     /// Who blocks given sessions.
@@ -118,10 +124,14 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_EXTENSION = "pg_extension" ["13" (13, 0)];
     /// Indexes.
     PG_INDEX = "pg_index" ["13" (13, 0), "15" (15, 0)];
+    /// Prepared transactions.
+    PG_PREPARED_XACTS = "pg_prepared_xacts" ["13" (13, 0)];
     /// Replication slots.
-    PG_REPLICATION_SLOTS = "pg_replication_slots" ["13" (13, 0)];
+    PG_REPLICATION_SLOTS = "pg_replication_slots" ["13" (13, 0), "17" (17, 0)];
     /// Roles by oid.
     PG_ROLES = "pg_roles" ["13" (13, 0)];
+    /// Sequences with their columns, without their values.
+    PG_SEQUENCE = "pg_sequence" ["13" (13, 0)];
     /// Settings.
     PG_SETTINGS = "pg_settings" ["13" (13, 0)];
     /// Sessions.
@@ -134,6 +144,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_STAT_DATABASE = "pg_stat_database" ["13" (13, 0), "14" (14, 0)];
     /// I/O by backend type, object and context.
     PG_STAT_IO = "pg_stat_io" ["16" (16, 0)];
+    /// Vacuums that are running.
+    PG_STAT_PROGRESS_VACUUM = "pg_stat_progress_vacuum" ["13" (13, 0)];
     /// Standbys as the primary sees them.
     PG_STAT_REPLICATION = "pg_stat_replication" ["13" (13, 0)];
     /// The own session's encryption, as the server sees it.
@@ -150,6 +162,12 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_STATIO_USER_INDEXES = "pg_statio_user_indexes" ["13" (13, 0)];
     /// Tables' blocks.
     PG_STATIO_USER_TABLES = "pg_statio_user_tables" ["13" (13, 0)];
+    /// Prepared transactions that given sessions wait for.
+    PREPARED_BLOCKERS = "prepared_blockers" ["13" (13, 0)];
+    /// How many transactions ago the oldest rows of every table were frozen.
+    RELATION_AGE = "relation_age" ["13" (13, 0)];
+    /// Last values of given sequences.
+    SEQUENCE_LAST_VALUE = "sequence_last_value" ["13" (13, 0)];
     /// Nothing: the round trip itself.
     PING = "ping" ["13" (13, 0)];
     /// Sizes of tables and indexes, those under an exclusive lock left out.

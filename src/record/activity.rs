@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Millis, QueryId};
 
+/// The `backend_type` of a session whose type the role may not see.
+pub const HIDDEN_TYPE: &str = "(hidden)";
+
 /// All samples of a window. dbperf's own sessions are left out.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ActivitySeries {
@@ -16,6 +19,10 @@ pub struct ActivitySeries {
     pub samples: Vec<ActivitySample>,
     /// Ticks at which no sample could be taken in time.
     pub missed: u64,
+    /// Texts of statements of sessions that waited for a lock or held one that others waited for, without
+    /// comments and constants, each once. Absent in older files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
 }
 
 /// One reading of `pg_stat_activity`: client backends and parallel workers.
@@ -29,7 +36,7 @@ pub struct ActivitySample {
     pub idle: BTreeMap<String, u32>,
 }
 
-/// One session that was not idle at the moment of the sample. Query texts are not kept.
+/// One session that was not idle at the moment of the sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionSample {
     /// `pid`.
@@ -63,9 +70,19 @@ pub struct SessionSample {
     /// Tags in the comments of its statement, such as `route` or `controller`. Absent in older files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// Of a session that waits for a lock or holds up others: the place of its statement (of an idle one,
+    /// its last) in [`ActivitySeries::texts`]. Other texts are not kept. Absent in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<u32>,
 }
 
 impl SessionSample {
+    /// What the session does is hidden from the role.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.state.is_none() && self.backend_type == HIDDEN_TYPE
+    }
+
     /// The session executes a statement at this moment.
     #[must_use]
     pub fn is_active(&self) -> bool {

@@ -10,6 +10,7 @@ pub mod comparison;
 pub mod coverage;
 pub mod database;
 mod fingerprint;
+pub mod health;
 pub mod indexes;
 pub mod load;
 pub mod merge;

@@ -94,7 +94,7 @@ pub struct StandbySample {
 }
 
 /// One row of `pg_replication_slots`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[expect(
     missing_docs,
     reason = "the columns of pg_replication_slots under their own names"
@@ -106,4 +106,19 @@ pub struct Slot {
     pub restart_lsn: Option<Lsn>,
     pub wal_status: Option<String>,
     pub safe_wal_size: Option<i64>,
+    /// Of a logical slot. Absent in older files, as what follows.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// The process that uses it.
+    #[serde(default)]
+    pub active_pid: Option<i32>,
+    /// `age(xmin)`: transactions since the oldest one that its consumer may still see.
+    #[serde(default)]
+    pub xmin_age: Option<i32>,
+    /// `age(catalog_xmin)`: the same for the catalogue.
+    #[serde(default)]
+    pub catalog_xmin_age: Option<i32>,
+    /// 17+.
+    #[serde(default)]
+    pub inactive_since: Option<Timestamp>,
 }

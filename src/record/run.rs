@@ -7,6 +7,7 @@ use super::activity::ActivitySeries;
 use super::comparison::PoolComparison;
 use super::coverage::Coverage;
 use super::database::DatabaseWindow;
+use super::health::HealthWindow;
 use super::indexes::IndexWindow;
 use super::load::LoadResult;
 use super::pages::PageResult;
@@ -84,6 +85,9 @@ pub struct Run {
     /// `PgBouncer`; `None` where it was not looked at or could not be read. Absent in older files.
     #[serde(default)]
     pub pgbouncer: Option<PgBouncerWindow>,
+    /// Ages, open transactions, sequences, constraints; `None` where no server was asked. Absent in older files.
+    #[serde(default)]
+    pub health: Option<HealthWindow>,
     /// Imported results of the API.
     pub api: Vec<LoadResult>,
     /// Imported traces of the application. Absent in older files.

@@ -6,6 +6,7 @@
 mod breakdown;
 mod database;
 mod findings;
+mod health;
 mod load;
 mod pages;
 mod pgbouncer;
@@ -24,6 +25,11 @@ pub use database::{
 pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
     Subject,
+};
+pub use health::{
+    AgedDatabase, AgedTable, BlockingSession, BlockingTree, Checkpoints, Health, HealthState,
+    HealthSubject, HolderKind, Holds, HorizonHolder, LongTransaction, NotValidatedConstraint,
+    SequenceUse, TempFiles,
 };
 pub use load::{Load, LoadDriver, LoadOperation, LoadPhases, LoadServerTiming, LoadStage};
 pub use pages::{Page, PageNumber};
@@ -89,6 +95,9 @@ pub struct Conclusions {
     /// Standbys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
+    /// What endangers the server in the long run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// A captured workload, and what was read to make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capture: Option<CaptureSummary>,
@@ -145,6 +154,7 @@ impl Conclusions {
             missing_indexes: None,
             pool: None,
             replication: None,
+            health: None,
             capture: None,
             load: None,
             traces: Vec::new(),

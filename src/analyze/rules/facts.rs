@@ -8,6 +8,7 @@ use crate::analyze::conclusions::{
 };
 use crate::analyze::indexes::{self, Judged};
 use crate::record::Run;
+use crate::record::activity::SessionSample;
 use crate::record::database::StatDatabase;
 use crate::record::run::Span;
 use crate::record::server::{Server, Setting};
@@ -154,6 +155,13 @@ impl<'a> Facts<'a> {
     pub(super) fn judged_indexes(&self) -> Fact<&[Judged]> {
         let judged = self.judged.get_or_init(|| indexes::judge(self.run));
         judged.as_deref().ok_or_else(|| self.missing("pg_index"))
+    }
+
+    /// What some sessions of other roles do was hidden from this one.
+    pub(super) fn hides_sessions(&self) -> bool {
+        let samples = self.run.activity.iter().flat_map(|a| &a.samples);
+        let mut sessions = samples.flat_map(|s| &s.sessions);
+        sessions.any(SessionSample::is_hidden)
     }
 
     pub(super) fn tables(&self) -> Fact<&'a Span<StatUserTable>> {

@@ -1,18 +1,19 @@
 //! The list of all rules, in the order in which they are evaluated.
 
 use super::{
-    Rule, autovacuum_behind, autovacuum_off, buffer_contention, chatty_statement, client_waits,
-    connection_churn, connections_near_limit, cpu_saturated, database_saturated, default_memory,
-    driver_saturated, duplicate_index, durability_off, idle_in_transaction,
-    index_unused_by_workload, invalid_index, io_timing_off, jit_heavy, lease_held_idle,
-    lock_logging_off, lock_manager_contention, lock_waits, low_hit_ratio,
-    many_connections_per_core, missing_fk_index, missing_index, no_idle_timeout, pgss_missing,
-    pgss_outdated, planning_heavy, pool_oversized, pool_too_small, read_bound_statement,
-    read_waits, redundant_prefix_index, replay_paused, replica_disconnected, replica_lag_bytes,
-    requested_checkpoints, restart_pending, rollback_share, seq_scan_heavy_table, sessions_lost,
-    slot_at_risk, slot_retains_wal, slow_statement, stale_statistics, statement_dominates_time,
-    statements_evicted, sync_replica_waits, temp_spill, unstable_statement, unused_index,
-    wal_heavy, wal_sync_waits,
+    Rule, autovacuum_behind, autovacuum_off, blocking_tree, buffer_contention, chatty_statement,
+    client_waits, connection_churn, connections_near_limit, constraint_not_validated,
+    cpu_saturated, database_saturated, default_memory, driver_saturated, duplicate_index,
+    durability_off, idle_in_transaction, index_unused_by_workload, invalid_index, io_timing_off,
+    jit_heavy, lease_held_idle, lock_logging_off, lock_manager_contention, lock_waits,
+    long_transaction, low_hit_ratio, many_connections_per_core, missing_fk_index, missing_index,
+    no_idle_timeout, pgss_missing, pgss_outdated, planning_heavy, pool_oversized, pool_too_small,
+    read_bound_statement, read_waits, redundant_prefix_index, replay_paused, replica_disconnected,
+    replica_lag_bytes, requested_checkpoints, restart_pending, rollback_share,
+    seq_scan_heavy_table, sequence_exhaustion, sessions_lost, slot_at_risk, slot_retains_wal,
+    slow_statement, stale_statistics, statement_dominates_time, statements_evicted,
+    sync_replica_waits, temp_spill, unstable_statement, unused_index, wal_heavy, wal_sync_waits,
+    wraparound_risk, xmin_horizon_held,
 };
 
 /// Every rule.
@@ -42,6 +43,7 @@ pub const RULES: &[Rule] = &[
     // Waits and saturation
     cpu_saturated::RULE,
     lock_waits::RULE,
+    blocking_tree::RULE,
     wal_sync_waits::RULE,
     sync_replica_waits::RULE,
     read_waits::RULE,
@@ -64,9 +66,14 @@ pub const RULES: &[Rule] = &[
     replay_paused::RULE,
     slot_retains_wal::RULE,
     slot_at_risk::RULE,
-    // Vacuum
+    // Vacuum, transactions, counters
     autovacuum_behind::RULE,
     stale_statistics::RULE,
+    xmin_horizon_held::RULE,
+    wraparound_risk::RULE,
+    long_transaction::RULE,
+    sequence_exhaustion::RULE,
+    constraint_not_validated::RULE,
     // Settings and the measurement itself
     pgss_missing::RULE,
     pgss_outdated::RULE,

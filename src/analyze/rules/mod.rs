@@ -20,11 +20,13 @@ mod waits;
 
 mod autovacuum_behind;
 mod autovacuum_off;
+mod blocking_tree;
 mod buffer_contention;
 mod chatty_statement;
 mod client_waits;
 mod connection_churn;
 mod connections_near_limit;
+mod constraint_not_validated;
 mod cpu_saturated;
 mod database_saturated;
 mod default_memory;
@@ -40,6 +42,7 @@ mod lease_held_idle;
 mod lock_logging_off;
 mod lock_manager_contention;
 mod lock_waits;
+mod long_transaction;
 mod low_hit_ratio;
 mod many_connections_per_core;
 mod missing_fk_index;
@@ -60,6 +63,7 @@ mod requested_checkpoints;
 mod restart_pending;
 mod rollback_share;
 mod seq_scan_heavy_table;
+mod sequence_exhaustion;
 mod sessions_lost;
 mod slot_at_risk;
 mod slot_retains_wal;
@@ -73,6 +77,8 @@ mod unstable_statement;
 mod unused_index;
 mod wal_heavy;
 mod wal_sync_waits;
+mod wraparound_risk;
+mod xmin_horizon_held;
 
 #[cfg(test)]
 mod testing;

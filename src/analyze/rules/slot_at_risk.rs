@@ -51,7 +51,7 @@ mod tests {
             active: false,
             restart_lsn: None,
             wal_status: Some(status.to_owned()),
-            safe_wal_size: None,
+            ..Slot::default()
         };
         let window = case.run.replication.as_mut().unwrap();
         window.slots = Some(vec![slot("reserved"), slot("lost")]);

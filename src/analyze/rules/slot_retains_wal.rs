@@ -120,7 +120,7 @@ mod tests {
             active,
             restart_lsn: Some(Lsn(1)),
             wal_status: None,
-            safe_wal_size: None,
+            ..Slot::default()
         };
         case.run.replication.as_mut().unwrap().slots = Some(vec![row]);
         set(&mut case.run, LIMIT, limit_mb);

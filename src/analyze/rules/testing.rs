@@ -149,6 +149,7 @@ fn empty(run: &Run) -> Conclusions {
         missing_indexes: None,
         pool: None,
         replication: None,
+        health: None,
         capture: None,
         load: None,
         traces: Vec::new(),
@@ -222,6 +223,7 @@ pub(super) fn session(pid: i32, state: &str) -> crate::record::activity::Session
         state_change: None,
         blocked_by: Vec::new(),
         tags: std::collections::BTreeMap::new(),
+        text: None,
     }
 }
 

@@ -194,3 +194,30 @@ pub const MAX_WAL_SIZE_GB: f64 = 8.0;
 pub const DEFAULT_SHARED_BUFFERS_BYTES: f64 = 134_217_728.0;
 /// Allowed connections for each core (`pg_gather`).
 pub const CONNECTIONS_PER_CORE: f64 = 10.0;
+
+// Health ----------------------------------------------------------------------------------------
+
+/// Transactions for which somebody may hold the horizon (ours).
+pub const HORIZON_XIDS: i64 = 1_000_000;
+/// Time for which somebody may hold the horizon, in minutes (ours).
+pub const HORIZON_MIN: f64 = 15.0;
+/// How far past `autovacuum_freeze_max_age` a database is a warning (ours).
+pub const FREEZE_AGE_FACTOR: f64 = 1.5;
+/// Numbers left at which wraparound is critical (pghero).
+pub const WRAPAROUND_LEFT: i64 = 10_000_000;
+/// Age at which vacuum drops everything else, where the setting does not exist (before 14) or is not
+/// visible (the default of `vacuum_failsafe_age`).
+pub const FAILSAFE_AGE: f64 = 1_600_000_000.0;
+/// Part of a sequence that is used: warning (ours).
+pub const SEQUENCE_WARNING_RATIO: f64 = 0.70;
+/// Part of a sequence that is used: critical (pghero, postgres-checkup L003).
+pub const SEQUENCE_CRITICAL_RATIO: f64 = 0.90;
+/// Length of a transaction: info, in minutes (ours).
+pub const LONG_TRANSACTION_INFO_MIN: f64 = 5.0;
+/// Length of a transaction: warning, in minutes (ours).
+pub const LONG_TRANSACTION_WARNING_MIN: f64 = 15.0;
+/// Wait for a lock that is worth a word: the default of `deadlock_timeout`, after which the server
+/// itself looks and, with `log_lock_waits`, logs (PostgreSQL's manual).
+pub const BLOCKED_WARNING_SEC: f64 = 1.0;
+/// Wait for a lock that somebody should end (ours).
+pub const BLOCKED_CRITICAL_SEC: f64 = 60.0;

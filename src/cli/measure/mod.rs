@@ -195,6 +195,7 @@ fn of_observed(observed: collect::Observed, meta: RunMeta, blank: Run) -> Run {
         tables: observed.tables,
         indexes: observed.indexes,
         replication: observed.replication,
+        health: observed.health,
         pgbouncer: observed.pgbouncer,
         ..blank
     }
@@ -236,6 +237,7 @@ pub(super) fn without_server(run_id: String, started_at: Timestamp, host: Host) 
         sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
+        health: None,
         api: Vec::new(),
         traces: Vec::new(),
         pages: Vec::new(),

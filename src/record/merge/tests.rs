@@ -151,6 +151,7 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         sweep: None,
         merged: Vec::new(),
         pgbouncer: None,
+        health: None,
         api: Vec::new(),
         traces: Vec::new(),
         pages: Vec::new(),

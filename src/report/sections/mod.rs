@@ -11,6 +11,7 @@ mod database_time;
 mod exchange;
 mod findings;
 mod fleet;
+mod health;
 mod indexes;
 mod load;
 mod pages;
@@ -48,7 +49,7 @@ pub(super) fn report(c: &Conclusions) -> Report {
         (c.load.is_some(), load::endpoints),
         (c.load.is_some(), load::stages),
     ];
-    let all: [(bool, Make); 16] = [
+    let all: [(bool, Make); 17] = [
         (c.breakdown.is_some(), breakdown::breakdown),
         (c.database_time.is_some(), database_time::database_time),
         (c.statements.is_some(), statements::statements),
@@ -57,6 +58,7 @@ pub(super) fn report(c: &Conclusions) -> Report {
         (c.missing_indexes.is_some(), indexes::missing),
         (c.pool.is_some(), connections::pool),
         (c.replication.is_some(), replication::replication),
+        (c.health.is_some(), health::health),
         (c.findings.is_some(), findings::recommendations),
         (c.sla.is_some(), targets::sla),
         (c.checklist.is_some(), targets::checklist),

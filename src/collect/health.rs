@@ -1,0 +1,127 @@
+//! What endangers the server in the long run, read once after the window.
+
+use std::collections::BTreeSet;
+
+use super::cures::grant_monitor;
+use super::ledger::Ledger;
+use super::replication::StandbyWatch;
+use super::{
+    ages, constraints_not_validated, open_transactions, pg_prepared_xacts, pg_sequence,
+    pg_stat_progress_vacuum,
+};
+use crate::pg::Session;
+use crate::record::Status;
+use crate::record::activity::ActivitySeries;
+use crate::record::health::{HealthWindow, Sequence, StandbyTransactions};
+use crate::record::server::Server;
+
+const TRANSACTIONS: &str = "open_transactions";
+const SEQUENCES: &str = "pg_sequence";
+
+/// Reads everything; what cannot be read is a row of coverage.
+pub(super) async fn read(
+    session: &Session,
+    server: &Server,
+    activity: Option<&ActivitySeries>,
+    ledger: &mut Ledger,
+) -> HealthWindow {
+    let open = ledger
+        .time(TRANSACTIONS, open_transactions::read(session))
+        .await
+        .ok();
+    let hidden_sessions = open.as_ref().map_or(0, |o| o.hidden);
+    if hidden_sessions > 0 {
+        let reason = format!(
+            "transactions of {hidden_sessions} sessions of other roles are hidden: {}",
+            grant_monitor(server)
+        );
+        ledger.note(TRANSACTIONS, Status::Partial, reason);
+    }
+    let waiting = waiting_for_prepared(activity);
+    let prepared_blockers = if waiting.is_empty() {
+        Vec::new()
+    } else {
+        let reading = pg_prepared_xacts::read_blockers(session, &waiting);
+        let blockers = ledger.time("pg_locks", reading).await;
+        blockers.unwrap_or_default()
+    };
+    let prepared = ledger.time("pg_prepared_xacts", pg_prepared_xacts::read(session));
+    let prepared = prepared.await.ok();
+    let vacuums = pg_stat_progress_vacuum::read(session);
+    let vacuums = ledger.time("pg_stat_progress_vacuum", vacuums).await.ok();
+    let databases = ledger.time("database_age", ages::read_databases(session));
+    let databases = databases.await.ok();
+    let oldest_tables = ledger.time("relation_age", ages::read_oldest_tables(session));
+    let oldest_tables = oldest_tables.await.ok();
+    let not_validated = constraints_not_validated::read(session);
+    let not_validated = ledger
+        .time("constraints_not_validated", not_validated)
+        .await
+        .ok();
+    HealthWindow {
+        read_at: open.as_ref().and_then(|o| o.read_at),
+        databases,
+        oldest_tables,
+        transactions: open.map(|o| o.transactions),
+        hidden_sessions,
+        prepared,
+        vacuums,
+        sequences: sequences(session, server, ledger).await,
+        not_validated,
+        prepared_blockers,
+        standbys: Vec::new(),
+    }
+}
+
+async fn sequences(
+    session: &Session,
+    server: &Server,
+    ledger: &mut Ledger,
+) -> Option<Vec<Sequence>> {
+    let read = ledger
+        .time(SEQUENCES, pg_sequence::read(session, server))
+        .await;
+    let read = read.ok()?;
+    if let Some(failure) = read.failure {
+        let reason = format!("some values were not read: {failure}");
+        ledger.note(SEQUENCES, Status::Partial, reason);
+    }
+    let unreadable = read.all.iter().filter(|s| !s.readable).count();
+    if unreadable > 0 && !server.in_recovery {
+        let role = super::pg_stat_statements::quote_ident(&server.privileges.role);
+        let reason = format!(
+            "the values of {unreadable} sequences may not be read by {role}: GRANT SELECT ON ALL \
+             SEQUENCES IN SCHEMA … TO {role}, or GRANT pg_read_all_data TO {role} (14+)"
+        );
+        ledger.note(SEQUENCES, Status::Partial, reason);
+    }
+    Some(read.all)
+}
+
+/// Sessions that waited for a prepared transaction (process 0) in one of the last samples.
+fn waiting_for_prepared(activity: Option<&ActivitySeries>) -> Vec<i32> {
+    const LAST_SAMPLES: usize = 10;
+    let samples = activity.iter().flat_map(|a| &a.samples).rev();
+    let sessions = samples.take(LAST_SAMPLES).flat_map(|s| &s.sessions);
+    let waiting: BTreeSet<i32> = sessions
+        .filter(|s| s.blocked_by.contains(&0))
+        .map(|s| s.pid)
+        .collect();
+    waiting.into_iter().collect()
+}
+
+/// The same of a standby: what runs there holds back the primary where the standby gives feedback.
+pub(super) async fn read_standby(
+    watch: &StandbyWatch,
+    ledger: &mut Ledger,
+) -> Option<StandbyTransactions> {
+    let session = watch.link.current()?;
+    let open = ledger.time("standby", open_transactions::read(session));
+    let open = open.await.ok()?;
+    Some(StandbyTransactions {
+        node: watch.standby.name.clone(),
+        application_name: watch.standby.application_name.clone(),
+        read_at: open.read_at,
+        transactions: open.transactions,
+    })
+}
