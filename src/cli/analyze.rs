@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::measure::{self, Job, Load, Plans, SweepJob};
 use super::target::{self, Servers, read_input};
-use super::{captured, import, output, run_file};
+use super::{captured, import, output, run_file, usage};
 use crate::analyze::conclusions::Conclusions;
 use crate::analyze::{self, Options, Sla};
 use crate::import::EndpointMap;
@@ -59,8 +59,10 @@ pub(super) async fn run(
     }
     // Whatever can be wrong with the inputs is said before anything is measured.
     let mut options = options(&args.evidence)?;
+    let usages = usage::read(&args.evidence.usage)?;
     if let Some(path) = &args.watch.from {
         let mut run = run_file::load(path)?;
+        usage::add(&mut run, usages)?;
         import::add_api(&mut run, &args.evidence.api)?;
         demand_api(&run, &args.evidence)?;
         let conclusions = conclusions(&run, &options)?;
@@ -93,6 +95,10 @@ pub(super) async fn run(
     // What was measured is not lost to a result file that the load command did not write, nor to a
     // slip in the mapping.
     let mut failed = None;
+    if let Err(failure) = usage::add(&mut run, usages) {
+        context.error(&failure);
+        failed = Some(failure.exit);
+    }
     if let Err(failure) = written.and_then(|()| import::add_api(&mut run, &args.evidence.api)) {
         import::say_missing(&mut run, &failure);
         context.error(&failure);
@@ -182,6 +188,7 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
         .check(&[Some(&args.run), context.output.as_deref()])?;
     let options = options(&args.evidence)?;
     let mut run = run_file::load(&args.run)?;
+    usage::add(&mut run, usage::read(&args.evidence.usage)?)?;
     import::add_api(&mut run, &args.evidence.api)?;
     demand_api(&run, &args.evidence)?;
     let conclusions = conclusions(&run, &options)?;

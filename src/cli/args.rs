@@ -358,6 +358,10 @@ pub(super) struct EvidenceArgs {
     /// Targets (TOML) instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     pub(super) sla: Option<PathBuf>,
+    /// A run saved by `--save` of the same database, on another day or on a standby: scans of indexes that it found
+    /// count too; may be repeated.
+    #[arg(long, value_name = "RUN", num_args = 1)]
+    pub(super) usage: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) fleet: FleetArgs,
 }

@@ -23,6 +23,7 @@ mod progress;
 mod redact;
 mod run_file;
 mod target;
+mod usage;
 mod whole_file;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -8,13 +8,13 @@ use super::ends::{self, End, Facts};
 use super::health;
 use super::ledger::Ledger;
 use super::link::Link;
+use super::nodes::{self, Nodes};
 use super::observer::{LoadState, Observed};
+use super::pg_stat_activity;
 use super::replication::{Primary, StandbyWatch};
 use super::statements::Chain;
-use super::{pg_stat_activity, pg_stat_user_indexes};
 use crate::pg::{OWN_PREFIX, REPLAY_APPLICATION_NAME, Session};
 use crate::record::activity::ActivitySeries;
-use crate::record::indexes::NodeIndexScans;
 use crate::record::replication::{ReplicationWindow, SenderSample};
 use crate::record::server::Server;
 use crate::record::{Millis, Status};
@@ -96,38 +96,34 @@ impl Closing {
             slots,
             ..ReplicationWindow::default()
         };
-        let mut streaming_standbys = None;
+        let mut nodes = None;
         let looked = primary.is_some() || !standbys.is_empty();
         if let Some(primary) = primary {
             self.ledger.merge(primary.ledger);
             primary.link.close().await;
-            let streaming = streaming(&primary.senders, &logical);
-            streaming_standbys = Some(streaming);
+            if primary.senders_read {
+                let mut known = Nodes::default();
+                known.expect(streaming(&primary.senders, &logical));
+                nodes = Some(known);
+            }
             note_hidden_senders(&primary.senders, &self.server, &mut self.ledger);
             replication.primary = primary.points;
             replication.senders = primary.senders;
         }
         for mut watch in standbys {
             self.ledger.merge(std::mem::take(&mut watch.ledger));
-            if let Some(health) = health.as_mut().filter(|_| !self.server.in_recovery) {
-                let there = health::read_standby(&watch, &mut self.ledger).await;
-                health.standbys.extend(there);
-            }
-            if let Some(session) = watch.link.current()
-                && !self.server.in_recovery
-            {
-                let rows = standby_indexes(session, &self.server, &mut self.ledger).await;
-                indexes.standbys.extend(rows.map(|rows| NodeIndexScans {
-                    node: watch.standby.name.clone(),
-                    rows,
-                }));
+            if !self.server.in_recovery {
+                if let Some(health) = &mut health {
+                    let there = health::read_standby(&watch, &mut self.ledger).await;
+                    health.standbys.extend(there);
+                }
+                let (server, ledger) = (&self.server, &mut self.ledger);
+                nodes::ask(&watch, server, nodes.as_mut(), &mut indexes, ledger).await;
             }
             watch.link.close().await;
             replication.standbys.push(watch.standby);
         }
-        // One that was asked in vain counts as not asked.
-        let unknown = streaming_standbys.map(|n| n.saturating_sub(indexes.standbys.len()));
-        indexes.standbys_not_asked = unknown.and_then(|n| u32::try_from(n).ok());
+        nodes::note_unasked(nodes, &mut indexes);
 
         let (statements, life, disturbances) = match chain {
             Some(chain) => {
@@ -198,14 +194,14 @@ async fn await_end_of_replay(session: &Session) {
 }
 
 /// Standbys that streamed at the last reading of the senders.
-pub(super) fn streaming(senders: &[SenderSample], logical: &[i32]) -> usize {
+pub(super) fn streaming<'a>(
+    senders: &'a [SenderSample],
+    logical: &'a [i32],
+) -> impl Iterator<Item = &'a SenderSample> {
     let last = senders.last().map(|s| s.at);
-    let streams = |s: &&SenderSample| {
-        Some(s.at) == last
-            && s.state.as_deref().is_none_or(|state| state == "streaming")
-            && !logical.contains(&s.pid)
-    };
-    senders.iter().filter(streams).count()
+    senders
+        .iter()
+        .filter(move |s| Some(s.at) == last && nodes::can_be_asked(s) && !logical.contains(&s.pid))
 }
 
 pub(super) fn note_hidden_senders(senders: &[SenderSample], server: &Server, ledger: &mut Ledger) {
@@ -219,24 +215,6 @@ pub(super) fn note_hidden_senders(senders: &[SenderSample], server: &Server, led
             ),
         );
     }
-}
-
-/// Scans of the same indexes on a standby, if the session is in the same database.
-pub(super) async fn standby_indexes(
-    session: &Session,
-    server: &Server,
-    ledger: &mut Ledger,
-) -> Option<Vec<crate::record::indexes::StatUserIndex>> {
-    if session.database() != server.database {
-        ledger.note(
-            "standby",
-            Status::Partial,
-            "index scans there were not read: the connection string names another database",
-        );
-        return None;
-    }
-    let rows = ledger.time("standby", pg_stat_user_indexes::read(session));
-    rows.await.ok()
 }
 
 #[cfg(test)]
@@ -270,7 +248,7 @@ mod tests {
             sender(2.0, 13, Some("streaming")),
             sender(2.0, 14, None),
         ];
-        assert_eq!(streaming(&senders, &[13]), 2);
-        assert_eq!(streaming(&[], &[]), 0);
+        assert_eq!(streaming(&senders, &[13]).count(), 2);
+        assert_eq!(streaming(&[], &[]).count(), 0);
     }
 }

@@ -6,11 +6,12 @@
 
 use std::time::Instant;
 
-use super::closing::{note_hidden_senders, standby_indexes, streaming};
+use super::closing::{note_hidden_senders, streaming};
 use super::cures;
 use super::ends::{self, End, Facts};
 use super::ledger::Ledger;
 use super::link::Link;
+use super::nodes::{self, Nodes};
 use super::observer::{ObserveOptions, Observed, statements_source};
 use super::pg_stat_replication;
 use super::pg_stat_statements::{Info, Source};
@@ -21,9 +22,8 @@ use crate::pg::{
     PgError, Session, SessionOptions, Target, read_extensions, read_life, read_server,
 };
 use crate::record::Millis;
-use crate::record::indexes::{IndexWindow, NodeIndexScans};
 use crate::record::run::CountedSince;
-use crate::record::server::{Disturbance, Server, ServerLife};
+use crate::record::server::{Disturbance, ServerLife};
 use crate::record::statements::{StatementWindow, counted_so_far};
 
 /// Reads every cumulative counter once, over one connection, and the scans of indexes on each of the standbys.
@@ -68,26 +68,29 @@ pub async fn glance(
     let logical = std::mem::take(&mut facts.logical_senders);
     let (database, tables, mut indexes, _slots) =
         ends::windows(End::without_rows(), counters, facts);
-    let mut streaming_standbys = None;
+    let mut nodes = None;
     if !server.in_recovery {
         let reading = pg_stat_replication::read(&session, Millis::default());
         if let Ok(senders) = ledger.time("pg_stat_replication", reading).await {
-            streaming_standbys = Some(streaming(&senders, &logical));
+            let mut known = Nodes::default();
+            known.expect(streaming(&senders, &logical));
+            nodes = Some(known);
             note_hidden_senders(&senders, &server, &mut ledger);
         }
     }
     session.close().await;
-    ask_standbys(
-        options,
-        &session_options,
-        &server,
-        &mut indexes,
-        &mut ledger,
-    )
-    .await;
-    // One that was asked in vain counts as not asked.
-    let unknown = streaming_standbys.map(|n| n.saturating_sub(indexes.standbys.len()));
-    indexes.standbys_not_asked = unknown.and_then(|n| u32::try_from(n).ok());
+    if !server.in_recovery {
+        for target in &options.replicas {
+            let (link, opened) = Link::open(target.clone(), session_options.clone()).await;
+            if let Err(e) = opened {
+                ledger.failed("standby", &e);
+            }
+            let watch = StandbyWatch::open(link).await;
+            nodes::ask(&watch, &server, nodes.as_mut(), &mut indexes, &mut ledger).await;
+            watch.link.close().await;
+        }
+    }
+    nodes::note_unasked(nodes, &mut indexes);
 
     let since = counted_since(&life);
     let observed = Observed {
@@ -149,31 +152,4 @@ async fn read_statements(
             .push(Disturbance::StatementsEvicted { passes: evicted });
     }
     Some(window)
-}
-
-/// Standbys keep their own counters of scans.
-async fn ask_standbys(
-    options: &ObserveOptions,
-    session_options: &SessionOptions,
-    server: &Server,
-    indexes: &mut IndexWindow,
-    ledger: &mut Ledger,
-) {
-    for target in &options.replicas {
-        let (link, opened) = Link::open(target.clone(), session_options.clone()).await;
-        if let Err(e) = opened {
-            ledger.failed("standby", &e);
-        }
-        let watch = StandbyWatch::open(link).await;
-        if let Some(session) = watch.link.current()
-            && !server.in_recovery
-        {
-            let rows = standby_indexes(session, server, ledger).await;
-            indexes.standbys.extend(rows.map(|rows| NodeIndexScans {
-                node: watch.standby.name.clone(),
-                rows,
-            }));
-        }
-        watch.link.close().await;
-    }
 }

@@ -11,6 +11,7 @@ mod health;
 mod host;
 mod ledger;
 mod link;
+mod nodes;
 mod observer;
 mod pgbouncer;
 mod replication;

@@ -17,6 +17,7 @@ pub async fn read(session: &Session) -> Result<Vec<ForeignKey>, PgError> {
             confrelid,
             conkey,
             confkey,
+            conindid,
         }))
     })
     .await

@@ -20,6 +20,8 @@ pub async fn read(
 ) -> Result<Vec<IndexFacts>, PgError> {
     read_view(session, &catalog::PG_INDEX, &[], |row, view| {
         let indexrelid = get(row, view, "indexrelid")?;
+        let numbers: Vec<i16> = get(row, view, "stat_attnums")?;
+        let targets: Vec<i32> = get(row, view, "stat_targets")?;
         Ok(IndexFacts {
             indexrelid,
             indrelid: get(row, view, "indrelid")?,
@@ -51,6 +53,13 @@ pub async fn read(
             definition: get::<Option<_>>(row, view, "definition")?.unwrap_or_default(),
             size_bytes: sizes.get(&indexrelid).copied(),
             building: get(row, view, "building")?,
+            builds_hidden: get(row, view, "builds_hidden")?,
+            reltuples: get(row, view, "reltuples")?,
+            relpages: get(row, view, "relpages")?,
+            tablespace: get(row, view, "tablespace")?,
+            stat_targets: numbers.into_iter().zip(targets).collect(),
+            has_comment: get(row, view, "has_comment")?,
+            extension_owned: get(row, view, "extension_owned")?,
         })
     })
     .await

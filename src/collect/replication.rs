@@ -23,6 +23,8 @@ const SENDERS_EVERY: u64 = 5;
 pub(super) struct Primary {
     pub(super) points: Vec<LsnPoint>,
     pub(super) senders: Vec<SenderSample>,
+    /// The senders were read at least once: none found is then none there.
+    pub(super) senders_read: bool,
     pub(super) ledger: Ledger,
     pub(super) link: Link,
 }
@@ -40,6 +42,7 @@ impl Primary {
         let mut primary = Self {
             points: Vec::new(),
             senders: Vec::new(),
+            senders_read: false,
             ledger: Ledger::default(),
             link,
         };
@@ -85,6 +88,7 @@ impl Primary {
                 sender.at = at;
             }
             self.senders.extend(senders);
+            self.senders_read = true;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::server::ServerLife;
 use super::{Bytes, Span};
 
 /// One row of `pg_stat_user_indexes`.
@@ -83,6 +84,27 @@ pub struct IndexFacts {
     pub size_bytes: Option<Bytes>,
     /// A build of it is running (`pg_stat_progress_create_index`).
     pub building: bool,
+    /// A build of another role is running in this database, and of which index is hidden.
+    #[serde(default)]
+    pub builds_hidden: bool,
+    /// `pg_class.reltuples` of the index; -1 means unknown (14+), 0 in older files.
+    #[serde(default)]
+    pub reltuples: f32,
+    /// `pg_class.relpages` of the index.
+    #[serde(default)]
+    pub relpages: i32,
+    /// Its tablespace, where that is not the database's own.
+    #[serde(default)]
+    pub tablespace: Option<String>,
+    /// Columns of the index with a statistics target of their own: their number and the target.
+    #[serde(default)]
+    pub stat_targets: Vec<(i16, i32)>,
+    /// It has a comment.
+    #[serde(default)]
+    pub has_comment: bool,
+    /// It, or its table, belongs to an extension (`pg_depend`, type e).
+    #[serde(default)]
+    pub extension_owned: bool,
 }
 
 /// One foreign key of `pg_constraint`.
@@ -101,6 +123,9 @@ pub struct ForeignKey {
     pub conkey: Vec<i16>,
     /// Referenced columns, by attribute number.
     pub confkey: Vec<i16>,
+    /// The unique index of the referenced table that it depends on; 0 in older files.
+    #[serde(default)]
+    pub conindid: u32,
 }
 
 /// Scans of one index on another node, a standby.
@@ -110,6 +135,44 @@ pub struct NodeIndexScans {
     pub node: String,
     /// `pg_stat_user_indexes` there, read once.
     pub rows: Vec<StatUserIndex>,
+    /// Since when it has counted, and which server it is; `None` in older files.
+    #[serde(default)]
+    pub life: Option<ServerLife>,
+    /// The name by which its sender knows it (`pg_stat_replication.application_name`).
+    #[serde(default)]
+    pub application_name: Option<String>,
+}
+
+/// Scans that a saved run found on one node of the same cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedScans {
+    /// The run's unique name.
+    pub run_id: String,
+    /// Name of the node; `None` for the primary, whichever server was it then.
+    pub standby: Option<String>,
+    /// The name by which a standby's sender knows it.
+    pub application_name: Option<String>,
+    /// Since when the node had counted; `None` where that is not known.
+    pub since: Option<Timestamp>,
+    /// When the counters were read.
+    pub until: Timestamp,
+    /// What ran in the run's window; `None` if nothing is known to have run.
+    pub workload: Option<String>,
+    /// Its indexes.
+    pub rows: Vec<SavedIndex>,
+}
+
+/// One index in a saved run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedIndex {
+    /// Schema of the table.
+    pub schemaname: String,
+    /// Name of the index.
+    pub indexrelname: String,
+    /// `pg_get_indexdef`: an index of the same name may have been another one then.
+    pub definition: String,
+    /// Scans since the counters began.
+    pub idx_scan: i64,
 }
 
 /// Indexes of the current database: counters at both ends of the window, facts once.
@@ -128,4 +191,13 @@ pub struct IndexWindow {
     /// Number of standbys that stream from this primary but were not asked (no `--replica`):
     /// whether an index is used there is not known.
     pub standbys_not_asked: Option<u32>,
+    /// `application_name` of those that were not asked, empty where it is hidden.
+    #[serde(default)]
+    pub standbys_not_asked_names: Vec<String>,
+    /// Standbys that were named but whose counters could not be read, each with the reason.
+    #[serde(default)]
+    pub standbys_unread: Vec<String>,
+    /// What saved runs found (`--usage`).
+    #[serde(default)]
+    pub saved: Vec<SavedScans>,
 }

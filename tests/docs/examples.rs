@@ -157,7 +157,7 @@ fn expected(arguments: &[String]) -> (i32, &'static str) {
         "capture" | "import" | "schema" | "completions" | "man" => (0, ""),
         "lab" if has("status") || has("stop") => (0, ""),
         "report" | "merge" => (4, "cannot open the run"),
-        _ if has("--from") => (4, "cannot open the run"),
+        _ if has("--from") || has("--usage") => (4, "cannot open the run"),
         _ if has("--pg-bin") => (3, "no initdb"),
         _ => (3, "cannot"),
     }

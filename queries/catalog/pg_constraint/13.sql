@@ -3,6 +3,7 @@ SELECT /* dbperf */
     conrelid,
     confrelid,
     conkey,
-    confkey
+    confkey,
+    conindid
 FROM pg_catalog.pg_constraint
 WHERE contype = 'f'

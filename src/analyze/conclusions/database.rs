@@ -139,6 +139,10 @@ pub struct Index {
     pub scans: Option<i64>,
     /// Scans since the statistics were reset.
     pub scans_total: Option<i64>,
+    /// Entries that writes added to it per second of the window; of a partial index at most. `null` where the
+    /// writes of its table were not read.
+    #[serde(default)]
+    pub entries_per_sec: Option<f64>,
     /// What to do.
     pub verdict: IndexVerdict,
     /// Why.

@@ -5,19 +5,25 @@
 //! uniqueness, replica identity, partitions, standbys that were not asked, foreign keys, tables that
 //! were only loaded, and counters that are too young.
 
+mod cost;
+mod ddl;
+mod evidence;
+mod keys;
+mod look;
 mod same;
 pub mod sql;
 mod unused;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use crate::record::indexes::{IndexFacts, StatUserIndex};
-use crate::record::server::Disturbance;
-use crate::record::tables::StatUserTable;
-use crate::record::{Run, Span};
+use crate::record::Run;
+use crate::record::indexes::IndexFacts;
 
 use super::conclusions::{Evidence, Index, IndexVerdict};
-use sql::{concurrently, qualified, quote_ident};
+pub use ddl::DROP_NOTE;
+pub use evidence::saved_scans;
+use look::Look;
+use sql::qualified;
 pub use unused::Usage;
 
 /// Verdicts for every index outside the system schemas, those that ask for a change first, the
@@ -49,6 +55,8 @@ fn order(index: &Index) -> (bool, std::cmp::Reverse<u64>, String, String) {
 pub struct Judged {
     /// The verdict.
     pub index: Index,
+    /// `pg_class.oid` of the index.
+    pub indexrelid: u32,
     /// What is known of its use.
     pub usage: Usage,
     /// Reasons to hesitate before following the verdict.
@@ -57,23 +65,39 @@ pub struct Judged {
     pub lock_note: Option<String>,
 }
 
-/// The lock note of a drop (PostgreSQL's manual, DROP INDEX).
-pub const DROP_NOTE: &str = "SHARE UPDATE EXCLUSIVE lock; waits for every older transaction that \
-    uses the table; not inside a transaction block; if it fails it leaves an invalid index";
-
 /// Judges every index of the run; `None` where the catalogue was not read.
 #[must_use]
 pub fn judge(run: &Run) -> Option<Vec<Judged>> {
     let look = Look::new(run)?;
     let replaced = same::replacements(&look);
-    // An index that takes over the scans of one that is to go must itself stay.
-    let relied_on: BTreeSet<u32> = replaced
+    // An index that takes over the scans of one that is to go must itself stay, unless it is known
+    // that nobody scans that one either.
+    let relied_on: BTreeSet<u32> = look
+        .facts
         .iter()
-        .filter(|(old, _)| look.scans_total(**old).is_none_or(|scans| scans > 0))
-        .map(|(_, replacement)| replacement.by)
+        .filter_map(|old| Some((old, replaced.get(&old.indexrelid)?)))
+        .filter(|(old, _)| !matches!(unused::usage(&look, old, None), Usage::Unused { .. }))
+        .flat_map(|(_, new)| [new.by, look.top_oid(new.by)])
         .collect();
+    let keepers = keys::keepers(
+        &look,
+        |index| replaced.contains_key(&index.indexrelid),
+        |index| {
+            unused::protection(&look, index).is_some()
+                || relied_on.contains(&index.indexrelid)
+                || look.scans_total(index).is_some_and(|scans| scans > 0)
+        },
+    );
     let judged = look.facts.iter().map(|facts| {
-        let usage = unused::usage(&look, facts, relied_on.contains(&facts.indexrelid));
+        let needed = keepers.get(&facts.indexrelid).map(|key| {
+            format!("it supports the foreign key {key}: deletes in the referenced table scan it")
+        });
+        let needed = needed.or_else(|| {
+            relied_on
+                .contains(&facts.indexrelid)
+                .then(|| "it takes over the scans of an index that can be dropped".to_owned())
+        });
+        let usage = unused::usage(&look, facts, needed);
         if !facts.indisvalid {
             return invalid(&look, facts, usage);
         }
@@ -85,110 +109,12 @@ pub fn judge(run: &Run) -> Option<Vec<Judged>> {
     Some(judged.collect())
 }
 
-/// The run's facts by object id.
-struct Look<'a> {
-    run: &'a Run,
-    facts: &'a [IndexFacts],
-    by_table: HashMap<u32, Vec<&'a IndexFacts>>,
-    first: HashMap<u32, &'a StatUserIndex>,
-    last: HashMap<u32, &'a StatUserIndex>,
-    tables_first: HashMap<u32, &'a StatUserTable>,
-    tables_last: HashMap<u32, &'a StatUserTable>,
-    disturbed: bool,
-}
-
-fn by_oid<'a, T>(
-    span: Option<&'a Span<T>>,
-    end: fn(&'a Span<T>) -> &'a Vec<T>,
-    oid: fn(&T) -> u32,
-) -> HashMap<u32, &'a T> {
-    let rows = span.into_iter().flat_map(end);
-    rows.map(|row| (oid(row), row)).collect()
-}
-
-impl<'a> Look<'a> {
-    fn new(run: &'a Run) -> Option<Self> {
-        let indexes = run.indexes.stat_user_indexes.as_ref();
-        let stats = run.tables.stat_user_tables.as_ref();
-        let lost = [
-            Disturbance::DatabaseStatsReset,
-            Disturbance::Crash,
-            Disturbance::Failover,
-        ];
-        let facts = run.indexes.facts.as_ref()?;
-        let mut by_table: HashMap<u32, Vec<_>> = HashMap::new();
-        for index in facts {
-            by_table.entry(index.indrelid).or_default().push(index);
-        }
-        Some(Self {
-            run,
-            facts,
-            by_table,
-            first: by_oid(indexes, |s| &s.first, |i| i.indexrelid),
-            last: by_oid(indexes, |s| &s.last, |i| i.indexrelid),
-            tables_first: by_oid(stats, |s| &s.first, |t| t.relid),
-            tables_last: by_oid(stats, |s| &s.last, |t| t.relid),
-            disturbed: run.disturbances.iter().any(|d| lost.contains(d)),
-        })
-    }
-
-    /// All indexes of a table: what one replaces is never on another table, and there may be very many tables.
-    fn on_table(&self, indrelid: u32) -> impl Iterator<Item = &'a IndexFacts> {
-        self.by_table.get(&indrelid).into_iter().flatten().copied()
-    }
-
-    /// Scans since the counters were reset.
-    fn scans_total(&self, oid: u32) -> Option<i64> {
-        self.last.get(&oid).map(|row| row.idx_scan)
-    }
-
-    /// Scans in the window; `None` where the counters were disturbed in it.
-    fn scans_in_window(&self, oid: u32) -> Option<i64> {
-        let (first, last) = (self.first.get(&oid)?, self.last.get(&oid)?);
-        let delta = last.idx_scan - first.idx_scan;
-        (!self.disturbed && delta >= 0).then_some(delta)
-    }
-
-    fn index(&self, facts: &IndexFacts) -> Index {
-        Index {
-            schema: facts.schemaname.clone(),
-            table: facts.relname.clone(),
-            index: facts.indexrelname.clone(),
-            size_bytes: facts.size_bytes.map(|b| b.0),
-            scans: self.scans_in_window(facts.indexrelid),
-            scans_total: self.scans_total(facts.indexrelid),
-            verdict: IndexVerdict::Keep,
-            reason: String::new(),
-            evidence: Evidence::Measured,
-            remediation_sql: None,
-            undo_sql: None,
-        }
-    }
-
-    fn judged(&self, facts: &IndexFacts, usage: Usage) -> Judged {
-        Judged {
-            index: self.index(facts),
-            usage,
-            doubts: Vec::new(),
-            lock_note: None,
-        }
-    }
-}
-
-fn drop_sql(facts: &IndexFacts) -> (String, String) {
-    let name = qualified(&facts.schemaname, &facts.indexrelname);
-    (
-        format!("DROP INDEX CONCURRENTLY {name};"),
-        concurrently(&facts.definition),
-    )
-}
-
 fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
     let mut judged = look.judged(facts, usage);
     let index = &mut judged.index;
     let name = qualified(&facts.schemaname, &facts.indexrelname);
-    if facts.building {
-        "it is being built at this moment".clone_into(&mut index.reason);
+    if let Some(why) = may_be_in_the_making(look, facts) {
+        why.clone_into(&mut index.reason);
         return judged;
     }
     index.verdict = IndexVerdict::InvalidRebuild;
@@ -200,7 +126,7 @@ fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
         "the index of the partitioned table is invalid: at least one partition has \
             no attached index; create it on that partition and ATTACH it"
             .clone_into(&mut index.reason);
-    } else if let Some(mark) = leftover {
+    } else if let Some(mark) = leftover.filter(|_| facts.constraint_name.is_none()) {
         index.reason = format!(
             "invalid leftover of a REINDEX CONCURRENTLY that failed (its name ends in {mark}); \
              queries do not use it, every write still pays for it"
@@ -212,9 +138,31 @@ fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
             still pays for it"
             .clone_into(&mut index.reason);
         index.remediation_sql = Some(format!("REINDEX INDEX CONCURRENTLY {name};"));
-        judged.lock_note = Some("needs free space for one copy; two scans of the table".to_owned());
+        judged.lock_note = Some(ddl::REBUILD_NOTE.to_owned());
+        if facts.indisunique {
+            judged
+                .doubts
+                .push("if rows violate its uniqueness the rebuild fails too".to_owned());
+        }
     }
     judged
+}
+
+/// An index that is being built is invalid as well, and must be left alone.
+fn may_be_in_the_making(look: &Look<'_>, facts: &IndexFacts) -> Option<&'static str> {
+    let standby = look.run.server.as_ref().is_some_and(|s| s.in_recovery);
+    if facts.building {
+        Some("it is being built at this moment")
+    } else if facts.builds_hidden {
+        Some(
+            "it is invalid, but another role is building an index in this database, and which one \
+             is hidden: GRANT pg_monitor to the role shows it",
+        )
+    } else if standby {
+        Some("it is invalid, and whether the primary is building it is not visible on a standby")
+    } else {
+        None
+    }
 }
 
 fn replace(
@@ -224,38 +172,20 @@ fn replace(
     replacement: &same::Replacement,
 ) -> Judged {
     let mut judged = look.judged(facts, usage);
-    let index = &mut judged.index;
-    index.verdict = replacement.verdict;
-    index.reason.clone_from(&replacement.reason);
+    judged.index.verdict = replacement.verdict;
+    judged.index.reason.clone_from(&replacement.reason);
     judged.doubts.clone_from(&replacement.doubts);
-    judged.lock_note = Some(DROP_NOTE.to_owned());
-    if facts.relkind == "I" {
-        let name = qualified(&facts.schemaname, &facts.indexrelname);
-        index.remediation_sql = Some(format!("DROP INDEX {name};"));
-        judged.lock_note = Some(
-            "the index of a partitioned table cannot be dropped concurrently: ACCESS EXCLUSIVE \
-             lock on the table and every partition; set lock_timeout"
-                .to_owned(),
-        );
-    } else if let Some(constraint) = &facts.constraint_name {
-        let table = qualified(&facts.schemaname, &facts.relname);
-        let (constraint, name) = (quote_ident(constraint), quote_ident(&facts.indexrelname));
-        index.remediation_sql = Some(format!("ALTER TABLE {table} DROP CONSTRAINT {constraint};"));
-        index.undo_sql = Some(format!(
-            "{} ALTER TABLE {table} ADD CONSTRAINT {constraint} UNIQUE USING INDEX {name};",
-            concurrently(&facts.definition)
-        ));
-        judged.lock_note = Some(
-            "ACCESS EXCLUSIVE lock: set lock_timeout; foreign keys that refer to this constraint \
-             have to be made again on the other one"
-                .to_owned(),
-        );
-    } else {
-        let (drop, undo) = drop_sql(facts);
-        index.remediation_sql = Some(drop);
-        index.undo_sql = Some(undo);
-    }
+    judged.drop_by(ddl::drop(look, facts));
     judged
+}
+
+impl Judged {
+    fn drop_by(&mut self, drop: ddl::Drop) {
+        self.index.remediation_sql = Some(drop.sql);
+        self.index.undo_sql = Some(drop.undo);
+        self.lock_note = Some(drop.note);
+        self.doubts.extend(drop.lost);
+    }
 }
 
 fn unused_or_keep(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
@@ -270,18 +200,24 @@ fn unused_or_keep(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
             index.verdict = IndexVerdict::DropUnused;
             index.reason = reason;
             judged.doubts = doubts;
-            let (drop, undo) = drop_sql(facts);
+            judged.drop_by(ddl::drop(look, facts));
             if lab {
                 // A lab knows one workload and a few seconds: the drop stays a proposal in words.
+                let index = &mut judged.index;
                 index.evidence = Evidence::RuleOfThumb;
-                judged.lock_note = Some(format!("{drop} ({DROP_NOTE})"));
-            } else {
-                index.remediation_sql = Some(drop);
-                judged.lock_note = Some(DROP_NOTE.to_owned());
+                let drop = index.remediation_sql.take().unwrap_or_default();
+                let note = judged.lock_note.take().unwrap_or_default();
+                judged.lock_note = Some(format!("{drop} ({note})"));
             }
-            index.undo_sql = Some(undo);
         }
-        Usage::Used { scans } => index.reason = format!("scanned {scans} times"),
+        Usage::Used { scans } => {
+            let now = look.run.life.last().map(|life| life.at);
+            let last = now.zip(look.last_scan(facts)).map(|(now, last)| {
+                let days = now.duration_since(last).as_secs_f64() / 86_400.0;
+                format!(", the last time {days:.1} days ago")
+            });
+            index.reason = format!("scanned {scans} times{}", last.unwrap_or_default());
+        }
         Usage::Protected(reason)
         | Usage::Unknown(reason)
         | Usage::NotByWorkload(reason)
@@ -294,6 +230,7 @@ fn unused_or_keep(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
 mod tests {
     use super::*;
     use crate::analyze::fixture::{index, run, run_with_indexes};
+    use crate::record::server::Disturbance;
 
     fn one(facts: IndexFacts) -> Judged {
         judge(&run_with_indexes(vec![(facts, 9)]))
@@ -322,6 +259,92 @@ mod tests {
         assert!(parent.reason.contains("partition") && parent.remediation_sql.is_none());
         facts.building = true;
         assert_eq!(one(facts).index.verdict, IndexVerdict::Keep);
+    }
+
+    #[test]
+    fn what_may_be_in_the_making_is_left_alone() {
+        let mut facts = index(1, 1, "i_ccnew", &[2]);
+        facts.indisvalid = false;
+        let mut on_standby = run_with_indexes(vec![(facts.clone(), 0)]);
+        on_standby.server.as_mut().unwrap().in_recovery = true;
+        let judged = judge(&on_standby).unwrap().remove(0).index;
+        assert_eq!(judged.verdict, IndexVerdict::Keep);
+        facts.builds_hidden = true;
+        let hidden = one(facts).index;
+        assert_eq!(hidden.verdict, IndexVerdict::Keep);
+        assert!(hidden.reason.contains("pg_monitor"), "{}", hidden.reason);
+    }
+
+    /// A partitioned index `1` of table 1 with the indexes 2 and 3 of its partitions.
+    fn partitioned(scans: [i64; 2]) -> Run {
+        let mut parent = index(1, 1, "p", &[2]);
+        parent.relkind = "I".to_owned();
+        parent.size_bytes = None;
+        let child = |oid, name| {
+            let mut child = index(oid, 1, name, &[2]);
+            child.parent = Some(1);
+            child
+        };
+        let mut run = run_with_indexes(vec![
+            (parent, 0),
+            (child(2, "p1"), scans[0]),
+            (child(3, "p2"), scans[1]),
+        ]);
+        let span = run.indexes.stat_user_indexes.as_mut().unwrap();
+        span.last.retain(|row| row.indexrelid != 1);
+        span.first.retain(|row| row.indexrelid != 1);
+        run
+    }
+
+    #[test]
+    fn a_partitioned_index_is_judged_by_its_partitions_together() {
+        let all = judge(&partitioned([0, 0])).unwrap();
+        let parent = &all[0].index;
+        assert_eq!(
+            parent.verdict,
+            IndexVerdict::DropUnused,
+            "{}",
+            parent.reason
+        );
+        assert_eq!(
+            (parent.size_bytes, parent.scans_total),
+            (Some(40 << 20), Some(0))
+        );
+        assert_eq!(
+            parent.remediation_sql.as_deref(),
+            Some("DROP INDEX public.p;")
+        );
+        for child in &all[1..] {
+            assert_eq!(child.index.verdict, IndexVerdict::Keep);
+            assert!(child.index.reason.contains("cannot be dropped alone"));
+        }
+        let used = judge(&partitioned([0, 7])).unwrap();
+        assert_eq!(used[0].index.verdict, IndexVerdict::Keep);
+        assert_eq!(used[0].index.scans_total, Some(7));
+    }
+
+    #[test]
+    fn an_index_that_a_foreign_key_depends_on_is_never_dropped() {
+        let unique = |oid, name| {
+            let mut i = index(oid, 1, name, &[2]);
+            i.indisunique = true;
+            i
+        };
+        let mut owned = unique(2, "owned");
+        owned.constraint_name = Some("owned".to_owned());
+        let mut run = run_with_indexes(vec![(unique(1, "plain"), 0), (owned, 9)]);
+        run.indexes.foreign_keys = Some(vec![crate::record::indexes::ForeignKey {
+            conname: "fk".to_owned(),
+            conrelid: 8,
+            confrelid: 1,
+            conkey: vec![2],
+            confkey: vec![2],
+            conindid: 1,
+        }]);
+        let all = judge(&run).unwrap();
+        assert_eq!(all[0].index.verdict, IndexVerdict::Keep);
+        assert_eq!(all[1].index.verdict, IndexVerdict::DropDuplicate);
+        assert!(all[1].doubts[0].contains("ON CONFLICT ON CONSTRAINT owned"));
     }
 
     #[test]

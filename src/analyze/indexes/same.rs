@@ -9,7 +9,7 @@ use crate::analyze::conclusions::IndexVerdict;
 use crate::analyze::rules::thresholds as t;
 use crate::record::indexes::IndexFacts;
 
-use super::Look;
+use super::look::Look;
 
 /// `DESC` and `NULLS FIRST` in `pg_index.indoption`; both flip together in an inverted scan.
 const INVERTED: i16 = 3;
@@ -34,7 +34,7 @@ pub(super) fn replacements(look: &Look<'_>) -> BTreeMap<u32, Replacement> {
 
 fn duplicates(look: &Look<'_>) -> BTreeMap<u32, Replacement> {
     let mut found = BTreeMap::new();
-    for a in look.facts.iter().filter(|a| may_go(a)) {
+    for a in look.facts.iter().filter(|a| may_go(look, a)) {
         let best = look
             .on_table(a.indrelid)
             .filter(|b| b.indexrelid != a.indexrelid && b.indisvalid && same(a, b))
@@ -50,11 +50,24 @@ fn duplicates(look: &Look<'_>) -> BTreeMap<u32, Replacement> {
             by: b.indexrelid,
             verdict: IndexVerdict::DropDuplicate,
             reason,
-            doubts: clustered_doubt(a),
+            doubts: duplicate_doubts(a, b),
         };
         found.insert(a.indexrelid, replacement);
     }
     found
+}
+
+fn duplicate_doubts(a: &IndexFacts, b: &IndexFacts) -> Vec<String> {
+    let mut doubts = clustered_doubt(a);
+    if let Some(constraint) = &a.constraint_name {
+        doubts.push(format!(
+            "statements that say ON CONFLICT ON CONSTRAINT {constraint} would fail"
+        ));
+    }
+    if a.tablespace != b.tablespace {
+        doubts.push(format!("{} is in another tablespace", b.indexrelname));
+    }
+    doubts
 }
 
 fn clustered_doubt(a: &IndexFacts) -> Vec<String> {
@@ -62,26 +75,46 @@ fn clustered_doubt(a: &IndexFacts) -> Vec<String> {
     a.indisclustered.then_some(doubt).into_iter().collect()
 }
 
-/// The index of a partition cannot go alone, a replica identity is needed by subscribers, and the
+/// The index of a partition cannot go alone, a replica identity is needed by subscribers, a foreign
+/// key's index by the key, and what an extension or a deferrable constraint made stays as it is. The
 /// operators of an exclusion constraint are not compared here.
-fn may_go(a: &IndexFacts) -> bool {
-    a.indisvalid && a.parent.is_none() && !a.indisreplident && !a.indisexclusion && !a.indisprimary
+fn may_go(look: &Look<'_>, a: &IndexFacts) -> bool {
+    a.indisvalid
+        && a.parent.is_none()
+        && !a.indisreplident
+        && !a.indisexclusion
+        && !a.indisprimary
+        && a.indimmediate
+        && !a.extension_owned
+        && !look.is_referenced(a)
 }
 
-/// Which of two equal indexes to keep: constraint, replica identity, unique, more used; the older
-/// one if nothing else tells them apart.
-fn preference(
-    look: &Look<'_>,
-    i: &IndexFacts,
-) -> (bool, bool, bool, bool, i64, std::cmp::Reverse<u32>) {
-    (
-        i.indisprimary,
-        i.constraint_name.is_some(),
-        i.indisreplident,
-        i.indisunique,
-        look.scans_total(i.indexrelid).unwrap_or(0),
-        std::cmp::Reverse(i.indexrelid),
-    )
+/// Which of two equal indexes to keep.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Preference {
+    primary: bool,
+    referenced: bool,
+    constraint: bool,
+    replica_identity: bool,
+    unique: bool,
+    part_of_partitioned: bool,
+    extension: bool,
+    scans: i64,
+    older: std::cmp::Reverse<u32>,
+}
+
+fn preference(look: &Look<'_>, i: &IndexFacts) -> Preference {
+    Preference {
+        primary: i.indisprimary,
+        referenced: look.is_referenced(i),
+        constraint: i.constraint_name.is_some(),
+        replica_identity: i.indisreplident,
+        unique: i.indisunique,
+        part_of_partitioned: i.parent.is_some(),
+        extension: i.extension_owned,
+        scans: look.scans_total(i).unwrap_or(0),
+        older: std::cmp::Reverse(i.indexrelid),
+    }
 }
 
 fn same(a: &IndexFacts, b: &IndexFacts) -> bool {
@@ -91,10 +124,21 @@ fn same(a: &IndexFacts, b: &IndexFacts) -> bool {
         && a.indcollation == b.indcollation
         && a.indoption == b.indoption
         && a.expressions == b.expressions
-        && included(a) == included(b);
+        && included(a) == included(b)
+        && same_options(a, b);
     let promise =
         a.indnullsnotdistinct == b.indnullsnotdistinct && a.indimmediate == b.indimmediate;
     equal && (!(a.indisunique && b.indisunique) || promise)
+}
+
+/// Other methods than these two have options that change what an index finds or how well: BRIN's range,
+/// a signature's length. A definition shows them.
+fn same_options(a: &IndexFacts, b: &IndexFacts) -> bool {
+    let after_name = |i: &IndexFacts| {
+        let rest = i.definition.split_once(" USING ");
+        rest.map(|(_, rest)| rest.to_owned())
+    };
+    matches!(a.amname.as_str(), "btree" | "hash") || after_name(a) == after_name(b)
 }
 
 fn comparable(a: &IndexFacts, b: &IndexFacts) -> bool {
@@ -116,7 +160,10 @@ fn included(i: &IndexFacts) -> BTreeSet<i16> {
 
 fn prefixes(look: &Look<'_>, gone: &BTreeSet<u32>) -> BTreeMap<u32, Replacement> {
     let narrow = |a: &IndexFacts| {
-        may_go(a) && !a.indisunique && a.constraint_name.is_none() && !gone.contains(&a.indexrelid)
+        may_go(look, a)
+            && !a.indisunique
+            && a.constraint_name.is_none()
+            && !gone.contains(&a.indexrelid)
     };
     let staying = |b: &IndexFacts| b.indisvalid && !gone.contains(&b.indexrelid);
     let mut found = BTreeMap::new();
@@ -132,7 +179,7 @@ fn prefixes(look: &Look<'_>, gone: &BTreeSet<u32>) -> BTreeMap<u32, Replacement>
                         .on_table(b.indrelid)
                         .any(|c| staying(c) && covers(c, b)))
             })
-            .min_by_key(|b| (b.size_bytes, b.indexrelid));
+            .min_by_key(|b| (look.size(b), b.indexrelid));
         let Some(b) = b else { continue };
         let reason = format!(
             "its key columns are the first ones of {}, which serves every search it serves",
@@ -184,7 +231,7 @@ fn expressions_cover(a: &IndexFacts, b: &IndexFacts) -> bool {
 
 fn prefix_doubts(look: &Look<'_>, a: &IndexFacts, b: &IndexFacts) -> Vec<String> {
     let mut doubts = clustered_doubt(a);
-    if let (Some(small), Some(big)) = (a.size_bytes, b.size_bytes) {
+    if let (Some(small), Some(big)) = (look.size(a), look.size(b)) {
         let factor = big.0 as f64 / (small.0 as f64).max(1.0);
         if factor > t::REDUNDANT_MAX_SIZE_FACTOR {
             doubts.push(format!(
@@ -274,8 +321,8 @@ mod tests {
         ];
         for (what, change) in changes {
             let kept = pair(change);
-            // A replica identity is preferred, so the other one goes.
-            let expected = if what == "replica identity" {
+            // One that cannot go is preferred, so the other one goes.
+            let expected = if ["replica identity", "partition"].contains(&what) {
                 DropDuplicate
             } else {
                 Keep

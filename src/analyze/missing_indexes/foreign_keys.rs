@@ -158,6 +158,7 @@ mod tests {
             confrelid: 2,
             conkey: vec![2],
             confkey: vec![1],
+            conindid: 0,
         }]);
         run.tables.facts = Some(vec![table(1, "tasks"), table(2, "plans")]);
         let mut parent = table_stats(2, "plans");

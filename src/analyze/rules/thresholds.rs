@@ -105,6 +105,15 @@ pub const UNUSED_INDEX_MIN_BYTES: u64 = 10 * 1024 * 1024;
 pub const LAB_UNUSED_INDEX_MIN_BYTES: u64 = 1024 * 1024;
 /// Age of the counters from which "never scanned" is an argument, in days (ours; pganalyze 35).
 pub const UNUSED_INDEX_MIN_AGE_DAYS: f64 = 7.0;
+/// Days after which a saved run of a standby no longer stands for asking it (ours).
+pub const SAVED_STANDBY_MAX_AGE_DAYS: f64 = 7.0;
+/// Days after which the counters of a saved run tell nothing of today's workload: a quarter (ours).
+pub const SAVED_RUN_MAX_AGE_DAYS: f64 = 92.0;
+/// Writes of a table below which they do not tell the age of an index (ours).
+pub const INDEX_AGE_MIN_WRITES: i64 = 1_000;
+/// Blocks of an index touched over writes of its table below which the index is the younger one: each
+/// entry that is added touches one block at least (ours; the rest is room for counters that arrive late).
+pub const INDEX_AGE_BLOCKS_RATIO: f64 = 0.9;
 /// Age of the counters that covers a monthly job, in days (pganalyze).
 pub const MONTHLY_JOB_AGE_DAYS: f64 = 35.0;
 /// Updates and deletes over live rows below which a table was only loaded (ours).
