@@ -66,6 +66,10 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         overhead: overhead(run),
         database_time: database_time::conclude(run),
         breakdown: breakdown::conclude(run, options.map.as_ref())?,
+        statement_leaders: statements
+            .as_deref()
+            .map(statements::leaders)
+            .unwrap_or_default(),
         statements,
         statements_coverage,
         indexes: indexes::conclude(run),

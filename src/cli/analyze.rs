@@ -475,6 +475,11 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         database_time: None,
         breakdown: all.breakdown.filter(|_| section(View::Replay)),
         statements: all.statements.filter(|_| section(View::Statements)),
+        statement_leaders: if section(View::Statements) {
+            all.statement_leaders
+        } else {
+            Vec::new()
+        },
         statements_coverage: all
             .statements_coverage
             .filter(|_| section(View::Statements)),

@@ -86,7 +86,7 @@ pub(super) fn error_rate(failures: u64, requests: u64) -> Cell {
 
 /// The short name of a statement in one report: `S1` is the first of the list.
 pub(super) fn label(statements: Option<&[Statement]>, query_id: &str) -> Option<String> {
-    let place = statements?.iter().position(|s| s.query_id == query_id)?;
+    let place = statements?.iter().position(|s| s.has_id(query_id))?;
     Some(format!("S{}", place + 1))
 }
 

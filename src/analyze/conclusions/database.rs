@@ -36,8 +36,12 @@ pub struct WaitShare {
 /// One statement over the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Statement {
-    /// `queryid` as a string.
+    /// `queryid` as a string; of several, that of the entry with the most execution time.
     pub query_id: String,
+    /// All ids that PostgreSQL gave this statement, the one above first: entries of one user, database and level whose
+    /// texts have the same parse tree but for constants and the lengths of lists. The numbers are those of all.
+    #[serde(default)]
+    pub query_ids: Vec<String>,
     /// Fingerprint of the parse tree.
     pub fingerprint: Option<String>,
     /// Normalised text.
@@ -66,16 +70,64 @@ pub struct Statement {
     pub shared_blks_read: i64,
     /// Time reading blocks; `null` unless `track_io_timing` is on.
     pub blk_read_ms: Option<f64>,
+    /// Blocks that it changed first since they were last written.
+    #[serde(default)]
+    pub shared_blks_dirtied: i64,
     /// Temporary blocks written.
     pub temp_blks_written: i64,
+    /// Time reading and writing temporary blocks; `null` unless `track_io_timing` is on (extension 1.10+).
+    #[serde(default)]
+    pub temp_blk_ms: Option<f64>,
     /// WAL bytes.
     pub wal_bytes: i64,
+    /// Full page images in the WAL.
+    #[serde(default)]
+    pub wal_fpi: i64,
+    /// Time of just-in-time compilation (extension 1.10+).
+    #[serde(default)]
+    pub jit_ms: Option<f64>,
+    /// Parallel workers that its plans asked for (extension 1.12+).
+    #[serde(default)]
+    pub parallel_workers_to_launch: Option<i64>,
+    /// Parallel workers that it got (extension 1.12+).
+    #[serde(default)]
+    pub parallel_workers_launched: Option<i64>,
     /// Share of the window's execution time (0 to 1).
     pub share_ratio: Option<f64>,
     /// The entry was reset or evicted in the window: a part of it is missing.
     pub statistics_reset: bool,
     /// The plan, where one was fetched.
     pub plan: Option<Plan>,
+}
+
+impl Statement {
+    /// Whether an entry is part of this statement.
+    #[must_use]
+    pub fn has_id(&self, query_id: &str) -> bool {
+        self.query_id == query_id || self.query_ids.iter().any(|id| id == query_id)
+    }
+
+    /// Rows per execution; `None` without one.
+    #[must_use]
+    pub fn rows_per_call(&self) -> Option<f64> {
+        (self.calls > 0).then(|| self.rows as f64 / self.calls as f64)
+    }
+}
+
+/// The statement that takes most of a resource other than time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatementLeader {
+    /// The key of `statements[]` that holds the amount. For `stddev_exec_ms` the share is that of the squared
+    /// deviations, calls times variance, which add up over statements.
+    pub resource: String,
+    /// The statement, as in `statements[]`.
+    pub query_id: String,
+    /// Its role.
+    pub user: Option<String>,
+    /// Its database.
+    pub database: Option<String>,
+    /// Its share of all (0 to 1).
+    pub share_ratio: f64,
 }
 
 /// A plan in short.

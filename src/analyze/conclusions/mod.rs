@@ -20,7 +20,7 @@ pub use breakdown::{
 };
 pub use database::{
     DatabaseTime, Index, IndexVerdict, Insight, MissingIndex, MissingIndexKind, Plan, Statement,
-    WaitShare,
+    StatementLeader, WaitShare,
 };
 pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
@@ -80,6 +80,9 @@ pub struct Conclusions {
     /// Statements by their share of the window's execution time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements: Option<Vec<Statement>>,
+    /// Who takes most of each resource other than time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statement_leaders: Vec<StatementLeader>,
     /// What the statements above add up to, and what that leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements_coverage: Option<StatementsCoverage>,
@@ -149,6 +152,7 @@ impl Conclusions {
             database_time: None,
             breakdown: None,
             statements: None,
+            statement_leaders: Vec::new(),
             statements_coverage: None,
             indexes: None,
             missing_indexes: None,

@@ -44,7 +44,7 @@ fn wishes_of<'a>(
     statements: &[Statement],
 ) -> Vec<Wish<'a>> {
     let name = id.to_string();
-    let same = || statements.iter().filter(|s| s.query_id == name);
+    let same = || statements.iter().filter(|s| s.has_id(&name));
     let Some(first) = same().next() else {
         return Vec::new();
     };

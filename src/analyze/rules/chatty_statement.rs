@@ -1,8 +1,8 @@
 //! `chatty-statement`: an endpoint that runs one statement many times for one row each (N+1).
 
-use crate::analyze::conclusions::{
-    Basis, Endpoint, EndpointStatement, Evidence, Severity, Statement,
-};
+use std::collections::BTreeMap;
+
+use crate::analyze::conclusions::{Basis, Endpoint, Evidence, Severity, Statement};
 
 use super::draft::Draft;
 use super::text::one_line;
@@ -28,34 +28,50 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     }
     let mut found = Vec::new();
     for endpoint in endpoints {
-        for part in &endpoint.statements {
-            let Some(statement) = statements.iter().find(|s| s.query_id == part.query_id) else {
-                continue;
-            };
-            // An inferred number is judged by the lower end of its interval.
-            let calls = part.low.unwrap_or(part.calls_per_request);
+        for (statement, calls) in calls_of(endpoint, &statements) {
             let rows = statement.rows as f64 / (statement.calls as f64).max(1.0);
-            if calls >= t::CHATTY_CALLS_PER_REQUEST && rows <= t::CHATTY_ROWS_PER_CALL {
-                found.push(finding(facts, endpoint, part, statement).fire(facts));
+            let many = calls.at_least >= t::CHATTY_CALLS_PER_REQUEST;
+            if many && rows <= t::CHATTY_ROWS_PER_CALL {
+                found.push(finding(facts, endpoint, &calls, statement).fire(facts));
             }
         }
     }
     Ok(found)
 }
 
-fn finding(
-    facts: &Facts<'_>,
-    endpoint: &Endpoint,
-    part: &EndpointStatement,
-    statement: &Statement,
-) -> Draft {
-    let calls = part.calls_per_request;
-    let measured = matches!(part.basis, Basis::Measured | Basis::Derived);
-    let evidence = if measured {
-        Evidence::Measured
-    } else {
+/// How often a request runs a statement, all of its ids together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Calls {
+    per_request: f64,
+    /// An inferred number is judged by the lower end of its interval.
+    at_least: f64,
+    /// Some of it comes from a model.
+    inferred: bool,
+}
+
+fn calls_of<'a>(endpoint: &Endpoint, statements: &[&'a Statement]) -> Vec<(&'a Statement, Calls)> {
+    let mut by_place: BTreeMap<usize, Calls> = BTreeMap::new();
+    for part in &endpoint.statements {
+        let place = statements.iter().position(|s| s.has_id(&part.query_id));
+        let Some(place) = place else { continue };
+        let calls = by_place.entry(place).or_default();
+        calls.per_request += part.calls_per_request;
+        calls.at_least += part.low.unwrap_or(part.calls_per_request);
+        calls.inferred |= !matches!(part.basis, Basis::Measured | Basis::Derived);
+    }
+    let found = by_place.into_iter();
+    found
+        .map(|(place, calls)| (statements[place], calls))
+        .collect()
+}
+
+fn finding(facts: &Facts<'_>, endpoint: &Endpoint, calls: &Calls, statement: &Statement) -> Draft {
+    let evidence = if calls.inferred {
         Evidence::Estimated
+    } else {
+        Evidence::Measured
     };
+    let calls = calls.per_request;
     let round_trip = facts.run.server.as_ref().and_then(|s| s.round_trip);
     let per_sec = endpoint.requests as f64 / facts.window_sec();
     Draft::new(RULE.id, Severity::Warning)
@@ -70,7 +86,7 @@ fn finding(
             "Statement {} runs {calls:.1} times in each of {} requests and returns {:.2} rows per \
              call: the pattern of one query for a list and one more for each of its elements \
              (N+1). The time it gives back is that of the round trips alone",
-            part.query_id,
+            statement.query_id,
             endpoint.requests,
             statement.rows as f64 / (statement.calls as f64).max(1.0),
         ))
@@ -81,7 +97,7 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::conclusions::{Breakdown, TotalBreakdown};
+    use crate::analyze::conclusions::{Breakdown, EndpointStatement, TotalBreakdown};
     use crate::analyze::fixture::delta;
     use crate::analyze::rules::testing::Case;
 
@@ -141,6 +157,31 @@ mod tests {
         case(21.0, Some(4.0), 1_000).assert_quiet(&RULE);
         let inferred = case(21.0, Some(15.0), 1_000).the_finding(&RULE);
         assert_eq!(inferred.evidence, Evidence::Estimated);
+    }
+
+    #[test]
+    fn the_ids_of_one_statement_are_counted_together() {
+        let mut case = case(6.0, None, 1_000);
+        let window = case.run.statements.as_mut().unwrap();
+        let mut other = delta(2, 1_000, 100.0);
+        other.counters.rows = 1_000;
+        window.deltas.push(other);
+        let mut text = window.texts[&1].clone();
+        text.fingerprint = Some("one tree".to_owned());
+        window.texts.extend([(1, text.clone()), (2, text)]);
+        let endpoints = &mut case.conclusions.breakdown.as_mut().unwrap().endpoints;
+        let part = endpoints[0].statements[0].clone();
+        endpoints[0].statements.push(EndpointStatement {
+            query_id: "2".to_owned(),
+            ..part
+        });
+        case.conclude();
+        let finding = case.the_finding(&RULE);
+        assert!(
+            finding.title.contains("12 times per request"),
+            "{}",
+            finding.title
+        );
     }
 
     #[test]

@@ -12,7 +12,6 @@ use crate::record::activity::SessionSample;
 use crate::record::database::StatDatabase;
 use crate::record::run::Span;
 use crate::record::server::{Server, Setting};
-use crate::record::statements::StatementCounters;
 use crate::record::tables::StatUserTable;
 
 use super::continuity::continuous;
@@ -120,15 +119,6 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// All counters of a statement's id, its users and databases added up.
-    pub(super) fn counters(&self, query_id: &str) -> impl Iterator<Item = &'a StatementCounters> {
-        let deltas = self.run.statements.iter().flat_map(|w| &w.deltas);
-        let id = query_id.to_owned();
-        deltas
-            .filter(move |d| d.key.queryid.to_string() == id)
-            .map(|d| &d.counters)
-    }
-
     /// Wait shares that rest on enough samples.
     pub(super) fn waits(&self) -> Fact<&'a DatabaseTime> {
         let time = self.conclusions.database_time.as_ref();
@@ -234,20 +224,24 @@ impl<'a> Facts<'a> {
 
 /// The statement is a query or a change of rows, and does not sleep on purpose.
 pub(super) fn is_tunable(query: &str) -> bool {
-    let utility = pg_query::is_utility_stmt(query);
-    let utility = utility.map_or_else(|_| starts_as_utility(query), |all| all.contains(&true));
+    let first = query.split_whitespace().next().unwrap_or_default();
+    // The first word tells, unless a comment or a bracket comes before it; parsing costs far more.
+    let change = CHANGES_OR_READS
+        .iter()
+        .any(|w| first.eq_ignore_ascii_case(w));
+    let utility = !change
+        && match pg_query::is_utility_stmt(query) {
+            Ok(all) => all.contains(&true),
+            // The parser refuses cut texts.
+            Err(_) => true,
+        };
     !utility && !query.to_lowercase().contains("pg_sleep")
 }
 
-/// For texts that the parser refuses, such as cut ones.
-fn starts_as_utility(query: &str) -> bool {
-    let first = query.split_whitespace().next().unwrap_or_default();
-    let first = first.to_lowercase();
-    !matches!(
-        first.as_str(),
-        "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "table"
-    )
-}
+/// First words of statements that are no utility commands.
+const CHANGES_OR_READS: [&str; 8] = [
+    "select", "insert", "update", "delete", "merge", "with", "values", "table",
+];
 
 #[cfg(test)]
 mod tests {

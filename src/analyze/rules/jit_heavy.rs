@@ -1,7 +1,6 @@
 //! `jit-heavy`: a fifth of a statement's time is just-in-time compilation.
 
 use crate::analyze::conclusions::Severity;
-use crate::record::statements::StatementCounters;
 
 use super::draft::Draft;
 use super::text::{one_line, percent};
@@ -16,8 +15,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     let statements = facts.tunable()?;
     let mut found = Vec::new();
     for s in statements {
-        let times: Option<f64> = facts.counters(&s.query_id).map(jit_ms).sum();
-        let jit = times.ok_or_else(|| {
+        let jit = s.jit_ms.ok_or_else(|| {
             "pg_stat_statements measures JIT only from extension 1.10 on".to_owned()
         })?;
         let share = jit / s.total_exec_ms.max(f64::MIN_POSITIVE);
@@ -43,15 +41,6 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         found.push(draft.fire(facts));
     }
     facts.of_statements(found)
-}
-
-fn jit_ms(counters: &StatementCounters) -> Option<f64> {
-    Some(
-        counters.jit_generation_time?.0
-            + counters.jit_inlining_time?.0
-            + counters.jit_optimization_time?.0
-            + counters.jit_emission_time?.0,
-    )
 }
 
 #[cfg(test)]

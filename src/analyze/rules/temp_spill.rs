@@ -1,6 +1,6 @@
 //! `temp-spill`: a statement that writes temporary files.
 
-use crate::analyze::conclusions::{Severity, Statement};
+use crate::analyze::conclusions::Severity;
 use crate::analyze::indexes::sql::quote_ident;
 
 use super::draft::Draft;
@@ -37,7 +37,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                     s.calls,
                     size_of(bytes)
                 ))
-                .saves(temp_ms_per_sec(facts, s))
+                .saves(s.temp_blk_ms.and_then(|ms| facts.per_sec(ms)))
                 .sql(role.as_ref().map(sql))
                 .undo(role.as_ref().map(undo))
                 .note(
@@ -67,16 +67,6 @@ fn enough_work_mem(per_call: f64) -> u32 {
         .into_iter()
         .find(|mb| f64::from(*mb) >= wanted)
         .unwrap_or(256)
-}
-
-/// Time reading and writing temporary blocks; only extension 1.10+ with `track_io_timing` knows.
-fn temp_ms_per_sec(facts: &Facts<'_>, statement: &Statement) -> Option<f64> {
-    statement.blk_read_ms?;
-    let times = facts.counters(&statement.query_id).map(|c| {
-        let read = c.temp_blk_read_time?.0;
-        Some(read + c.temp_blk_write_time?.0)
-    });
-    facts.per_sec(times.sum::<Option<f64>>()?)
 }
 
 #[cfg(test)]

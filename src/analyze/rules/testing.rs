@@ -144,6 +144,7 @@ fn empty(run: &Run) -> Conclusions {
         database_time: None,
         breakdown: None,
         statements: None,
+        statement_leaders: Vec::new(),
         statements_coverage: None,
         indexes: None,
         missing_indexes: None,

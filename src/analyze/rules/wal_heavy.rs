@@ -23,7 +23,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             let share = s.wal_bytes as f64 / (total as f64).max(1.0);
             let heavy = total >= t::WAL_HEAVY_MIN_BYTES && share >= t::WAL_HEAVY_RATIO;
             heavy.then(|| {
-                let pages: i64 = facts.counters(&s.query_id).map(|c| c.wal_fpi).sum();
+                let pages = s.wal_fpi;
                 Draft::new(RULE.id, Severity::Info)
                 .about("statement", &s.query_id)
                 .title(&format!("{} of all WAL: {}", percent(share), one_line(&s.query)))

@@ -1,7 +1,9 @@
 //! Plans of the statements that matter, after the window.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::analyze::statements;
 use crate::cli::context::Context;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
@@ -87,7 +89,8 @@ pub(super) async fn get_plans(
 }
 
 /// The statements with the most execution time in the connected database, each with parameters of
-/// the workload where it has the same statement.
+/// the workload where it has the same statement. Of the ids of one statement the one with the most
+/// time is asked for; roles share it.
 fn candidates(
     run: &Run,
     database_oid: u32,
@@ -97,17 +100,6 @@ fn candidates(
     let Some(window) = &run.statements else {
         return Vec::new();
     };
-    let mut deltas: Vec<_> = window
-        .deltas
-        .iter()
-        .filter(|d| d.key.dbid == database_oid && d.key.toplevel != Some(false))
-        .collect();
-    deltas.sort_by(|a, b| {
-        b.counters
-            .total_exec_time
-            .0
-            .total_cmp(&a.counters.total_exec_time.0)
-    });
     let candidate = |delta: &StatementDelta| {
         let text = window.texts.get(&delta.key.queryid.0)?;
         let sent = text
@@ -126,9 +118,18 @@ fn candidates(
             analyze: plans.analyze,
         })
     };
-    deltas
-        .into_iter()
-        .filter_map(candidate)
+    let mut asked = BTreeSet::new();
+    statements::groups(window)
+        .iter()
+        .filter(|group| {
+            let key = group.leading().key;
+            key.dbid == database_oid && key.toplevel != Some(false)
+        })
+        .filter_map(|group| {
+            let mut members = group.members.iter();
+            members.find_map(|delta| candidate(delta))
+        })
+        .filter(|candidate| asked.insert(candidate.query_id))
         .take(plans.count)
         .collect()
 }

@@ -109,7 +109,8 @@ impl StatementAccumulator {
             (Some(before), Some(now)) => before != now,
             _ => false,
         };
-        let decreased = any_decreased(&track.last.counters, &row.counters);
+        let decreased = any_decreased(&track.last.counters, &row.counters)
+            || spread_decreased(&track.last, &row);
         if returned || reset || decreased {
             track.banked = combine(&track.banked, &track.last.counters, &track.baseline);
             // With `stats_since`, or after an absence, the counters are known to have begun at
@@ -176,6 +177,15 @@ impl StatementAccumulator {
         };
         window
     }
+}
+
+/// The squared deviations of all executions, `stddev² × calls`, only grow while an entry lives: each new execution adds
+/// to them. Where every counter has overtaken what it was before a reset, they may still tell.
+fn spread_decreased(earlier: &StatementRow, later: &StatementRow) -> bool {
+    let squares = |row: &StatementRow| row.stddev_exec_time.0.powi(2) * row.counters.calls as f64;
+    let (before, now) = (squares(earlier), squares(later));
+    // The server adds them up in double precision and hands out a root: the last digits move.
+    now < before * (1.0 - 1e-6) - 1e-9
 }
 
 fn add_interval(interval: &mut StatementInterval, id: QueryId, step: &StatementCounters) {
@@ -312,6 +322,24 @@ mod tests {
         let w = window(vec![vec![earlier], vec![later]]);
         assert!(w.deltas.is_empty(), "nothing is known about the interval");
         assert_eq!(w.intervals[0].lost_entries, 1);
+    }
+
+    #[test]
+    fn a_spread_that_shrinks_tells_a_reset_that_every_counter_hides() {
+        // 5 calls with one of 100 ms, then reset, and 9 calls of 20 ms each: every counter grew.
+        let w = window(vec![
+            vec![row(1, 5, 140.0, 36.0)],
+            vec![row(1, 9, 180.0, 0.5)],
+            vec![row(1, 11, 220.0, 0.5)],
+        ]);
+        assert_eq!(w.deltas[0].counters.calls, 2);
+        assert!(w.deltas[0].partial);
+        // The same spread in another last digit is no reset.
+        let w = window(vec![
+            vec![row(1, 5, 140.0, 36.0)],
+            vec![row(1, 5, 140.0, 35.999_999_99)],
+        ]);
+        assert!(w.deltas.is_empty() && w.intervals[0].lost_entries == 0);
     }
 
     #[test]

@@ -109,8 +109,35 @@ pub(super) fn difference(
     )
 }
 
-fn sum(x: &StatementCounters, y: &StatementCounters) -> StatementCounters {
-    map_counters!(x, y, |a: i64, b: i64| a + b, |a: Millis, b: Millis| a + b)
+impl StatementCounters {
+    /// Every counter of both added; what the first does not have stays absent.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        map_counters!(
+            self,
+            other,
+            |a: i64, b: i64| a + b,
+            |a: Millis, b: Millis| a + b
+        )
+    }
+
+    /// Generation, inlining, optimisation and emission of machine code together; `None` before extension 1.10.
+    #[must_use]
+    pub fn jit_time(&self) -> Option<Millis> {
+        let times = [
+            self.jit_generation_time?,
+            self.jit_inlining_time?,
+            self.jit_optimization_time?,
+            self.jit_emission_time?,
+        ];
+        Some(times.into_iter().sum())
+    }
+
+    /// Time of reading and writing temporary blocks; `None` before extension 1.10, 0 unless `track_io_timing` is on.
+    #[must_use]
+    pub fn temp_blk_time(&self) -> Option<Millis> {
+        Some(self.temp_blk_read_time? + self.temp_blk_write_time?)
+    }
 }
 
 pub(super) fn zero_like(counters: &StatementCounters) -> StatementCounters {
@@ -127,7 +154,7 @@ pub(super) fn combine(
     last: &StatementCounters,
     baseline: &StatementCounters,
 ) -> StatementCounters {
-    sum(&difference(last, baseline), banked)
+    difference(last, baseline).plus(banked)
 }
 
 pub(super) fn any_decreased(earlier: &StatementCounters, later: &StatementCounters) -> bool {

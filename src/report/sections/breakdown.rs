@@ -231,7 +231,7 @@ fn statements(c: &Conclusions, breakdown: &Breakdown, section: &mut Section) {
         let listed = c.statements.as_deref();
         let label = format::label(listed, &statement.query_id);
         let text = listed
-            .and_then(|all| all.iter().find(|s| s.query_id == statement.query_id))
+            .and_then(|all| all.iter().find(|s| s.has_id(&statement.query_id)))
             .map_or_else(
                 || format!("queryid {}", statement.query_id),
                 |s| format::one_line(&s.query),

@@ -63,7 +63,63 @@ pub(super) fn statements(c: &Conclusions) -> Section {
     }
     section.table(table);
     notes(c, statements, &mut section);
+    leaders(c, statements, &mut section);
     section
+}
+
+/// What a key of the JSON is called here.
+fn resource(key: &str) -> &str {
+    match key {
+        "shared_blks_read" => "blocks read",
+        "blk_read_ms" => "time of reading blocks",
+        "shared_blks_dirtied" => "blocks dirtied",
+        "temp_blks_written" => "temporary files",
+        "wal_bytes" => "write-ahead log",
+        "total_plan_ms" => "planning",
+        "stddev_exec_ms" => "variation",
+        other => other,
+    }
+}
+
+fn amount(key: &str, s: &Statement) -> Cell {
+    match key {
+        "shared_blks_read" => Cell::new(blocks(s.shared_blks_read)),
+        "blk_read_ms" => Cell::known(s.blk_read_ms, duration),
+        "shared_blks_dirtied" => Cell::new(blocks(s.shared_blks_dirtied)),
+        "temp_blks_written" => Cell::new(blocks(s.temp_blks_written)),
+        "wal_bytes" => Cell::new(bytes(u64::try_from(s.wal_bytes).unwrap_or(0))),
+        "total_plan_ms" => Cell::known(s.total_plan_ms, duration),
+        "stddev_exec_ms" => Cell::known(s.stddev_exec_ms, |ms| format!("± {}", duration(ms))),
+        _ => Cell::new(""),
+    }
+}
+
+/// Who takes most of what is not time.
+fn leaders(c: &Conclusions, statements: &[Statement], section: &mut Section) {
+    let mut table = Table::new([
+        Column::word("Most"),
+        Column::word("Id"),
+        Column::number("Share"),
+        Column::number("Amount"),
+        Column::cut("Statement"),
+    ]);
+    for leader in &c.statement_leaders {
+        let place = statements.iter().position(|s| {
+            s.query_id == leader.query_id && s.user == leader.user && s.database == leader.database
+        });
+        let Some(place) = place else { continue };
+        table.row([
+            Cell::new(resource(&leader.resource)),
+            Cell::new(format!("S{}", place + 1)),
+            Cell::new(percent(leader.share_ratio)),
+            amount(&leader.resource, &statements[place]),
+            Cell::code(format::one_line(&statements[place].query)),
+        ]);
+    }
+    if !table.rows.is_empty() {
+        section.heading("By other resources");
+        section.table(table);
+    }
 }
 
 /// What the numbers are, and of which time.
@@ -139,6 +195,10 @@ fn notes(c: &Conclusions, statements: &[Statement], section: &mut Section) {
     if statements.iter().take(ROWS).any(|s| s.statistics_reset) {
         section.dim("* reset or evicted in the window: a part of its numbers is missing.");
     }
+    let several = several_ids(statements);
+    if !several.is_empty() {
+        section.dim(several);
+    }
     let Some(coverage) = &c.statements_coverage else {
         return;
     };
@@ -173,6 +233,22 @@ fn notes(c: &Conclusions, statements: &[Statement], section: &mut Section) {
     section.dim(format!("{}.", words.join("; ")));
 }
 
+/// Which of the listed statements PostgreSQL keeps under several ids; empty if none.
+fn several_ids(statements: &[Statement]) -> String {
+    let listed = statements.iter().take(ROWS).enumerate();
+    let several = listed.filter(|(_, s)| s.query_ids.len() > 1);
+    let words: Vec<String> = several
+        .map(|(i, s)| format!("S{} of {}", i + 1, s.query_ids.len()))
+        .collect();
+    if words.is_empty() {
+        return String::new();
+    }
+    format!(
+        "Several ids of one parse tree are one statement here: {}.",
+        words.join(", ")
+    )
+}
+
 /// Full texts and plans of the first statements.
 pub(super) fn texts(c: &Conclusions) -> Section {
     const TITLE: &str = "Statement texts and plans";
@@ -196,7 +272,18 @@ pub(super) fn texts(c: &Conclusions) -> Section {
         } else {
             format!(", {}", who.join(" on "))
         };
-        section.heading(format!("S{} · queryid {}{who}{inside}", i + 1, s.query_id));
+        let more = match s.query_ids.len() {
+            0 | 1 => String::new(),
+            n => format!(
+                " and {}",
+                format::plural(n as u64 - 1, "more id", "more ids")
+            ),
+        };
+        section.heading(format!(
+            "S{} · queryid {}{more}{who}{inside}",
+            i + 1,
+            s.query_id
+        ));
         section
             .blocks
             .push(Block::Text(Cell::code(format::one_line(&s.query))));

@@ -1,7 +1,4 @@
-//! The statements of the window by their share of its execution time.
-//!
-//! Only arithmetic on the deltas of `pg_stat_statements`; what a plan says is read in
-//! [`super::plans`], what is worth a finding is decided in [`super::rules`].
+//! The list of statements, and what it adds up to.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +7,11 @@ use crate::record::server::Server;
 use crate::record::statements::{StatementDelta, StatementWindow};
 use crate::record::{QueryId, Ratio, Run, Span};
 
-use super::conclusions::{Plan, Statement, StatementsCoverage};
-use super::plans;
+use super::groups::{Group, groups};
+use crate::analyze::conclusions::{Plan, Statement, StatementsCoverage};
+use crate::analyze::plans;
 
-/// All statements with a call in the window, most execution time first, and what they add up to.
+/// All statements with a call in the window, the ids of one parse tree as one, most execution time first, and what they add up to.
 /// Both are `None` where `pg_stat_statements` was not read.
 ///
 /// Shares are of the execution time of top-level statements: a statement inside a function is
@@ -27,12 +25,10 @@ pub fn conclude(run: &Run) -> (Option<Vec<Statement>>, Option<StatementsCoverage
         .map(|d| d.counters.total_exec_time.0)
         .sum();
     let plans = plans_by_id(run);
-    let mut statements: Vec<Statement> = window
-        .deltas
+    let statements: Vec<Statement> = groups(window)
         .iter()
-        .map(|delta| statement(delta, window, run.server.as_ref(), total, &plans))
+        .map(|group| statement(group, window, run.server.as_ref(), total, &plans))
         .collect();
-    statements.sort_by(|a, b| b.total_exec_ms.total_cmp(&a.total_exec_ms));
     let coverage = StatementsCoverage {
         total_exec_ms: total,
         calls: top_level(&window.deltas).map(|d| d.counters.calls).sum(),
@@ -59,41 +55,58 @@ fn plans_by_id(run: &Run) -> HashMap<QueryId, Plan> {
 }
 
 fn statement(
-    delta: &StatementDelta,
+    group: &Group<'_>,
     window: &StatementWindow,
     server: Option<&Server>,
     total: f64,
     plans: &HashMap<QueryId, Plan>,
 ) -> Statement {
-    let counters = &delta.counters;
-    let text = window.texts.get(&delta.key.queryid.0);
+    let counters = &group.counters;
+    let key = group.leading().key;
+    let text = window.texts.get(&key.queryid.0);
     let measured = |setting| server.and_then(|s| s.setting_on(setting)) == Some(true);
+    let io_timing = measured("track_io_timing");
     let name = |names: fn(&Server) -> &BTreeMap<u32, String>, oid| {
         server.and_then(|s| names(s).get(&oid)).cloned()
     };
     Statement {
-        query_id: delta.key.queryid.to_string(),
+        query_id: key.queryid.to_string(),
+        query_ids: group.ids().map(|id| id.to_string()).collect(),
         fingerprint: text.and_then(|t| t.fingerprint.clone()),
         query: text.map_or_else(|| "<text not read>".to_owned(), |t| t.query.clone()),
-        user: name(|s| &s.role_names, delta.key.userid),
-        database: name(|s| &s.database_names, delta.key.dbid),
-        toplevel: delta.key.toplevel,
+        user: name(|s| &s.role_names, key.userid),
+        database: name(|s| &s.database_names, key.dbid),
+        toplevel: key.toplevel,
         calls: counters.calls,
         rows: counters.rows,
         total_exec_ms: counters.total_exec_time.0,
-        mean_exec_ms: delta.mean_exec_time().map(|m| m.0),
-        stddev_exec_ms: delta.stddev_exec_time.map(|m| m.0),
+        mean_exec_ms: (counters.calls > 0)
+            .then(|| counters.total_exec_time.0 / counters.calls as f64),
+        stddev_exec_ms: group.stddev_exec_time.map(|m| m.0),
         total_plan_ms: measured("pg_stat_statements.track_planning")
             .then_some(counters.total_plan_time.0),
         shared_blks_hit: counters.shared_blks_hit,
         shared_blks_read: counters.shared_blks_read,
-        blk_read_ms: measured("track_io_timing").then_some(counters.shared_blk_read_time.0),
+        blk_read_ms: io_timing.then_some(counters.shared_blk_read_time.0),
+        shared_blks_dirtied: counters.shared_blks_dirtied,
         temp_blks_written: counters.temp_blks_written,
+        temp_blk_ms: counters.temp_blk_time().filter(|_| io_timing).map(|m| m.0),
         wal_bytes: counters.wal_bytes,
+        wal_fpi: counters.wal_fpi,
+        jit_ms: counters.jit_time().map(|m| m.0),
+        parallel_workers_to_launch: counters.parallel_workers_to_launch,
+        parallel_workers_launched: counters.parallel_workers_launched,
         share_ratio: Ratio::of(counters.total_exec_time.0, total).map(|r| r.0),
-        statistics_reset: delta.partial,
-        plan: plans.get(&delta.key.queryid).cloned(),
+        statistics_reset: group.members.iter().any(|d| d.partial),
+        plan: plan(group, plans),
     }
+}
+
+/// The plan of the entry with the most time that has one, else the reason why there is none.
+fn plan(group: &Group<'_>, plans: &HashMap<QueryId, Plan>) -> Option<Plan> {
+    let known = || group.ids().filter_map(|id| plans.get(&id));
+    let best = known().find(|plan| plan.text.is_some());
+    best.or_else(|| known().next()).cloned()
 }
 
 /// Σ execution time of all entries (dbperf's own included, since they are active too) over
@@ -162,6 +175,38 @@ mod tests {
         assert!((coverage.total_exec_ms - 400.0).abs() < 1e-9);
         assert_eq!((coverage.calls, coverage.entries), (15, 3));
         assert_eq!(coverage.exec_over_active_ratio, None);
+    }
+
+    #[test]
+    fn ids_of_one_tree_are_one_row_with_the_plan_of_whichever_has_one() {
+        use crate::record::plan::{PlanMode, PlanRecord};
+        let mut run = fixture::run();
+        let mut window = fixture::statement_window(vec![
+            fixture::delta(1, 10, 100.0),
+            fixture::delta(2, 5, 300.0),
+        ]);
+        for text in window.texts.values_mut() {
+            text.fingerprint = Some("one tree".to_owned());
+        }
+        run.statements = Some(window);
+        let record = |id, plan: Option<serde_json::Value>| PlanRecord {
+            query_id: QueryId(id),
+            mode: PlanMode::Generic,
+            error: plan.is_none().then(|| "no privilege".to_owned()),
+            plan,
+        };
+        let scan = serde_json::json!({"Plan": {"Node Type": "Result", "Total Cost": 0.01,
+            "Plan Rows": 1, "Plan Width": 4}});
+        run.plans = vec![record(2, None), record(1, Some(scan))];
+        let (statements, coverage) = conclude(&run);
+        let [one] = &statements.unwrap()[..] else {
+            panic!("one row");
+        };
+        assert_eq!((one.query_id.as_str(), one.calls), ("2", 15));
+        assert_eq!(one.query_ids, ["2", "1"]);
+        assert_eq!(one.mean_exec_ms, Some(400.0 / 15.0));
+        assert!(one.plan.as_ref().unwrap().text.is_some());
+        assert_eq!(coverage.unwrap().entries, 2, "entries of the view");
     }
 
     #[test]
