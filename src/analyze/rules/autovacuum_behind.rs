@@ -1,6 +1,7 @@
 //! `autovacuum-behind`: dead rows far past the number at which autovacuum should have come.
 
-use crate::analyze::conclusions::Severity;
+use crate::analyze::conclusions::{Holds, HorizonHolder, Severity};
+use crate::analyze::health::horizon;
 use crate::analyze::indexes::sql::qualified;
 
 use super::autovacuum_settings::{Table, tables};
@@ -36,16 +37,24 @@ fn outcome(facts: &Facts<'_>, table: &Table<'_>) -> Result<Outcome, String> {
     };
     let last = table.stats.last_autovacuum;
     let last = last.map_or("never".to_owned(), |at| at.to_string());
-    Ok(Draft::new(RULE.id, Severity::Warning)
+    let running = running(facts, table);
+    let severity = if running.is_some() {
+        Severity::Info
+    } else {
+        Severity::Warning
+    };
+    let running = running.map_or(String::new(), |phase| format!(" (a vacuum is {phase})"));
+    Ok(Draft::new(RULE.id, severity)
         .about("table", &name)
         .title(&format!(
-            "{name} has {dead} dead rows, autovacuum is due at {due:.0}"
+            "{name} has {dead} dead rows, autovacuum is due at {due:.0}{running}"
         ))
         .detail(format!(
-            "{dead} dead beside {} live rows; last autovacuum: {last}. {}. Every scan reads the \
+            "{dead} dead beside {} live rows; last autovacuum: {last}. {}{}. Every scan reads the \
              dead rows too, and the table and its indexes grow",
             table.stats.n_live_tup,
-            why(facts, table)
+            why(facts, table),
+            held(facts)
         ))
         .sql(format!(
             "ALTER TABLE {quoted} SET ({FACTOR} = 0.02); VACUUM (ANALYZE) {quoted};"
@@ -54,9 +63,32 @@ fn outcome(facts: &Facts<'_>, table: &Table<'_>) -> Result<Outcome, String> {
         .note(
             "SHARE UPDATE EXCLUSIVE lock; giving empty pages at the end back to the disk takes a \
              short ACCESS EXCLUSIVE lock, which VACUUM (TRUNCATE false) avoids; VACUUM not inside \
-             a transaction. A vacuum may be running already (pg_stat_progress_vacuum)",
+             a transaction. Whoever holds the horizon has to go first",
         )
         .fire(facts))
+}
+
+/// What a vacuum of the table is doing at the end of the window.
+fn running<'a>(facts: &Facts<'a>, table: &Table<'_>) -> Option<&'a str> {
+    let health = facts.run.health.as_ref()?;
+    let mut vacuums = health.vacuums.iter().flatten();
+    let vacuum = vacuums.find(|v| v.relid == Some(table.facts.relid))?;
+    Some(vacuum.phase.as_deref().unwrap_or("running"))
+}
+
+/// Who keeps a vacuum from removing what died since it began, where that is more than a moment.
+fn held(facts: &Facts<'_>) -> String {
+    let holders = horizon::holders(facts.run).unwrap_or_default();
+    let oldest = holders.iter().find(|h| h.holds == Holds::Rows);
+    let minutes = |h: &HorizonHolder| h.held_ms.unwrap_or(0.0) / 60_000.0;
+    let old = oldest
+        .filter(|h| h.xid_age >= t::HORIZON_XIDS || minutes(h) >= t::LONG_TRANSACTION_INFO_MIN);
+    old.map_or(String::new(), |h| {
+        format!(
+            "; {} holds the horizon, so no vacuum removes what died since",
+            h.name
+        )
+    })
 }
 
 /// `threshold + scale factor · reltuples`, at most the cap (18+), as autovacuum computes it.
@@ -86,7 +118,9 @@ fn why(facts: &Facts<'_>, table: &Table<'_>) -> &'static str {
 mod tests {
     use super::*;
     use crate::analyze::fixture::{set, span, table, table_stats};
+    use crate::analyze::health::testing::{open, window};
     use crate::analyze::rules::testing::Case;
+    use crate::record::health::ProgressVacuum;
 
     /// Autovacuum is due at 50 + 0.2 · 100 000 = 20 050.
     fn case(dead: i64, options: &[&str]) -> Case {
@@ -139,6 +173,29 @@ mod tests {
         assert!(case.the_finding(&RULE).title.contains("due at 10000"));
         set(&mut case.run, CAP, "-1");
         case.assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn a_vacuum_at_work_and_a_held_horizon_are_said() {
+        let mut case = case(90_000, &[]);
+        let mut health = window();
+        health.vacuums = Some(vec![ProgressVacuum {
+            pid: 3,
+            datname: None,
+            relid: Some(1),
+            phase: Some("scanning heap".to_owned()),
+            heap_blks_total: None,
+            heap_blks_scanned: None,
+            heap_blks_vacuumed: None,
+            index_vacuum_count: None,
+            xact_start: None,
+        }]);
+        health.transactions = Some(vec![open(7, "dump", -600)]);
+        case.run.health = Some(health);
+        let finding = case.the_finding(&RULE);
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(finding.title.ends_with("(a vacuum is scanning heap)"));
+        assert!(finding.detail.contains("dump (pid 7) holds the horizon"));
     }
 
     #[test]

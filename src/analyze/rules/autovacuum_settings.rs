@@ -1,5 +1,7 @@
 //! What autovacuum itself goes by: a table's options first, then the server's settings.
 
+use std::collections::HashMap;
+
 use crate::record::tables::{StatUserTable, TableFacts};
 
 use super::Facts;
@@ -51,8 +53,10 @@ pub(super) fn tables<'a>(facts: &Facts<'a>) -> Result<Vec<Table<'a>>, String> {
     let run = facts.run;
     let known = run.tables.facts.as_ref();
     let known = known.ok_or_else(|| facts.missing("pg_class"))?;
+    // Ten thousand tables are joined twice in an analysis.
+    let by_relid: HashMap<u32, &'a TableFacts> = known.iter().map(|f| (f.relid, f)).collect();
     let join = |row: &'a StatUserTable| {
-        let facts = known.iter().find(|f| f.relid == row.relid)?;
+        let facts = by_relid.get(&row.relid)?;
         Some(Table { stats: row, facts })
     };
     Ok(stats.iter().filter_map(join).collect())

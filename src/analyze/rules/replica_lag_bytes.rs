@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// Replayed positions of one standby; absent where the reading did not tell it.
-type Positions = Vec<(Millis, Option<Lsn>)>;
+pub(super) type Positions = Vec<(Millis, Option<Lsn>)>;
 
 fn judge(facts: &Facts<'_>) -> Judgement {
     let window = facts.run.replication.as_ref();
@@ -34,7 +34,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
 }
 
 /// By the standby's own readings where it was asked, by the primary's row of it elsewhere.
-fn positions(window: &ReplicationWindow) -> BTreeMap<&str, Positions> {
+pub(super) fn positions(window: &ReplicationWindow) -> BTreeMap<&str, Positions> {
     let mut all: BTreeMap<&str, Positions> = BTreeMap::new();
     for sender in &window.senders {
         if sender.state.as_deref() != Some("backup") {
@@ -62,10 +62,8 @@ fn outcome(
     name: &str,
     positions: &Positions,
 ) -> Outcome {
-    let behind: Vec<u64> = positions
-        .iter()
-        .filter_map(|(at, lsn)| bytes_behind(&window.primary, *at, (*lsn)?))
-        .collect();
+    let behind = behind_over_time(&window.primary, positions);
+    let behind: Vec<u64> = behind.into_iter().map(|(_, bytes)| bytes).collect();
     if behind.is_empty() {
         return Outcome::NotEvaluated(format!(
             "the replayed position of the standby {name} is not visible (GRANT pg_monitor)"
@@ -98,6 +96,17 @@ fn outcome(
         .fire(facts)
 }
 
+/// Bytes that a standby was behind at each of its readings.
+pub(super) fn behind_over_time(
+    primary: &[LsnPoint],
+    positions: &[(Millis, Option<Lsn>)],
+) -> Vec<(Millis, u64)> {
+    let known = positions.iter();
+    known
+        .filter_map(|(at, lsn)| Some((*at, bytes_behind(primary, *at, (*lsn)?)?)))
+        .collect()
+}
+
 /// Readings in a row that were far behind: one burst is not a lag.
 fn longest_run(behind: &[u64]) -> usize {
     let far = behind.split(|bytes| *bytes < t::REPLICA_LAG_BYTES);
@@ -110,7 +119,7 @@ fn bytes_behind(primary: &[LsnPoint], at: Millis, replayed: Lsn) -> Option<u64> 
     Some(known.lsn.bytes_since(replayed).0)
 }
 
-fn harmless(facts: &Facts<'_>, name: &str) -> Option<String> {
+pub(super) fn harmless(facts: &Facts<'_>, name: &str) -> Option<String> {
     let mut all = facts
         .conclusions
         .replication

@@ -230,3 +230,22 @@ pub const LONG_TRANSACTION_WARNING_MIN: f64 = 15.0;
 pub const BLOCKED_WARNING_SEC: f64 = 1.0;
 /// Wait for a lock that somebody should end (ours).
 pub const BLOCKED_CRITICAL_SEC: f64 = 60.0;
+/// The default of `random_page_cost` (PostgreSQL's manual).
+pub const RANDOM_PAGE_COST_DEFAULT: f64 = 4.0;
+/// Blocks read below which their time says nothing of the disk (ours).
+pub const DISK_MIN_BLOCKS: i64 = 1_000;
+/// A read of a turning disk takes at least so long: half a turn at 15,000 per minute, without the
+/// way of the head (ours).
+pub const TURNING_DISK_READ_MS: f64 = 2.0;
+/// Wait of a client in a pooler (ours).
+pub const POOLER_WAIT_SEC: f64 = 1.0;
+/// Share of readings in which clients wait in a pooler (ours).
+pub const POOLER_QUEUE_RATIO: f64 = 0.05;
+/// Readings below which a share of them says little (ours).
+pub const POOLER_MIN_SAMPLES: usize = 20;
+/// Parts of the window through which a trend is laid (ours).
+pub const LAG_TREND_PARTS: usize = 10;
+/// Readings of each part (ours).
+pub const LAG_TREND_READINGS: usize = 5;
+/// Growth over the window, and bytes behind at its end, that matter: one segment of WAL (ours).
+pub const LAG_GROWTH_BYTES: f64 = 16_777_216.0;
