@@ -71,6 +71,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
             .map(statements::leaders)
             .unwrap_or_default(),
         statements,
+        explained: None,
         statements_coverage,
         indexes: indexes::conclude(run),
         missing_indexes,
@@ -95,7 +96,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
     Ok(conclusions)
 }
 
-fn run_info(run: &Run) -> RunInfo {
+pub(super) fn run_info(run: &Run) -> RunInfo {
     let meta = &run.meta;
     RunInfo {
         run_id: meta.run_id.clone(),
@@ -130,7 +131,7 @@ fn run_info(run: &Run) -> RunInfo {
     }
 }
 
-fn server_info(server: &Server) -> ServerInfo {
+pub(super) fn server_info(server: &Server) -> ServerInfo {
     ServerInfo {
         version: server.version.clone(),
         version_num: server.version_num,
@@ -192,7 +193,7 @@ fn in_largest_unit(kilobytes: u64) -> String {
     format!("{size}{unit}")
 }
 
-fn coverage_row(coverage: &Coverage) -> CoverageRow {
+pub(super) fn coverage_row(coverage: &Coverage) -> CoverageRow {
     CoverageRow {
         collector: coverage.collector.clone(),
         status: match coverage.status {

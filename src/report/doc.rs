@@ -198,6 +198,28 @@ impl Table {
     }
 }
 
+/// A tree, such as a plan: figures in columns, and beside them what they are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tree {
+    /// Of the figures.
+    pub(super) columns: Vec<Column>,
+    /// Title of the tree itself.
+    pub(super) title: &'static str,
+    /// In the order of a walk that visits a node before its children.
+    pub(super) nodes: Vec<TreeNode>,
+}
+
+/// One node of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TreeNode {
+    pub(super) depth: usize,
+    /// One for each column.
+    pub(super) figures: Vec<Cell>,
+    pub(super) label: Cell,
+    /// What is told of it in lines of their own.
+    pub(super) lines: Vec<Cell>,
+}
+
 /// One bar of a chart of shares.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bar {
@@ -226,6 +248,7 @@ pub(super) enum Block {
     /// A heading within the section.
     Heading(Cell),
     Table(Table),
+    Tree(Tree),
     Bars(Vec<Bar>),
     /// Values over a size. The JSON leaves it out: its numbers stand there already.
     Chart(Chart),

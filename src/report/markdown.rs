@@ -5,12 +5,15 @@ use std::fmt::{self, Write as _};
 
 use super::chart::Chart;
 use super::clean::clean;
-use super::doc::{Bar, Block, Cell, Item, Report, Section, Table, Tone};
+use super::doc::{Bar, Block, Cell, Item, Report, Section, Table, Tone, Tree};
 use super::format::one_line;
 use super::render::Style;
 
 /// Columns of a drawing; what most pages show without a scroll bar.
 const CHART_WIDTH: u16 = 80;
+
+/// Columns of a tree, which is worth a scroll bar.
+const TREE_WIDTH: u16 = 120;
 
 /// Renders the report. A chart is drawn in characters, or is the picture at an address.
 pub(super) fn render(report: &Report, picture: Option<&str>) -> String {
@@ -46,6 +49,7 @@ fn section(section: &Section, picture: Option<&str>, out: &mut String) {
             Block::Text(cell) => add(out, format_args!("{}\n", inline(cell))),
             Block::Heading(cell) => add(out, format_args!("### {}\n", escape(&cell.text))),
             Block::Table(rows) => table(rows, out),
+            Block::Tree(nodes) => tree(nodes, out),
             Block::Bars(rows) => bars(rows, out),
             Block::Chart(figure) => match picture {
                 Some(address) => {
@@ -91,6 +95,16 @@ fn chart(chart: &Chart, out: &mut String) {
         ..Style::default()
     };
     let lines = super::text::chart(chart, usize::from(style.width), style);
+    fenced(&lines.join("\n"), "text", out);
+}
+
+/// The tree of a terminal: no table of Markdown keeps an indentation.
+fn tree(tree: &Tree, out: &mut String) {
+    let style = Style {
+        width: TREE_WIDTH,
+        ..Style::default()
+    };
+    let lines = super::text::tree(tree, usize::from(style.width), style);
     fenced(&lines.join("\n"), "text", out);
 }
 

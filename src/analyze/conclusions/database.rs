@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::explained::PlanNode;
 use super::{Evidence, Severity};
 
 /// The server's time by wait class, from samples of `pg_stat_activity`.
@@ -133,7 +134,7 @@ pub struct StatementLeader {
 /// A plan in short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
-    /// How it was obtained: `generic`, `custom` or `analyzed`.
+    /// How it was obtained: `generic` (without values), `custom` (with values, not executed) or `analyzed` (executed).
     pub text_ref: String,
     /// One line per node, indented by depth; `null` where the plan could not be had.
     pub text: Option<String>,
@@ -141,6 +142,18 @@ pub struct Plan {
     pub error: Option<String>,
     /// Total cost in the planner's unit.
     pub total_cost: Option<f64>,
+    /// `Planning Time`; `null` where the plan does not tell.
+    #[serde(default)]
+    pub planning_ms: Option<f64>,
+    /// `Execution Time`; `null` where it was not executed.
+    #[serde(default)]
+    pub execution_ms: Option<f64>,
+    /// Time in triggers, foreign key checks among them, which is in no node; `null` where none fired.
+    #[serde(default)]
+    pub trigger_ms: Option<f64>,
+    /// Every node in the order EXPLAIN prints, the top node first; empty where the plan could not be had.
+    #[serde(default)]
+    pub nodes: Vec<PlanNode>,
     /// What is remarkable about it.
     pub insights: Vec<Insight>,
 }
@@ -154,6 +167,9 @@ pub struct Insight {
     pub severity: Severity,
     /// The node, such as `Seq Scan on tasks`.
     pub node: String,
+    /// Place of the node in the plan's `nodes`, from 0; `null` where it is about the whole plan.
+    #[serde(default)]
+    pub position: Option<usize>,
     /// What it is and what would help.
     pub detail: String,
     /// How well it is known.

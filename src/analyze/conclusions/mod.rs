@@ -5,6 +5,7 @@
 
 mod breakdown;
 mod database;
+mod explained;
 mod findings;
 mod health;
 mod load;
@@ -22,6 +23,7 @@ pub use database::{
     DatabaseTime, Index, IndexVerdict, Insight, MissingIndex, MissingIndexKind, Plan, Statement,
     StatementLeader, WaitShare,
 };
+pub use explained::{AnyStatement, ExplainedStatement, LoggedPlans, PlanNode};
 pub use findings::{
     ChecklistItem, Evidence, Finding, NotEvaluated, Remediation, Severity, SlaRow, SlaStatus,
     Subject,
@@ -79,10 +81,19 @@ pub struct Conclusions {
     pub breakdown: Option<Breakdown>,
     /// Statements by their share of the window's execution time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<AnyStatement>>")]
     pub statements: Option<Vec<Statement>>,
     /// Who takes most of each resource other than time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statement_leaders: Vec<StatementLeader>,
+    /// The statements of `explain`, which were not counted over a window; in the JSON they are `statements` too.
+    #[serde(
+        rename = "statements",
+        skip_deserializing,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(skip)]
+    pub explained: Option<Vec<ExplainedStatement>>,
     /// What the statements above add up to, and what that leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements_coverage: Option<StatementsCoverage>,
@@ -153,6 +164,7 @@ impl Conclusions {
             breakdown: None,
             statements: None,
             statement_leaders: Vec::new(),
+            explained: None,
             statements_coverage: None,
             indexes: None,
             missing_indexes: None,

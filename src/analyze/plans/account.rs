@@ -38,6 +38,9 @@ pub struct Visit<'a> {
     pub estimated_rows: f64,
     /// Actual rows in the same measure; `None` where the node never ran.
     pub actual_rows: Option<f64>,
+    /// How often the rows above came: loops, of which those of parallel processes on one part each are one. 1 for a
+    /// node that was not executed.
+    pub executions: f64,
     /// Something above may stop the node before it is finished, so an estimate may be too high
     /// without being wrong.
     pub may_stop_early: bool,
@@ -102,6 +105,9 @@ fn visit<'a>(node: &'a Node, above: Above, visits: &mut Vec<Visit<'a>>) {
         own_ms: None,
         estimated_rows: node.plan_rows * scale(above.divisor),
         actual_rows: node.actual.map(|a| a.rows * scale(above.processes)),
+        executions: node
+            .actual
+            .map_or(1.0, |a| a.loops / scale(above.processes)),
         may_stop_early: above.may_stop_early,
     });
     for child in &node.children {
@@ -176,7 +182,7 @@ fn subtract_inside(visits: &mut [Visit<'_>]) {
 }
 
 /// The nodes in which node `i` ran, with their shares of its time.
-fn users(visits: &[Visit<'_>], i: usize, parent: usize) -> Vec<(usize, f64)> {
+pub(super) fn users(visits: &[Visit<'_>], i: usize, parent: usize) -> Vec<(usize, f64)> {
     let node = visits[i].node;
     if !node.is_init_plan() {
         return vec![(parent, 1.0)];

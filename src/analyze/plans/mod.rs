@@ -7,6 +7,7 @@
 pub mod account;
 pub mod conditions;
 pub(crate) mod insights;
+mod nodes;
 mod text;
 pub mod tree;
 
@@ -42,6 +43,10 @@ pub fn conclude(record: &PlanRecord, run: &Run) -> Plan {
         text: None,
         error: record.error.clone(),
         total_cost: None,
+        planning_ms: None,
+        execution_ms: None,
+        trigger_ms: None,
+        nodes: Vec::new(),
         insights: Vec::new(),
     };
     let Some(json) = &record.plan else {
@@ -52,6 +57,10 @@ pub fn conclude(record: &PlanRecord, run: &Run) -> Plan {
             let account = Account::of(&tree);
             plan.text = Some(text::render(&account));
             plan.total_cost = Some(tree.root.total_cost);
+            plan.planning_ms = tree.planning_ms;
+            plan.execution_ms = tree.execution_ms;
+            plan.trigger_ms = tree.trigger_ms;
+            plan.nodes = nodes::list(&account);
             plan.insights = insights::find(&Look {
                 tree: &tree,
                 account: &account,

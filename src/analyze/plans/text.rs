@@ -1,6 +1,7 @@
 //! A plan as text: one line per node, indented by depth.
 
 use super::account::{Account, Visit};
+use super::tree::Node;
 
 /// Expressions of a node that explain its cost, in the order EXPLAIN prints them.
 const CONDITIONS: &[&str] = &[
@@ -35,18 +36,10 @@ fn line(visit: &Visit<'_>) -> String {
     if let Some(own) = visit.own_ms {
         facts.push(format!("own {own:.2} ms"));
     }
-    let keys = visit.node.fields.get("Sort Key").and_then(|k| k.as_array());
-    let keys: Vec<&str> = keys
-        .into_iter()
-        .flatten()
-        .filter_map(|k| k.as_str())
+    let conditions: String = conditions(visit.node)
+        .iter()
+        .flat_map(|condition| ["  ", condition])
         .collect();
-    let sort = (!keys.is_empty()).then(|| format!("  Sort Key: {}", keys.join(", ")));
-    let conditions = CONDITIONS.iter().filter_map(|key| {
-        let text = visit.node.text(key)?;
-        Some(format!("  {key}: {text}"))
-    });
-    let conditions: String = sort.into_iter().chain(conditions).collect();
     let line = format!(
         "{}{}  ({}){conditions}",
         "  ".repeat(visit.depth),
@@ -56,6 +49,20 @@ fn line(visit: &Visit<'_>) -> String {
     line.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
+}
+
+/// What a node looks for or sorts by, such as `Filter: (status = $1)`.
+pub(super) fn conditions(node: &Node) -> Vec<String> {
+    let list = |key: &str| {
+        let keys = node.fields.get(key)?.as_array()?;
+        let keys: Vec<&str> = keys.iter().filter_map(|k| k.as_str()).collect();
+        (!keys.is_empty()).then(|| format!("{key}: {}", keys.join(", ")))
+    };
+    let conditions = CONDITIONS.iter().filter_map(|key| {
+        let text = node.text(key)?;
+        Some(format!("{key}: {text}"))
+    });
+    list("Sort Key").into_iter().chain(conditions).collect()
 }
 
 #[cfg(test)]

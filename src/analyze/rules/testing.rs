@@ -145,6 +145,7 @@ fn empty(run: &Run) -> Conclusions {
         breakdown: None,
         statements: None,
         statement_leaders: Vec::new(),
+        explained: None,
         statements_coverage: None,
         indexes: None,
         missing_indexes: None,

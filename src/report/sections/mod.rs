@@ -9,6 +9,7 @@ mod connections;
 mod coverage;
 mod database_time;
 mod exchange;
+mod explained;
 mod findings;
 mod fleet;
 mod health;
@@ -16,6 +17,7 @@ mod indexes;
 mod load;
 mod pages;
 mod pgbouncer;
+mod plan_tree;
 mod plans;
 mod replication;
 mod statements;
@@ -43,6 +45,9 @@ pub(super) fn report(c: &Conclusions) -> Report {
     // No part of an analysis, which never captures.
     if c.capture.is_some() {
         sections.extend([capture::capture(c), capture::statements(c)]);
+    }
+    if c.explained.is_some() {
+        sections.push(explained::plans(c));
     }
     let load: [(bool, Make); 3] = [
         (c.load.is_some(), load::summary),
@@ -104,6 +109,7 @@ fn is_whole(c: &Conclusions) -> bool {
         || !c.pages.is_empty()
         || c.capture.is_some()
         || c.statements.is_some()
+        || c.explained.is_some()
         || c.indexes.is_some()
         || c.missing_indexes.is_some()
         || c.pool.is_some()

@@ -4,7 +4,7 @@ use crate::analyze::conclusions::{Conclusions, Statement};
 use crate::report::doc::{Block, Cell, Column, Section, Table, Tone};
 use crate::report::format::{self, age, bytes, count, count_i64, duration, number, percent};
 
-use super::reason;
+use super::{plan_tree, reason};
 
 /// Statements in the table; the JSON has all.
 const ROWS: usize = 15;
@@ -291,7 +291,10 @@ pub(super) fn texts(c: &Conclusions) -> Section {
             match (&plan.text, &plan.error) {
                 (Some(text), _) => {
                     section.dim(format!("Plan ({}):", plan.text_ref));
-                    section.blocks.push(Block::Code(text.clone()));
+                    section.blocks.push(match plan_tree::tree(plan) {
+                        Some(tree) => Block::Tree(tree),
+                        None => Block::Code(text.clone()),
+                    });
                 }
                 (None, Some(error)) => section.dim(format!("No plan: {error}")),
                 (None, None) => {}

@@ -3,6 +3,7 @@
 mod chart;
 mod layout;
 mod table;
+mod tree;
 
 use super::clean::{clean, plain};
 use super::doc::{Bar, Block, Cell, Item, Report, Section, Tone};
@@ -10,6 +11,7 @@ use super::render::Style;
 
 pub(super) use chart::render as chart;
 pub(super) use layout::{cut, width};
+pub(super) use tree::render as tree;
 
 use layout::{pad_left, pad_right, wrap};
 
@@ -132,6 +134,10 @@ impl Page {
             Block::Table(table) => {
                 let room = self.width - INDENT.len();
                 self.drawn(table::render(table, room, self.style), apart);
+            }
+            Block::Tree(nodes) => {
+                let room = self.width - INDENT.len();
+                self.drawn(tree::render(nodes, room, self.style), apart);
             }
             Block::Chart(figure) => {
                 let room = self.width - INDENT.len();

@@ -53,13 +53,17 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Insight> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for visit in look.visits() {
+    for (position, visit) in look.visits().enumerate() {
+        let before = found.len();
         if look.analyzed && visit.node.actual.is_none() {
             continue;
         }
         scans::find(look, visit, &mut found);
         joins::find(look, visit, &mut found);
         memory::find(look, visit, &mut found);
+        for insight in &mut found[before..] {
+            insight.position = Some(position);
+        }
     }
     whole::find(look, &mut found);
     found.sort_by(|a, b| {
@@ -89,6 +93,7 @@ fn insight(
         rule: rule.to_owned(),
         severity,
         node: node.label(),
+        position: None,
         detail,
         evidence,
     }
