@@ -28,6 +28,16 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// A number of things that may be a mean or an estimate: whole where it is whole, as in `20,000`, else as [`number`].
+#[must_use]
+pub fn amount(value: f64) -> String {
+    if value.is_finite() && value.fract() == 0.0 {
+        grouped(&format!("{value:.0}"))
+    } else {
+        number(value)
+    }
+}
+
 /// A duration given in milliseconds, in the unit that keeps it short: `42 µs`, `3.10 ms`,
 /// `1.25 s`, `12.5 min`, `14.2 h`, `31 d`.
 #[must_use]

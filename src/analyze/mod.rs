@@ -7,6 +7,7 @@ pub mod checklist;
 mod conclude;
 pub mod conclusions;
 pub mod database_time;
+mod explained;
 pub mod figures;
 #[cfg(test)]
 mod fixture;
@@ -27,4 +28,5 @@ mod testing;
 pub mod traces;
 
 pub use conclude::{Options, captured, conclude, imported};
+pub use explained::explained;
 pub use sla::Sla;

@@ -108,6 +108,8 @@ pub(super) enum Command {
     Indexes(AnalyzeArgs),
     /// The replication section of `analyze`, by itself.
     Lag(AnalyzeArgs),
+    /// Plans of statements, with causes and cures.
+    Explain(Box<super::explain::ExplainArgs>),
     /// Run a workload through an instrumented connection pool.
     Replay(ReplayArgs),
     /// Load a service over HTTP and WebSocket with a scenario.

@@ -10,6 +10,7 @@ mod captured;
 mod chart;
 mod context;
 mod exit;
+mod explain;
 mod fleet;
 mod import;
 mod interrupt;
@@ -82,6 +83,7 @@ fn run(cli: Cli) -> Exit {
             CaptureSource::Log(args) => capture::log(&args, &context),
             CaptureSource::Statements(args) => on_runtime(capture_statements::run(&args, &context)),
         },
+        Command::Explain(args) => on_runtime(explain::run(&args, &context)),
         Command::Report(args) => analyze::report(&args, &context),
     };
     match result {

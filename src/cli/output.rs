@@ -123,7 +123,10 @@ pub(super) fn to_stdout(bytes: &[u8]) -> Result<Exit, Failure> {
 /// The exit code that the conclusions mean under `--fail-on`.
 pub(super) fn verdict(conclusions: &Conclusions, context: &Context) -> Exit {
     let findings = conclusions.findings.as_deref().unwrap_or_default();
-    let worst = findings.iter().map(|f| f.severity).max();
+    let explained = conclusions.explained.iter().flatten();
+    let insights = explained.flat_map(|statement| &statement.plan.insights);
+    let worst = findings.iter().map(|f| f.severity);
+    let worst = worst.chain(insights.map(|i| i.severity)).max();
     let missed = conclusions
         .sla
         .iter()

@@ -51,6 +51,12 @@ impl ProbeError {
         }
     }
 
+    /// For a text and values that the user typed himself, in a probe that executes nothing: the message can only
+    /// quote what he typed.
+    pub(super) fn all_words(&self) -> String {
+        format!("{}{}", self.message, self.cure())
+    }
+
     fn class(&self) -> Option<&str> {
         self.code.as_ref().and_then(|code| code.code().get(..2))
     }
@@ -69,10 +75,14 @@ impl ProbeError {
                  is not in the role's search_path (ALTER ROLE … SET search_path)"
             }
             &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => "the probe took too long",
-            &SqlState::INDETERMINATE_DATATYPE | &SqlState::SYNTAX_ERROR => {
-                "the normalised text cannot be prepared as it is"
+            &SqlState::INDETERMINATE_DATATYPE => {
+                "the server cannot tell the type of a parameter: write it as $1::type"
             }
-            _ if self.class() == Some("22") => "a value does not fit its parameter",
+            &SqlState::SYNTAX_ERROR => "the normalised text cannot be prepared as it is",
+            &SqlState::INVALID_TEXT_REPRESENTATION
+            | &SqlState::NUMERIC_VALUE_OUT_OF_RANGE
+            | &SqlState::INVALID_DATETIME_FORMAT
+            | &SqlState::DATETIME_FIELD_OVERFLOW => "a value does not fit its parameter",
             code => return format!(" (SQLSTATE {})", code.code()),
         };
         format!(": {cure}")

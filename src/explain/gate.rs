@@ -18,6 +18,12 @@ pub enum Refusal {
     /// It is a utility command.
     #[error("it is a utility command, which has no plan")]
     NoPlan,
+    /// It is an EXPLAIN itself.
+    #[error("it begins with EXPLAIN, which dbperf adds by itself: leave it out")]
+    Explain,
+    /// It changes nothing, or something else than rows.
+    #[error("it is no INSERT, UPDATE, DELETE or MERGE, and no SELECT that locks or changes rows")]
+    NoChange,
     /// It is not a plain SELECT.
     #[error(
         "it is not a plain SELECT: only SELECT without INTO, locking or data-modifying WITH is executed"
@@ -94,8 +100,36 @@ pub(super) fn explainable_or_why(text: &str) -> Result<(), Refusal> {
         | NodeEnum::UpdateStmt(_)
         | NodeEnum::DeleteStmt(_)
         | NodeEnum::MergeStmt(_) => Ok(()),
+        NodeEnum::ExplainStmt(_) => Err(Refusal::Explain),
         _ => Err(Refusal::NoPlan),
     }
+}
+
+/// [`executable`] of a statement that changes or locks rows: the functions that it calls. A sequence may be advanced,
+/// which nothing undoes but which harms nobody.
+///
+/// # Errors
+/// It is another statement, or it calls a function of a denied family.
+pub(super) fn changes(text: &str) -> Result<Vec<String>, Refusal> {
+    match only_statement(text)? {
+        NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::MergeStmt(_) => {}
+        // SELECT INTO makes a table.
+        NodeEnum::SelectStmt(select) if select.into_clause.is_none() && names_a_change(text)? => {}
+        _ => return Err(Refusal::NoChange),
+    }
+    let called = called_names(text)?;
+    match called.iter().find(|name| denied(name) && !advances(name)) {
+        Some(name) => Err(Refusal::Function(name.clone())),
+        None => Ok(called.into_iter().collect()),
+    }
+}
+
+/// It advances a sequence, as the default of a `serial` column does.
+pub(super) fn advances(name: &str) -> bool {
+    name == "nextval"
 }
 
 /// The names that stand before an opening parenthesis: every function the statement calls, and a
@@ -134,12 +168,29 @@ pub fn acts_beyond(text: &str) -> Option<String> {
 /// # Errors
 /// An expression does not scan, or calls a function of a denied family.
 pub(super) fn called_in_plan(plan: &Value) -> Result<BTreeSet<String>, Refusal> {
-    let mut names = BTreeSet::new();
-    collect_calls(plan, &mut names)?;
+    let names = calls_of(plan)?;
     match names.iter().find(|name| denied(name)) {
         Some(name) => Err(Refusal::Function(name.clone())),
         None => Ok(names),
     }
+}
+
+/// [`called_in_plan`] for a plan of a change, which may advance sequences.
+///
+/// # Errors
+/// As [`called_in_plan`].
+pub(super) fn called_in_change(plan: &Value) -> Result<BTreeSet<String>, Refusal> {
+    let names = calls_of(plan)?;
+    match names.iter().find(|name| denied(name) && !advances(name)) {
+        Some(name) => Err(Refusal::Function(name.clone())),
+        None => Ok(names),
+    }
+}
+
+fn calls_of(plan: &Value) -> Result<BTreeSet<String>, Refusal> {
+    let mut names = BTreeSet::new();
+    collect_calls(plan, &mut names)?;
+    Ok(names)
 }
 
 fn collect_calls(plan: &Value, names: &mut BTreeSet<String>) -> Result<(), Refusal> {
@@ -334,6 +385,41 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn only_changes_of_rows_are_changes() {
+        for text in [
+            "INSERT INTO t VALUES (nextval('s'), lower($1))",
+            "UPDATE t SET a = 1",
+            "WITH gone AS (DELETE FROM t RETURNING *) SELECT * FROM gone",
+            "SELECT * FROM t FOR UPDATE",
+        ] {
+            assert!(changes(text).is_ok(), "{text}: {:?}", changes(text));
+        }
+        for text in [
+            "SELECT * FROM t",
+            "SELECT * INTO u FROM t",
+            "TRUNCATE t",
+            "CREATE TABLE u AS SELECT * FROM t",
+            "COPY t FROM STDIN",
+            "DO $$ BEGIN DELETE FROM t; END $$",
+        ] {
+            assert_eq!(changes(text), Err(Refusal::NoChange), "{text}");
+        }
+        assert_eq!(changes("COMMIT; DELETE FROM t"), Err(Refusal::NotOne));
+        for text in [
+            "INSERT INTO t SELECT setval('s', 1)",
+            "DELETE FROM t WHERE pg_advisory_lock(1) IS NULL",
+        ] {
+            assert!(matches!(changes(text), Err(Refusal::Function(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_explain_is_told_to_be_left_out() {
+        let refused = explainable_or_why("EXPLAIN ANALYZE SELECT 1").unwrap_err();
+        assert!(refused.to_string().contains("leave it out"));
     }
 
     #[test]

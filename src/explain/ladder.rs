@@ -98,7 +98,7 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
         }
     };
     let Some(values) = values else {
-        match in_transaction(client, options, generic(client, &candidate.text)).await {
+        match in_transaction(client, options, generic(client, &candidate.text, "VERBOSE")).await {
             Ok(plan) => record.plan = Some(plan),
             Err(why) => record.error = Some(why.words()),
         }
@@ -123,7 +123,7 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
         // The values of the workload do not fit: the generic plan needs none.
         Err(why) => {
             record.error = Some(format!("no plan with values: {}", why.without_values()));
-            let generic = generic(client, &candidate.text);
+            let generic = generic(client, &candidate.text, "VERBOSE");
             if let Ok(plan) = in_transaction(client, options, generic).await {
                 record.plan = Some(plan);
             }
@@ -150,7 +150,7 @@ fn values_of(candidate: &Candidate) -> Result<Option<Vec<Option<String>>>, Refus
 }
 
 /// Runs one rung in a read-only transaction of its own and rolls it back.
-async fn in_transaction<T>(
+pub(super) async fn in_transaction<T>(
     client: &Client,
     options: &ExplainOptions,
     rung: impl Future<Output = Result<T, ProbeError>>,
@@ -165,9 +165,11 @@ async fn in_transaction<T>(
     came
 }
 
-async fn prologue(client: &Client, options: &ExplainOptions) -> Result<(), ProbeError> {
+pub(super) async fn prologue(client: &Client, options: &ExplainOptions) -> Result<(), ProbeError> {
     let timeout = options.statement_timeout.as_millis();
     execute(client, &format!("SET LOCAL statement_timeout = {timeout}")).await?;
+    // Behind a pooler the guards of the session are those of somebody else.
+    execute(client, "SET LOCAL lock_timeout = 500").await?;
     // The application's names resolve by the search path that a new session gets; the guarded
     // session pins its own.
     execute(
@@ -183,7 +185,7 @@ const PREPARED: &str = "dbperf_probe";
 
 /// The plan without any value: `EXECUTE` with NULLs of a statement whose plan must be generic.
 /// `EXPLAIN (GENERIC_PLAN)` of 16 would need the simple protocol.
-async fn generic(client: &Client, text: &str) -> Result<Value, ProbeError> {
+pub(super) async fn generic(client: &Client, text: &str, how: &str) -> Result<Value, ProbeError> {
     let count = parameter_count(text).map_err(ProbeError::refused)?;
     execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
     let text = with_casts(text);
@@ -199,7 +201,7 @@ async fn generic(client: &Client, text: &str) -> Result<Value, ProbeError> {
         format!("({nulls})")
     };
     let sql = format!("EXECUTE {PREPARED}{arguments}");
-    let plan = explain(client, "VERBOSE", &sql, &[]).await;
+    let plan = explain(client, how, &sql, &[]).await;
     // A prepared statement outlives its transaction; in one that failed this is refused, and the
     // next PREPARE of the same name finds it gone only if it is dropped after the rollback.
     if execute(client, &format!("DEALLOCATE {PREPARED}"))
@@ -232,7 +234,7 @@ async fn climb(
     if !candidate.analyze {
         return None;
     }
-    if let Err(why) = may_execute(client, candidate, plan, options).await {
+    if let Err(why) = may_execute(client, &candidate.text, plan, options).await {
         return Some(Err(why));
     }
     let text = with_casts(&candidate.text);
@@ -253,14 +255,20 @@ async fn climb(
     Some(Ok(fine.unwrap_or(coarse)))
 }
 
-async fn may_execute(
+pub(super) async fn may_execute(
     client: &Client,
-    candidate: &Candidate,
+    text: &str,
     plan: &Value,
     options: &ExplainOptions,
 ) -> Result<(), ProbeError> {
-    let mut called = executable(&candidate.text).map_err(ProbeError::refused)?;
+    let mut called = executable(text).map_err(ProbeError::refused)?;
     called.extend(called_in_plan(plan).map_err(ProbeError::refused)?);
+    nothing_volatile(client, &called).await?;
+    cheap_enough(plan, options)
+}
+
+/// Only functions that compute are called. A name that is a volatile function in any schema counts as one.
+pub(super) async fn nothing_volatile(client: &Client, called: &[String]) -> Result<(), ProbeError> {
     let volatile = client
         .query(
             "SELECT /* dbperf */ DISTINCT proname::text FROM pg_catalog.pg_proc \
@@ -274,6 +282,11 @@ async fn may_execute(
             "it calls {name}(), which is volatile"
         )));
     }
+    Ok(())
+}
+
+/// A plan that the planner estimates above the limit is not executed.
+pub(super) fn cheap_enough(plan: &Value, options: &ExplainOptions) -> Result<(), ProbeError> {
     let cost = plan.pointer("/Plan/Total Cost").and_then(Value::as_f64);
     match cost {
         Some(cost) if cost <= options.cost_limit => Ok(()),
@@ -285,7 +298,7 @@ async fn may_execute(
     }
 }
 
-async fn explain(
+pub(super) async fn explain(
     client: &Client,
     options: &str,
     statement: &str,
@@ -303,7 +316,7 @@ async fn explain(
 }
 
 /// One statement by the extended protocol, its rows dropped.
-async fn execute(client: &Client, sql: &str) -> Result<(), ProbeError> {
+pub(super) async fn execute(client: &Client, sql: &str) -> Result<(), ProbeError> {
     client.execute(sql, &[]).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ const HIDDEN: &str = "$?";
 
 /// Keys of EXPLAIN (FORMAT JSON) that name a part of the plan or the schema. The text under any
 /// other key may be an expression, so an unknown key is scrubbed.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "Alias",
     "CTE Name",
     "Cache Mode",
@@ -31,6 +31,7 @@ const NAMES: [&str; 31] = [
     "Sampling Method",
     "Scan Direction",
     "Schema",
+    "Settings",
     "Sort Method",
     "Sort Methods Used",
     "Sort Space Type",
@@ -43,8 +44,8 @@ const NAMES: [&str; 31] = [
     "Tuplestore Name",
 ];
 
-/// Replaces every literal in every expression of a plan, in place.
-pub(super) fn scrub(plan: &mut Value) {
+/// Replaces every literal in every expression of a plan, in place. Settings are no data.
+pub fn scrub(plan: &mut Value) {
     match plan {
         Value::Object(fields) => {
             let expressions = fields
@@ -59,7 +60,8 @@ pub(super) fn scrub(plan: &mut Value) {
 }
 
 /// The expression with `$?` for every literal; all of it is hidden if it does not even scan.
-fn without_literals(expression: &str) -> String {
+#[must_use]
+pub fn without_literals(expression: &str) -> String {
     let Ok(scanned) = pg_query::scan(expression) else {
         return HIDDEN.to_owned();
     };

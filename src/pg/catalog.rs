@@ -168,6 +168,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     RELATION_AGE = "relation_age" ["13" (13, 0)];
     /// Last values of given sequences.
     SEQUENCE_LAST_VALUE = "sequence_last_value" ["13" (13, 0)];
+    /// Triggers that somebody made and that are not switched off.
+    PG_TRIGGER = "pg_trigger" ["13" (13, 0)];
     /// Nothing: the round trip itself.
     PING = "ping" ["13" (13, 0)];
     /// Sizes of tables and indexes, those under an exclusive lock left out.

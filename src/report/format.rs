@@ -1,8 +1,8 @@
 //! Numbers and states as words, the same in every format.
 
 pub(super) use crate::analyze::figures::{
-    NOT_MEASURED, age, bytes, count, count_i64, duration, number, percent, percent_with_error,
-    plural, rate,
+    NOT_MEASURED, age, amount, bytes, count, count_i64, duration, number, percent,
+    percent_with_error, plural, rate,
 };
 
 use crate::analyze::conclusions::{Basis, Evidence, Severity, SlaStatus, Statement};

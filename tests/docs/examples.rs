@@ -94,6 +94,7 @@ fn prepare(folder: &Path, writes: bool) {
     fixture("maps/lords.toml", "map.toml");
     fixture("sla/default.toml", "sla.toml");
     fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
+    fs::write(folder.join("query.sql"), "SELECT 1;\n").unwrap();
     if writes {
         fixture("workload/sample.sql", "workload.sql");
     } else {

@@ -13,6 +13,8 @@ pub mod tree;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::record::plan::{PlanMode, PlanRecord};
 use crate::record::{QueryId, Run};
 
@@ -38,10 +40,21 @@ pub fn best_records(run: &Run) -> BTreeMap<QueryId, &PlanRecord> {
 /// A plan in short: one line per node, and its insights. A record without a plan keeps its reason.
 #[must_use]
 pub fn conclude(record: &PlanRecord, run: &Run) -> Plan {
+    read(
+        record.mode,
+        record.plan.as_ref(),
+        record.error.as_ref(),
+        run,
+    )
+}
+
+/// [`conclude`] of what a record is made of.
+#[must_use]
+pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &Run) -> Plan {
     let mut plan = Plan {
-        text_ref: mode_name(record.mode).to_owned(),
+        text_ref: mode_name(mode).to_owned(),
         text: None,
-        error: record.error.clone(),
+        error: error.cloned(),
         total_cost: None,
         planning_ms: None,
         execution_ms: None,
@@ -49,7 +62,7 @@ pub fn conclude(record: &PlanRecord, run: &Run) -> Plan {
         nodes: Vec::new(),
         insights: Vec::new(),
     };
-    let Some(json) = &record.plan else {
+    let Some(json) = json else {
         return plan;
     };
     match PlanTree::read(json) {
@@ -64,7 +77,7 @@ pub fn conclude(record: &PlanRecord, run: &Run) -> Plan {
             plan.insights = insights::find(&Look {
                 tree: &tree,
                 account: &account,
-                analyzed: record.mode == PlanMode::Analyzed,
+                analyzed: mode == PlanMode::Analyzed,
                 run,
             });
         }

@@ -1,7 +1,7 @@
 //! The nodes of a plan as they are reported: what each did by itself.
 
 use crate::analyze::conclusions::PlanNode;
-use crate::analyze::figures::{bytes, number};
+use crate::analyze::figures::{amount, bytes};
 
 use super::account::{Account, Visit, users};
 use super::text;
@@ -103,21 +103,21 @@ fn details(node: &Node) -> Vec<String> {
     for key in removed {
         if let Some(rows) = node.number(key).filter(|rows| *rows > 0.0) {
             // EXPLAIN has it per loop.
-            details.push(format!("{key}: {}", number(rows * loops)));
+            details.push(format!("{key}: {}", amount(rows * loops)));
         }
     }
     if let Some(batches) = node.number("Hash Batches").filter(|n| *n > 1.0) {
         let memory = kilobytes("Peak Memory Usage").unwrap_or_default();
         details.push(format!(
             "Hash Batches: {}  Memory: {memory}",
-            number(batches)
+            amount(batches)
         ));
     }
     if let Some(disk) = node.number_with_workers("Disk Usage").filter(|n| *n > 0.0) {
         let batches = node.number_with_workers("HashAgg Batches").unwrap_or(1.0);
         details.push(format!(
             "HashAgg Batches: {}  Disk: {}",
-            number(batches),
+            amount(batches),
             in_bytes(disk)
         ));
     }
@@ -128,16 +128,16 @@ fn details(node: &Node) -> Vec<String> {
         let exact = node.number_with_workers("Exact Heap Blocks").unwrap_or(0.0);
         details.push(format!(
             "Heap Blocks: exact={} lossy={}",
-            number(exact),
-            number(lossy)
+            amount(exact),
+            amount(lossy)
         ));
     }
     if let Some(misses) = node.number_with_workers("Cache Misses") {
         let hits = node.number_with_workers("Cache Hits").unwrap_or(0.0);
         details.push(format!(
             "Hits: {}  Misses: {}",
-            number(hits),
-            number(misses)
+            amount(hits),
+            amount(misses)
         ));
     }
     let plain = [
@@ -149,7 +149,7 @@ fn details(node: &Node) -> Vec<String> {
     ];
     for key in plain {
         if let Some(value) = node.number(key).filter(|n| *n > 0.0) {
-            details.push(format!("{key}: {}", number(value)));
+            details.push(format!("{key}: {}", amount(value)));
         }
     }
     if let Some(launched) = node.number("Workers Launched").filter(|n| *n <= 0.0) {
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(
             nodes[0].details,
             [
-                "Sort Method: external merge  Disk: 4.0 MiB",
+                "Sort Method: external merge  Disk: 4.00 MiB",
                 "Rows Removed by Filter: 60"
             ]
         );

@@ -200,6 +200,8 @@ impl Node {
         let name = match (self.node_type.as_str(), self.text("Strategy")) {
             ("Aggregate", Some("Hashed")) => "HashAggregate",
             ("Aggregate", Some("Sorted")) => "GroupAggregate",
+            // EXPLAIN's own text names a change by what it does.
+            ("ModifyTable", _) => self.text("Operation").unwrap_or("ModifyTable"),
             (other, _) => other,
         };
         let name = match self.text("Join Type") {

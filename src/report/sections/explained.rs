@@ -85,8 +85,8 @@ fn shown(plan: &Plan, section: &mut Section) {
 fn how(plan: &Plan) -> String {
     let mut words = vec![
         match plan.text_ref.as_str() {
-            "generic" => "Generic plan: without values, not executed",
-            "custom" => "Not executed: rows and costs are the planner's estimates",
+            "generic" => "Generic plan, without values: rows and costs are the planner's estimates",
+            "custom" => "Plan with values: rows and costs are the planner's estimates",
             "analyzed" => "Executed",
             other => other,
         }
@@ -109,7 +109,7 @@ fn nothing(plan: &Plan) -> &'static str {
     if plan.execution_ms.is_some() || plan.text_ref == "analyzed" {
         "Nothing in it calls for a change."
     } else {
-        "Nothing in its estimates calls for a change; --analyze executes it and can tell more."
+        "Nothing in its estimates calls for a change; an execution can tell more."
     }
 }
 

@@ -70,7 +70,11 @@ pub(super) fn report(c: &Conclusions) -> Report {
         (c.not_evaluated.is_some(), findings::not_evaluated),
         (!c.coverage.is_empty(), coverage::coverage),
         (c.overhead.is_some(), coverage::overhead),
-        (c.server.is_some(), coverage::server),
+        // Who asks for a plan is not asked about the server.
+        (
+            c.server.is_some() && c.explained.is_none(),
+            coverage::server,
+        ),
         (c.statements.is_some(), statements::texts),
     ];
     // Only a replay through several pools has it; elsewhere nobody misses it.

@@ -2,7 +2,7 @@
 
 use crate::analyze::conclusions::{Insight, Plan, PlanNode, Severity};
 use crate::report::doc::{Cell, Column, Tone, Tree, TreeNode};
-use crate::report::format::{bytes, duration, number, percent};
+use crate::report::format::{amount, bytes, duration, number, percent};
 
 /// A node with this share of the time or cost is where to look first.
 const MUCH: f64 = 0.5;
@@ -141,10 +141,10 @@ impl Figures {
                 !self.timed,
                 known(Some(node.cost_ratio), percent).tone(tone_of_share(Some(node.cost_ratio))),
             ),
-            (true, Cell::new(number(node.estimated_rows))),
-            (self.executed, known(node.actual_rows, number)),
+            (true, Cell::new(amount(node.estimated_rows))),
+            (self.executed, known(node.actual_rows, amount)),
             (self.off, off(node)),
-            (self.loops, known(node.loops, number)),
+            (self.loops, known(node.loops, amount)),
             (self.hit, blocks(node.shared_hit_blocks)),
             (self.read, blocks(node.shared_read_blocks)),
             (self.io, known(more_than_none(node.io_read_ms), duration)),

@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_narrow_tree_gives_up_figures_and_says_which() {
-        let narrow = drawn(&[0, 1], 56, false);
+        let narrow = drawn(&[0, 1], 48, false);
         assert!(
             narrow.ends_with("Left out at this width: Loops, Blocks."),
             "{narrow}"

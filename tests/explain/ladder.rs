@@ -1,19 +1,12 @@
 //! Plans from real servers: every rung of the ladder, and that nothing is written or leaked.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes a test's helpers for ordinary code"
-)]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{connect, lab, servers, setting, value};
 use dbperf::explain::{Candidate, ExplainOptions, plans};
 use dbperf::lab::{Lab, LabOptions};
 use dbperf::record::plan::{PlanMode, PlanRecord};
 use dbperf::record::{QueryId, Status};
-use support::{connect, lab, servers, setting, value};
 use tokio_postgres::Client;
 
 const SCHEMA: &str = "

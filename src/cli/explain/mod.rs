@@ -1,0 +1,341 @@
+//! `explain`: plans with what is remarkable about them.
+
+mod input;
+mod server;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::args::{TargetArgs, duration};
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
+use super::redact::redacted_command;
+use super::{output, target};
+use crate::analyze;
+use crate::explain::{Allowed, Execute, ExplainOptions};
+use crate::record::Run;
+use crate::record::plan::ExplainedPlan;
+use input::Input;
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// URL (`postgres://…`), `key=value` string or database name.
+    ///
+    /// Without it `DBPERF_DATABASE_URL`, `DATABASE_URL` and libpq's `PG…` variables are tried. A single argument is
+    /// what is explained, unless `--query-id` says that.
+    #[arg(value_name = "DSN")]
+    dsn: Option<String>,
+    /// What to explain: a statement, a file with statements, or `-` for standard input.
+    #[arg(value_name = "SQL|-|FILE")]
+    what: Option<String>,
+    /// Explain the statement that `pg_stat_statements` has under this id.
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    query_id: Option<i64>,
+    /// Value of the next parameter ($1, $2 …), as the server reads its type from text; `\N` is NULL.
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    param: Vec<String>,
+    /// Execute SELECT statements, read-only, and show what each node did.
+    #[arg(long)]
+    analyze: bool,
+    /// Execute changes, too, in a transaction that is rolled back; needs `--target-db`.
+    #[arg(long)]
+    analyze_dml: bool,
+    /// Name of the database in which changes may be executed; must be the connected one.
+    #[arg(long, value_name = "NAME", requires = "analyze_dml")]
+    target_db: Option<String>,
+    /// Execute a change in spite of this; may be repeated.
+    #[arg(long, value_enum, value_name = "WHAT", requires = "analyze_dml")]
+    allow: Vec<AllowArg>,
+    /// Longest time of one EXPLAIN.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    statement_timeout: Duration,
+    /// A plan that the planner estimates above this cost is not executed.
+    #[arg(long, value_name = "COST", default_value_t = 1e7, value_parser = cost)]
+    max_cost: f64,
+    /// Show constants of statements and plans, which are data.
+    #[arg(long)]
+    include_literals: bool,
+    /// Use a throwaway server, filled with the sample application, and remove it afterwards.
+    #[arg(long)]
+    lab: bool,
+    /// Folder with the PostgreSQL programs for the throwaway server.
+    #[arg(long, value_name = "DIR", requires = "lab")]
+    pg_bin: Option<PathBuf>,
+}
+
+/// What speaks against executing a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AllowArg {
+    /// The name of the host or the database says production.
+    ProductionName,
+    /// Standbys or backups stream from the server.
+    Standbys,
+    /// More than five other sessions are connected to the database.
+    OtherSessions,
+    /// Triggers of the table fire.
+    Triggers,
+}
+
+/// What was asked for, told apart.
+#[derive(Debug)]
+enum What {
+    /// A statement of `pg_stat_statements`.
+    QueryId(i64),
+    /// An argument.
+    Argument(String),
+}
+
+/// `explain`.
+///
+/// # Errors
+/// The command line makes no sense, an input cannot be read, or the server cannot be asked.
+pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, Failure> {
+    let (dsn, what) = args.told_apart()?;
+    let values = args.values();
+    let interrupt = Interrupt::listen()?;
+    let asked = match what {
+        What::QueryId(id) => server::Asked::QueryId(id),
+        What::Argument(argument) => match Input::of(&argument)? {
+            Input::Sql(statements) => server::Asked::Statements(statements),
+        },
+    };
+    if values.is_some() && asked.count() > 1 {
+        return Err(Failure::usage(format!(
+            "--param gives the values of one statement, and there are {}: explain them one by one",
+            asked.count()
+        )));
+    }
+    let terms = server::Terms {
+        options: ExplainOptions {
+            statement_timeout: args.statement_timeout,
+            cost_limit: args.max_cost,
+            ..ExplainOptions::default()
+        },
+        execute: args.execute(),
+        values,
+        literals: args.include_literals,
+        target_db: args.target_db.clone(),
+    };
+    let target = args.target(dsn);
+    let walk = server::explain(&target, asked, &terms, &interrupt, context);
+    let explained = Box::pin(walk).await;
+    target::release(&interrupt, context).await;
+    let (mut run, plans) = explained?;
+    if !args.include_literals {
+        run.meta.command = args.command_line();
+    }
+    conclude(&run, &plans, context)
+}
+
+/// The report, and how the command ends.
+fn conclude(run: &Run, answers: &[server::Told], context: &Context) -> Result<Exit, Failure> {
+    let plans: Vec<ExplainedPlan> = answers.iter().map(|told| told.plan.clone()).collect();
+    let conclusions = analyze::explained(run, &plans);
+    let written = output::write(&conclusions, context)?;
+    if written != Exit::Done {
+        return Ok(written);
+    }
+    if run.meta.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    if let Some(told) = answers.iter().find(|told| told.failed) {
+        let reason = match (&told.plan.error, &told.not_executed) {
+            (Some(error), _) => format!("there is no plan: {error}"),
+            (None, Some(why)) => format!("it was not executed: {why}"),
+            (None, None) => "there is no plan".to_owned(),
+        };
+        let name = told.plan.source.as_deref().map(|s| format!("{s}: "));
+        return Err(Failure::new(
+            Exit::Precondition,
+            format!("{}{reason}", name.unwrap_or_default()),
+        ));
+    }
+    Ok(output::verdict(&conclusions, context))
+}
+
+impl ExplainArgs {
+    /// A single argument is what is explained, unless an id says that.
+    fn told_apart(&self) -> Result<(Option<String>, What), Failure> {
+        let server_twice =
+            || Failure::usage("--lab starts a server of its own: leave the connection string out");
+        match (&self.dsn, &self.what, self.query_id) {
+            (_, Some(_), Some(_)) => Err(Failure::usage(
+                "--query-id names the statement already: leave the other one out",
+            )),
+            (Some(_), _, Some(_)) if self.lab => Err(server_twice()),
+            (dsn, None, Some(id)) => Ok((dsn.clone(), What::QueryId(id))),
+            (Some(_), Some(_), None) if self.lab => Err(server_twice()),
+            (Some(dsn), Some(what), None) => Ok((Some(dsn.clone()), What::Argument(what.clone()))),
+            (Some(what), None, None) => Ok((None, What::Argument(what.clone()))),
+            (None, _, None) => Err(Failure::usage(
+                "nothing to explain: give a statement, a file, `-` for standard input, or --query-id ID",
+            )),
+        }
+    }
+
+    /// The command line without what is data in it: a statement and the values of its parameters.
+    fn command_line(&self) -> String {
+        let (mut words, mut value_follows) = (Vec::new(), false);
+        for word in std::env::args() {
+            let statement = [&self.dsn, &self.what].into_iter().flatten();
+            let is_sql = statement.clone().any(|s| *s == word)
+                && word.contains(char::is_whitespace)
+                && !input::looks_like_a_server(&word)
+                && !std::path::Path::new(&word).is_file();
+            words.push(if value_follows {
+                HIDDEN.to_owned()
+            } else if is_sql {
+                input::without_constants(&word)
+            } else if word.starts_with("--param=") {
+                format!("--param={HIDDEN}")
+            } else {
+                word.clone()
+            });
+            value_follows = word == "--param";
+        }
+        redacted_command(&words)
+    }
+
+    fn values(&self) -> Option<Vec<Option<String>>> {
+        let values: Vec<_> = self.param.iter().map(|text| value(text)).collect();
+        (!values.is_empty()).then_some(values)
+    }
+
+    fn execute(&self) -> Execute {
+        if !self.analyze_dml {
+            return if self.analyze {
+                Execute::Reads
+            } else {
+                Execute::Nothing
+            };
+        }
+        // Nobody shares a throwaway server.
+        let allowed = |what| self.lab || self.allow.contains(&what);
+        Execute::Changes(Allowed {
+            production_name: allowed(AllowArg::ProductionName),
+            standbys: allowed(AllowArg::Standbys),
+            other_sessions: allowed(AllowArg::OtherSessions),
+            triggers: allowed(AllowArg::Triggers),
+        })
+    }
+
+    fn target(&self, dsn: Option<String>) -> TargetArgs {
+        TargetArgs {
+            dsn,
+            lab: self.lab,
+            lab_standby: false,
+            lab_pgbouncer: false,
+            pgbouncer_pool_size: None,
+            pg_bin: self.pg_bin.clone(),
+            replica: Vec::new(),
+            pgbouncer: None,
+        }
+    }
+}
+
+/// What stands where a value stood.
+const HIDDEN: &str = "***";
+
+/// `\N` is NULL, as in COPY; one more backslash makes it a text.
+fn value(text: &str) -> Option<String> {
+    match text {
+        r"\N" => None,
+        r"\\N" => Some(r"\N".to_owned()),
+        other => Some(other.to_owned()),
+    }
+}
+
+fn cost(text: &str) -> Result<f64, String> {
+    let cost = text.parse().ok();
+    cost.filter(|cost: &f64| cost.is_finite() && *cost > 0.0)
+        .ok_or_else(|| "expected a cost above 0, such as 1e7".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ExplainArgs,
+    }
+
+    fn args(words: &[&str]) -> ExplainArgs {
+        let all = ["explain"].iter().chain(words);
+        Line::try_parse_from(all).unwrap().args
+    }
+
+    fn apart(words: &[&str]) -> Result<String, String> {
+        let told = args(words).told_apart();
+        told.map(|(dsn, what)| format!("{dsn:?} {what:?}"))
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_last_argument_is_what_is_explained_unless_an_id_is_given() {
+        assert_eq!(
+            apart(&["SELECT 1"]).unwrap(),
+            r#"None Argument("SELECT 1")"#
+        );
+        assert_eq!(
+            apart(&["postgres://h/db", "-"]).unwrap(),
+            r#"Some("postgres://h/db") Argument("-")"#
+        );
+        assert_eq!(
+            apart(&["shop", "--query-id", "-42"]).unwrap(),
+            r#"Some("shop") QueryId(-42)"#
+        );
+        assert_eq!(apart(&["--query-id", "7"]).unwrap(), "None QueryId(7)");
+        assert_eq!(
+            apart(&["--lab", "SELECT 1"]).unwrap(),
+            r#"None Argument("SELECT 1")"#
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_so() {
+        for (words, part) in [
+            (&[][..], "nothing to explain"),
+            (
+                &["--lab", "shop", "SELECT 1"],
+                "leave the connection string out",
+            ),
+            (
+                &["--lab", "shop", "--query-id", "1"],
+                "leave the connection string out",
+            ),
+            (
+                &["shop", "SELECT 1", "--query-id", "1"],
+                "names the statement already",
+            ),
+        ] {
+            let error = apart(words).unwrap_err();
+            assert!(error.contains(part), "{words:?}: {error}");
+        }
+        let refused = Line::try_parse_from(["explain", "SELECT 1", "--target-db", "x"]);
+        assert!(refused.is_err(), "--target-db alone would be ignored");
+    }
+
+    #[test]
+    fn null_is_written_as_in_copy() {
+        let values = args(&[
+            "SELECT $1",
+            "--param",
+            r"\N",
+            "--param",
+            r"\\N",
+            "--param",
+            "-1",
+        ]);
+        let text = |s: &str| Some(s.to_owned());
+        assert_eq!(values.values(), Some(vec![None, text(r"\N"), text("-1")]));
+        assert_eq!(args(&["SELECT 1"]).values(), None);
+    }
+}
