@@ -490,10 +490,7 @@ async fn a_standby_gives_plans_and_takes_no_change() {
         let dsn = standby.dsn();
         let (code, stdout, stderr) = run(&dsn, &["SELECT * FROM people WHERE id = 7", "--analyze"]);
         assert_eq!(code, 0, "{major}: {stderr}");
-        assert!(
-            stdout.contains("a standby") && stdout.contains("Own time"),
-            "{major}: {stdout}"
-        );
+        assert!(stdout.contains("Own time"), "{major}: {stdout}");
         let change = [
             "DELETE FROM pets",
             "--analyze-dml",
