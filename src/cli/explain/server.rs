@@ -199,21 +199,19 @@ impl Sessions {
         );
         let limit = terms.options.statement_timeout * RUNGS + GRACE;
         let asking = self.or_cancel(interrupt, timeout(limit, Box::pin(asking)));
-        match asking.await? {
-            Ok(answer) => Ok(answer.map_err(|e| Failure::usage(e.to_string()))),
-            Err(_) => {
-                let _ = self.application.cancel().await;
-                Ok(Err(Failure::new(
-                    Exit::Precondition,
-                    format!(
-                        "{} did not answer within {} s, although statements may take {} s there",
-                        self.application.address(),
-                        limit.as_secs(),
-                        terms.options.statement_timeout.as_secs()
-                    ),
-                )))
-            }
+        if let Ok(answer) = asking.await? {
+            return Ok(answer.map_err(|e| Failure::usage(e.to_string())));
         }
+        let _ = self.application.cancel().await;
+        Ok(Err(Failure::new(
+            Exit::Precondition,
+            format!(
+                "{} did not answer within {} s, although statements may take {} s there",
+                self.application.address(),
+                limit.as_secs(),
+                terms.options.statement_timeout.as_secs()
+            ),
+        )))
     }
 
     /// What the judgement of plans needs to know of tables and indexes. A reading that fails is told.
