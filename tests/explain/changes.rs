@@ -31,10 +31,10 @@ async fn a_change_is_executed_once_and_undone() {
             statement["plan"]["trigger_ms"].as_f64().unwrap() > 0.0,
             "{major}: the foreign key was checked"
         );
-        let notes = statement["notes"].to_string();
+        let said = statement["notes"].to_string();
         assert!(
-            notes.contains("bytes of WAL") && notes.contains("pets_id_seq"),
-            "{major}: {notes}"
+            said.contains("bytes of WAL") && said.contains("pets_id_seq"),
+            "{major}: {said}"
         );
         assert!(!document.to_string().contains("canary"), "{major}");
         let left = "SELECT (SELECT count(*) FROM pets) || ' ' || last_value FROM pets_id_seq";

@@ -39,7 +39,7 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
         };
         let dsn = lab.primary().dsn();
         let memory = if major >= 17 { ", MEMORY" } else { "" };
-        let plain = format!("VERBOSE, SETTINGS, BUFFERS, SUMMARY{memory}");
+        let estimate = format!("VERBOSE, SETTINGS, BUFFERS, SUMMARY{memory}");
         let rung = |how: &str| {
             [
                 "BEGIN READ ONLY".to_owned(),
@@ -58,7 +58,7 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
         );
         assert_eq!(
             ladder(&log_from(&lab, from)),
-            [&types[..], &rung(&plain)].concat(),
+            [&types[..], &rung(&estimate)].concat(),
             "{major}"
         );
 
@@ -79,7 +79,7 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
         let fine = rung(&format!(
             "ANALYZE, VERBOSE, SETTINGS, BUFFERS, WAL, SUMMARY{serialize}"
         ));
-        let expected = [&types[..], &rung(&plain), &coarse, &fine].concat();
+        let expected = [&types[..], &rung(&estimate), &coarse, &fine].concat();
         assert_eq!(ladder(&log_from(&lab, from)), expected, "{major}");
 
         let statement = &document["statements"][0];
@@ -105,7 +105,7 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
 
         let from = log_length(&lab);
         let document = json(&dsn, &["SELECT * FROM people WHERE id = $1", "--analyze"]);
-        let generic = plain.replace("SETTINGS, ", "");
+        let generic = estimate.replace("SETTINGS, ", "");
         assert_eq!(
             ladder(&log_from(&lab, from)),
             [&types[..], &rung(&generic)].concat(),

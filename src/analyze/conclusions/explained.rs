@@ -8,10 +8,6 @@ use super::{Plan, Statement};
 /// What stands under `statements`: counted over a window by most commands, asked about by `explain`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it only describes the JSON and is never made"
-)]
 pub enum AnyStatement {
     /// Of `analyze` and its sections.
     Counted(Statement),

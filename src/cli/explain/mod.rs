@@ -160,18 +160,26 @@ fn conclude(run: &Run, answers: &[server::Told], context: &Context) -> Result<Ex
 impl ExplainArgs {
     /// A single argument is what is explained, unless an id says that.
     fn told_apart(&self) -> Result<(Option<String>, What), Failure> {
-        let server_twice =
-            || Failure::usage("--lab starts a server of its own: leave the connection string out");
-        match (&self.dsn, &self.what, self.query_id) {
-            (_, Some(_), Some(_)) => Err(Failure::usage(
+        // With --query-id a connection string is all that may stand there; without, it is the first of two.
+        let server = match self.query_id {
+            Some(_) => self.dsn.is_some(),
+            None => self.what.is_some(),
+        };
+        if self.query_id.is_some() && self.what.is_some() {
+            return Err(Failure::usage(
                 "--query-id names the statement already: leave the other one out",
-            )),
-            (Some(_), _, Some(_)) if self.lab => Err(server_twice()),
-            (dsn, None, Some(id)) => Ok((dsn.clone(), What::QueryId(id))),
-            (Some(_), Some(_), None) if self.lab => Err(server_twice()),
-            (Some(dsn), Some(what), None) => Ok((Some(dsn.clone()), What::Argument(what.clone()))),
+            ));
+        }
+        if self.lab && server {
+            return Err(Failure::usage(
+                "--lab starts a server of its own: leave the connection string out",
+            ));
+        }
+        match (&self.dsn, &self.what, self.query_id) {
+            (dsn, _, Some(id)) => Ok((dsn.clone(), What::QueryId(id))),
+            (dsn, Some(what), None) => Ok((dsn.clone(), What::Argument(what.clone()))),
             (Some(what), None, None) => Ok((None, What::Argument(what.clone()))),
-            (None, _, None) => Err(Failure::usage(
+            (None, None, None) => Err(Failure::usage(
                 "nothing to explain: give a statement, a file, `-` for standard input, or --query-id ID",
             )),
         }
