@@ -4,8 +4,8 @@
 //! thinking rooms are pure; [`record`] is the plain data between them, and [`cli`] joins them.
 //!
 //! ```text
-//! main → cli → { pg, lab, collect, explain, seed, pool, workload, drive } → record → stats
-//!              { import, analyze, report }                                → record → stats
+//! main → cli → { pg, lab, collect, explain, seed, pool, workload, drive, prove } → record → stats
+//!              { import, analyze, report }                                       → record → stats
 //! ```
 
 pub mod analyze;
@@ -19,6 +19,7 @@ pub mod import;
 pub mod lab;
 pub mod pg;
 pub mod pool;
+pub mod prove;
 pub mod record;
 pub mod report;
 pub mod seed;

@@ -8,8 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOING: [&str; 9] = [
-    "pg", "lab", "collect", "explain", "seed", "pool", "workload", "drive", "history",
+const DOING: [&str; 10] = [
+    "pg", "lab", "collect", "explain", "seed", "pool", "workload", "drive", "history", "prove",
 ];
 const THINKING: [&str; 3] = ["import", "analyze", "report"];
 

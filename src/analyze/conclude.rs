@@ -9,7 +9,7 @@ use super::conclusions::{
 use super::sla::{Sla, SlaFacts};
 use super::{
     breakdown, checklist, database_time, health, indexes, load, missing_indexes, pages, pool,
-    replication, rules, sla, statements, traces,
+    proofs, replication, rules, sla, statements, traces,
 };
 use crate::import::EndpointMap;
 use crate::import::Imported;
@@ -75,6 +75,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         statements_coverage,
         indexes: indexes::conclude(run),
         missing_indexes,
+        proofs: None,
         pool: pool::conclude(run, &options.fleet),
         replication: replication::conclude(run),
         health: health::conclude(run),
@@ -87,7 +88,12 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         sla: None,
         checklist: None,
     };
-    let (findings, not_evaluated) = rules::evaluate(&rules::Facts::new(run, &conclusions));
+    proofs::apply(run, &mut conclusions);
+    let (mut findings, not_evaluated) = rules::evaluate(&rules::Facts::new(run, &conclusions));
+    if let Some(proofs) = &conclusions.proofs {
+        proofs::follow(&mut findings, proofs);
+        rules::sort(&mut findings);
+    }
     conclusions.findings = Some(findings);
     conclusions.not_evaluated = Some(not_evaluated);
     health::judge(run, &mut conclusions);

@@ -51,6 +51,7 @@ pub(crate) fn run() -> Run {
         pool: None,
         comparison: None,
         sweep: None,
+        proofs: None,
         merged: Vec::new(),
         pgbouncer: None,
         health: None,

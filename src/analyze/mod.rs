@@ -18,6 +18,7 @@ pub mod missing_indexes;
 pub mod pages;
 pub mod plans;
 pub mod pool;
+pub mod proofs;
 pub mod replication;
 pub mod rules;
 pub mod sla;

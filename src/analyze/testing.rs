@@ -43,6 +43,7 @@ pub(super) fn run(window: Millis) -> Run {
         pool: None,
         comparison: None,
         sweep: None,
+        proofs: None,
         merged: Vec::new(),
         pgbouncer: None,
         health: None,

@@ -82,8 +82,20 @@ pub(super) async fn run(
         count: args.watch.explain,
         analyze: args.watch.explain_analyze,
     };
+    let proving = args.prove.proving(view, &load, &args.drive, &args.target)?;
     let interrupt = Interrupt::listen()?;
-    let walk = measured(&args.target, &args.drive, load, plans, &interrupt, context);
+    let walk = async {
+        let servers = servers(&args.target, &args.drive, &load, &interrupt, context).await?;
+        if let Some(proving) = &proving {
+            let permitted = proving.permit(&args.drive, &servers, context);
+            interrupt.or(Box::pin(permitted)).await??;
+        }
+        let mut run = Box::pin(measure::run(&servers, load, plans, &interrupt, context)).await?;
+        if let Some(proving) = proving.filter(|_| !interrupt.asked()) {
+            Box::pin(proving.run(&mut run, &servers, &interrupt, context)).await;
+        }
+        Ok::<_, Failure>(run)
+    };
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let mut run = measured?;
@@ -135,7 +147,11 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
         analyze: false,
     };
     let interrupt = Interrupt::listen()?;
-    let walk = measured(&target, &args.drive, load, plans, &interrupt, context);
+    let walk = async {
+        let servers = servers(&target, &args.drive, &load, &interrupt, context).await?;
+        // The walk's state is large: on the heap it costs callers nothing.
+        Box::pin(measure::run(&servers, load, plans, &interrupt, context)).await
+    };
     let measured = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let run = measured?;
@@ -199,22 +215,21 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
     conclude(&run, conclusions, View::Everything, files, context)
 }
 
-async fn measured(
+/// The servers of a load; one that writes goes only where it may.
+async fn servers(
     target_args: &TargetArgs,
     drive: &DriveArgs,
-    load: Load,
-    plans: Plans,
+    load: &Load,
     interrupt: &Interrupt,
     context: &Context,
-) -> Result<Run, Failure> {
+) -> Result<Servers, Failure> {
     let servers = target::prepare(target_args, drive.seed, interrupt, context).await?;
-    if let Load::Replay(job) = &load
+    if let Load::Replay(job) = load
         && job_writes(job)?
     {
         confirm_writes(drive, &servers)?;
     }
-    // The walk's state is large: on the heap it costs callers nothing.
-    Box::pin(measure::run(&servers, load, plans, interrupt, context)).await
+    Ok(servers)
 }
 
 /// A mapping says which endpoint runs what: without endpoints there is nothing to map.
@@ -485,6 +500,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
             .filter(|_| section(View::Statements)),
         indexes: all.indexes.filter(|_| section(View::Indexes)),
         missing_indexes: all.missing_indexes.filter(|_| section(View::Indexes)),
+        proofs: all.proofs.filter(|_| section(View::Indexes)),
         pool: all
             .pool
             .filter(|_| section(View::Replay) || section(View::Pool)),

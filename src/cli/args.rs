@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::capture::CaptureArgs;
 use super::chart::ChartArgs;
 use super::fleet::FleetArgs;
+use super::prove::ProveArgs;
 use crate::drive::{Shard, Stages};
 use crate::workload::{Think, pgbench};
 
@@ -132,6 +133,10 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// Keep a throwaway server for several commands.
     Lab(LabArgs),
+    /// Put indexes back that an interrupted proof (`analyze --prove`) has left.
+    ///
+    /// It looks at what is there and can be run again.
+    Undo(super::prove::UndoArgs),
     /// Print the JSON Schema of `--format json`.
     Schema,
     /// Print a completion script for a shell.
@@ -313,6 +318,8 @@ pub(super) struct AnalyzeArgs {
     pub(super) evidence: EvidenceArgs,
     #[command(flatten)]
     pub(super) drive: DriveArgs,
+    #[command(flatten)]
+    pub(super) prove: ProveArgs,
 }
 
 /// What is watched.
@@ -330,7 +337,7 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "dsn", "lab", "lab_standby", "lab_pgbouncer", "pgbouncer_pool_size", "pg_bin", "replica",
         "pgbouncer", "window", "workload", "command", "drive",
-        "seed", "save", "explain", "explain_analyze",
+        "seed", "save", "explain", "explain_analyze", "prove",
     ])]
     pub(super) from: Option<PathBuf>,
     /// Save the run, to analyse it again with `--from` or `dbperf report`.

@@ -20,6 +20,8 @@ pub(super) struct Interrupt {
     lab: Arc<Mutex<Option<Lab>>>,
     /// A lab is being started or removed.
     lab_work: Arc<AtomicBool>,
+    /// What is said if the program ends without a report.
+    last_words: Arc<Mutex<Option<String>>>,
 }
 
 impl Interrupt {
@@ -36,6 +38,8 @@ impl Interrupt {
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(refused)?;
         let held = Arc::clone(&lab);
+        let last_words: Arc<Mutex<Option<String>>> = Arc::default();
+        let words = Arc::clone(&last_words);
         let lab_work = Arc::<AtomicBool>::default();
         let working = Arc::clone(&lab_work);
         tokio::spawn(async move {
@@ -57,7 +61,7 @@ impl Interrupt {
                         "dbperf: removing the throwaway server; once more leaves it behind"
                     );
                 } else if count > 1 {
-                    leave(&held);
+                    leave(&held, &words);
                 }
             }
         });
@@ -65,12 +69,26 @@ impl Interrupt {
             asked,
             lab,
             lab_work,
+            last_words,
         })
     }
 
     /// A signal came.
     pub(super) fn asked(&self) -> bool {
         *self.asked.borrow()
+    }
+
+    /// Becomes true when a signal comes.
+    pub(super) fn signal(&self) -> watch::Receiver<bool> {
+        self.asked.clone()
+    }
+
+    /// What is said if a second signal ends the program while something would be left behind.
+    pub(super) fn last_words(&self, words: Option<String>) {
+        *self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = words;
     }
 
     /// Resolves when a signal comes; never if none does.
@@ -112,7 +130,11 @@ impl Interrupt {
 }
 
 /// The second signal: the lab is stopped, then the program ends without a report.
-fn leave(lab: &Mutex<Option<Lab>>) {
+fn leave(lab: &Mutex<Option<Lab>>, words: &Mutex<Option<String>>) {
+    if let Some(words) = words.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // Nothing can be done about a closed terminal.
+        let _ = writeln!(std::io::stderr(), "{words}");
+    }
     let taken = lab.lock().unwrap_or_else(PoisonError::into_inner).take();
     drop(taken);
     std::thread::sleep(Duration::from_millis(10));

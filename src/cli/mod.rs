@@ -21,6 +21,7 @@ mod merge;
 mod output;
 mod pool;
 mod progress;
+mod prove;
 mod redact;
 mod run_file;
 mod target;
@@ -85,6 +86,7 @@ fn run(cli: Cli) -> Exit {
         },
         Command::Explain(args) => on_runtime(explain::run(&args, &context)),
         Command::Report(args) => analyze::report(&args, &context),
+        Command::Undo(args) => on_runtime(prove::undo(&args, &context)),
     };
     match result {
         Ok(exit) => exit,

@@ -172,6 +172,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_TRIGGER = "pg_trigger" ["13" (13, 0)];
     /// Nothing: the round trip itself.
     PING = "ping" ["13" (13, 0)];
+    /// One index by its name, as it has to be known to drop it and create it again.
+    PROOF_INDEX = "proof_index" ["13" (13, 0)];
     /// Sizes of tables and indexes, those under an exclusive lock left out.
     RELATION_SIZE = "relation_size" ["13" (13, 0)];
     /// Sets the guards of a session or, behind a pooler, of a transaction.

@@ -18,6 +18,7 @@ pub mod pages;
 pub mod pgbouncer;
 pub mod plan;
 pub mod pool;
+pub mod proof;
 pub mod replication;
 pub mod run;
 pub mod server;

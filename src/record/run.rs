@@ -14,6 +14,7 @@ use super::pages::PageResult;
 use super::pgbouncer::PgBouncerWindow;
 use super::plan::PlanRecord;
 use super::pool::PoolRecord;
+use super::proof::Proofs;
 use super::replication::ReplicationWindow;
 use super::server::{Disturbance, Server, ServerLife};
 use super::statements::StatementWindow;
@@ -79,6 +80,9 @@ pub struct Run {
     /// One pool at several sizes; `pool` is then `None` and `replay` is all of its load. Absent in older files.
     #[serde(default)]
     pub sweep: Option<PoolSweep>,
+    /// Changes that were tried after the window. Absent in older files.
+    #[serde(default)]
+    pub proofs: Option<Proofs>,
     /// The runs of several machines that were added to make this one; empty for a run as it was measured.
     #[serde(default)]
     pub merged: Vec<MergedRun>,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use dbperf::analyze::sla::Sla;
 use dbperf::import::EndpointMap;
+use dbperf::prove::{Head, Ledger, Step};
 use dbperf::workload::scenario::Scenario;
 use dbperf::workload::{LogOptions, Workload};
 
@@ -91,6 +92,7 @@ fn prepare(folder: &Path, writes: bool) {
         &folder.join("postgresql.log"),
         &folder.join("captured.dbperf"),
     );
+    left_by_a_proof(folder);
     fixture("maps/lords.toml", "map.toml");
     fixture("sla/default.toml", "sla.toml");
     fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
@@ -100,6 +102,23 @@ fn prepare(folder: &Path, writes: bool) {
     } else {
         fs::write(folder.join("workload.sql"), READS).unwrap();
     }
+}
+
+/// A ledger as a proof leaves it that was killed.
+fn left_by_a_proof(folder: &Path) {
+    let head = Head {
+        run_id: "20261129T163557-16a5".to_owned(),
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        database: "shop".to_owned(),
+        system_identifier: None,
+        address: "staging:5432".to_owned(),
+    };
+    let step = Step::Created {
+        schema: "public".to_owned(),
+        index: "dbperf_20261129t163557_16a5_1".to_owned(),
+    };
+    let mut ledger = Ledger::begin(folder, head).unwrap();
+    ledger.begin_step(&step).unwrap();
 }
 
 /// A captured workload as a reader would have made it.

@@ -61,6 +61,7 @@ pub(crate) async fn watch(dsn: &str, replicas: &[&Cluster], during: impl Future)
         pool: None,
         comparison: None,
         sweep: None,
+        proofs: None,
         merged: Vec::new(),
         pgbouncer: None,
         health: seen.health,

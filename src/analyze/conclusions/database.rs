@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::explained::PlanNode;
-use super::{Evidence, Severity};
+use super::{Evidence, Proof, Severity};
 
 /// The server's time by wait class, from samples of `pg_stat_activity`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -221,6 +221,9 @@ pub struct Index {
     pub remediation_sql: Option<String>,
     /// SQL that takes it back.
     pub undo_sql: Option<String>,
+    /// What came of trying it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 /// Where the wish for an index comes from.
@@ -258,4 +261,7 @@ pub struct MissingIndex {
     pub evidence: Evidence,
     /// Why.
     pub reason: String,
+    /// What came of trying it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }

@@ -12,6 +12,7 @@ mod load;
 mod pages;
 mod pgbouncer;
 mod pool;
+mod proof;
 mod replication;
 mod traces;
 
@@ -40,6 +41,10 @@ pub use pool::{
     ComparedPool, Estimate, Expected, Fleet, ObservedPool, Pool, PoolChange, PoolComparison,
     PoolSetting, Pooler, Recommendation, ReplayPool, Scaling, ScalingPeak, Summary, SweepPoint,
     SweepWait,
+};
+pub use proof::{
+    NotTried, Proof, ProofInterval, ProofOperation, ProofSide, ProofVerdict, Proofs, Tried,
+    WriteCost,
 };
 pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
 pub use traces::{TracedCall, TracedPart, TracedPoolUse, TracedRoute, Traces};
@@ -103,6 +108,9 @@ pub struct Conclusions {
     /// Indexes that would help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_indexes: Option<Vec<MissingIndex>>,
+    /// What was tried of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proofs: Option<Proofs>,
     /// Connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
@@ -168,6 +176,7 @@ impl Conclusions {
             statements_coverage: None,
             indexes: None,
             missing_indexes: None,
+            proofs: None,
             pool: None,
             replication: None,
             health: None,

@@ -197,6 +197,7 @@ impl<'a> Look<'a> {
             evidence: Evidence::Measured,
             remediation_sql: None,
             undo_sql: None,
+            proof: None,
             entries_per_sec: cost,
         }
     }

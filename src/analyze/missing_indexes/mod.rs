@@ -172,6 +172,7 @@ mod tests {
             saves_ms_per_sec: None,
             evidence: Evidence::Estimated,
             reason: String::new(),
+            proof: None,
         };
         let undo = undo_sql(&missing).unwrap();
         assert_eq!(undo, "DROP INDEX CONCURRENTLY public.tasks_a_idx1;");

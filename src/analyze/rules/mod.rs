@@ -153,12 +153,17 @@ pub fn evaluate(facts: &Facts<'_>) -> (Vec<Finding>, Vec<NotEvaluated>) {
             }
         }
     }
-    findings.sort_by(order);
+    sort(&mut findings);
     let not_evaluated = missing.into_iter().map(|(rule, reason)| NotEvaluated {
         rule: rule.to_owned(),
         reason,
     });
     (findings, not_evaluated.collect())
+}
+
+/// Puts findings into their order.
+pub(super) fn sort(findings: &mut [Finding]) {
+    findings.sort_by(order);
 }
 
 fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {

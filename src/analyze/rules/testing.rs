@@ -149,6 +149,7 @@ fn empty(run: &Run) -> Conclusions {
         statements_coverage: None,
         indexes: None,
         missing_indexes: None,
+        proofs: None,
         pool: None,
         replication: None,
         health: None,

@@ -5,8 +5,8 @@
 mod doubts;
 
 use super::conclusions::{
-    Basis, Breakdown, Conclusions, DatabaseTime, Finding, PartKind, Pool, Severity, Statement,
-    TimePart,
+    Basis, Breakdown, Conclusions, DatabaseTime, Finding, PartKind, Pool, ProofVerdict, Severity,
+    Statement, TimePart, Tried,
 };
 use super::figures::{duration, number, percent, percent_with_error, plural};
 
@@ -24,7 +24,7 @@ pub struct Answer<'a> {
     pub doubts: Vec<String>,
     /// Where the time goes, in one sentence.
     pub headline: String,
-    /// What that rests on or leads to, at most two sentences.
+    /// What that rests on or leads to, at most two sentences, and the best that was proved.
     pub because: Vec<String>,
     /// What would give most time back, at most three, one for each subject.
     pub top: Vec<&'a Finding>,
@@ -33,7 +33,8 @@ pub struct Answer<'a> {
 /// The answer of a document.
 #[must_use]
 pub fn conclude(conclusions: &Conclusions) -> Answer<'_> {
-    let (headline, because) = bottleneck(conclusions);
+    let (headline, mut because) = bottleneck(conclusions);
+    because.extend(best_proof(conclusions));
     Answer {
         doubts: doubts::of(conclusions),
         headline,
@@ -233,6 +234,23 @@ fn of_server(time: &DatabaseTime) -> String {
         "Of the server's active session time, {} {words}.",
         percent_with_error(share, error)
     )
+}
+
+/// What was tried and gives back most.
+fn best_proof(c: &Conclusions) -> Option<String> {
+    let tried = c.proofs.iter().flat_map(|proofs| &proofs.tried);
+    let proved = tried.filter(|tried| tried.proof.verdict == ProofVerdict::Proved);
+    let saves = |tried: &&Tried| tried.proof.saves_ms_per_sec.unwrap_or(-1.0);
+    let best = proved.max_by(|a, b| saves(a).total_cmp(&saves(b)))?;
+    let what = match &best.index {
+        Some(index) => format!("without the index {index}"),
+        None => format!(
+            "with an index on {} ({})",
+            best.table,
+            best.columns.join(", ")
+        ),
+    };
+    Some(format!("Proved {what}: {}.", best.proof.reason))
 }
 
 fn leading_statement(c: &Conclusions) -> Option<String> {

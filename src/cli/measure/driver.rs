@@ -98,7 +98,7 @@ impl Job {
 
     /// The same, so that it works behind a pooler if there is one at this address: one that moves
     /// connections between transactions keeps neither prepared statements nor settings of a session.
-    async fn behind(mut self, load: &Conninfo) -> Self {
+    pub(in crate::cli) async fn behind(mut self, load: &Conninfo) -> Self {
         // Whatever is wrong with the connection is said by the replay itself.
         let Ok(session) = Session::connect(load, &SessionOptions::new("replay")).await else {
             return self;

@@ -235,6 +235,7 @@ pub(super) fn without_server(run_id: String, started_at: Timestamp, host: Host) 
         pool: None,
         comparison: None,
         sweep: None,
+        proofs: None,
         merged: Vec::new(),
         pgbouncer: None,
         health: None,

@@ -149,6 +149,7 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         pool: Some(pool),
         comparison: None,
         sweep: None,
+        proofs: None,
         merged: Vec::new(),
         pgbouncer: None,
         health: None,

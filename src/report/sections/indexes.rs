@@ -6,7 +6,7 @@ use crate::analyze::conclusions::{
 use crate::report::doc::{Block, Cell, Column, Item, Section, Table};
 use crate::report::format::{self, age, bytes, count_i64, number};
 
-use super::reason;
+use super::{proofs, reason};
 
 fn verdict(verdict: IndexVerdict) -> &'static str {
     match verdict {
@@ -56,7 +56,10 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
                 Cell::known(index.scans_total, count_i64),
                 Cell::new(verdict(index.verdict)),
                 Cell::new(format::evidence(index.evidence)),
-                Cell::new(index.reason.clone()),
+                Cell::new(match &index.proof {
+                    Some(proof) => format!("{}; {}", index.reason, proofs::line(proof)),
+                    None => index.reason.clone(),
+                }),
             ]);
         }
         section.table(table);
@@ -154,6 +157,16 @@ fn item(m: &MissingIndex) -> Item {
         _ => {}
     }
     facts.extend(m.size_bytes.map(|b| format!("about {}", bytes(b))));
+    let mut lines = vec![
+        ("", Cell::new(facts.join(" · "))),
+        ("", Cell::new(m.reason.clone())),
+    ];
+    lines.extend(
+        m.proof
+            .as_ref()
+            .map(|proof| ("", Cell::new(proofs::line(proof)))),
+    );
+    lines.push(("do", Cell::code(m.create_sql.clone())));
     Item {
         mark: None,
         title: Cell::new(format!(
@@ -162,10 +175,6 @@ fn item(m: &MissingIndex) -> Item {
             m.table,
             m.columns.join(", ")
         )),
-        lines: vec![
-            ("", Cell::new(facts.join(" · "))),
-            ("", Cell::new(m.reason.clone())),
-            ("do", Cell::code(m.create_sql.clone())),
-        ],
+        lines,
     }
 }

@@ -19,6 +19,7 @@ mod pages;
 mod pgbouncer;
 mod plan_tree;
 mod plans;
+mod proofs;
 mod replication;
 mod statements;
 mod sweep;
@@ -96,6 +97,12 @@ pub(super) fn report(c: &Conclusions) -> Report {
     show(!c.pages.is_empty(), pages::pages);
     for (filled, section) in all {
         show(whole || filled, section);
+    }
+    // Nobody misses it where nothing was tried.
+    if c.proofs.is_some() {
+        let indexes = sections.iter().rposition(|s| s.title.contains("ndexes"));
+        let place = indexes.map_or(sections.len(), |place| place + 1);
+        sections.insert(place, proofs::proofs(c));
     }
     Report {
         head: answer::head(c),

@@ -1,0 +1,15 @@
+//! Recommendations that are tried: which of them, when it has been measured enough, and what came of it.
+//!
+//! No change is made and nothing is measured here: that is the room `prove`.
+
+mod apply;
+mod judge;
+mod plan;
+
+pub use judge::{LEAST_ROUNDS, enough, judge};
+pub use plan::{ProofPlan, plan};
+
+pub(super) use apply::{apply, follow};
+
+#[cfg(test)]
+mod tests;
