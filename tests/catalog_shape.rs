@@ -106,6 +106,7 @@ async fn read_everything(dsn: &str, major: u32) {
         pg_prepared_xacts,
         pg_stat_progress_vacuum,
         open_transactions,
+        pg_statistic_ext,
         pg_replication_slots,
         standby
     );

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use dbperf::analyze::plans::insights::INSIGHTS;
 use dbperf::analyze::rules::RULES;
 
 /// Names of the files with this ending in a folder of the repository, with `-` for `_`.
@@ -25,9 +26,34 @@ fn listed() -> BTreeSet<String> {
     RULES.iter().map(|rule| rule.id.to_owned()).collect()
 }
 
+fn on_plans() -> BTreeSet<String> {
+    INSIGHTS.iter().map(|rule| rule.id.to_owned()).collect()
+}
+
 #[test]
 fn every_rule_has_a_page_and_every_page_a_rule() {
-    assert_eq!(names("docs/rules", ".md"), listed());
+    let all = listed().union(&on_plans()).cloned().collect();
+    assert_eq!(names("docs/rules", ".md"), all);
+}
+
+#[test]
+fn every_rule_on_plans_has_a_file_and_every_file_a_rule() {
+    let mut files = names("src/analyze/plans/insights", ".rs");
+    for helper in [
+        "list",
+        "look",
+        "memory",
+        "mod",
+        "remark",
+        "statistics",
+        "testing",
+    ] {
+        assert!(
+            files.remove(helper),
+            "{helper} is gone: take it off this list"
+        );
+    }
+    assert_eq!(files, on_plans());
 }
 
 #[test]
@@ -42,6 +68,7 @@ fn every_rule_has_a_file_and_every_file_a_rule() {
         "list",
         "mod",
         "permit-wait",
+        "plan-insights",
         "remedies",
         "testing",
         "testing-replication",
@@ -61,15 +88,11 @@ fn every_rule_has_a_file_and_every_file_a_rule() {
 #[test]
 fn every_page_says_what_a_reader_needs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules");
-    for rule in RULES {
-        let page = std::fs::read_to_string(folder.join(format!("{}.md", rule.id))).unwrap();
-        assert!(page.starts_with(&format!("# {}\n", rule.id)), "{}", rule.id);
+    for rule in listed().union(&on_plans()) {
+        let page = std::fs::read_to_string(folder.join(format!("{rule}.md"))).unwrap();
+        assert!(page.starts_with(&format!("# {rule}\n")), "{rule}");
         for part in ["Severity", "Condition", "Needs", "Traps", "Cure", "Undo"] {
-            assert!(
-                page.contains(&format!("**{part}")),
-                "{}: no {part}",
-                rule.id
-            );
+            assert!(page.contains(&format!("**{part}")), "{rule}: no {part}");
         }
     }
 }

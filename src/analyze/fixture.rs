@@ -211,6 +211,7 @@ pub(crate) fn table(relid: u32, name: &str) -> TableFacts {
         attname: attname.to_owned(),
         type_name: type_name.to_owned(),
         not_null: true,
+        stattarget: None,
     };
     TableFacts {
         relid,
@@ -221,6 +222,7 @@ pub(crate) fn table(relid: u32, name: &str) -> TableFacts {
         relpages: 6_400,
         reloptions: Vec::new(),
         parent: None,
+        partition_key: None,
         size_bytes: Some(Bytes(50 << 20)),
         columns: vec![
             column(1, "id", "integer"),

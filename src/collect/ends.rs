@@ -9,7 +9,7 @@ use super::ticker::middle;
 use super::{
     pg_class, pg_constraint, pg_index, pg_replication_slots, pg_stat_bgwriter,
     pg_stat_checkpointer, pg_stat_database, pg_stat_io, pg_stat_user_indexes, pg_stat_user_tables,
-    pg_stat_wal, pg_statio_user_indexes, pg_statio_user_tables, relation_size,
+    pg_stat_wal, pg_statio_user_indexes, pg_statio_user_tables, pg_statistic_ext, relation_size,
 };
 use crate::pg::{PgError, Session};
 use crate::record::database::{
@@ -17,7 +17,9 @@ use crate::record::database::{
 };
 use crate::record::indexes::{ForeignKey, IndexFacts, IndexWindow, StatUserIndex, StatioUserIndex};
 use crate::record::replication::Slot;
-use crate::record::tables::{StatUserTable, StatioUserTable, TableFacts, TableWindow};
+use crate::record::tables::{
+    ExtendedStatistics, StatUserTable, StatioUserTable, TableFacts, TableWindow,
+};
 use crate::record::{Millis, Span, Status};
 
 /// Rows of one view and when they were read.
@@ -111,6 +113,7 @@ pub(super) struct Facts {
     tables: Option<Vec<TableFacts>>,
     indexes: Option<Vec<IndexFacts>>,
     foreign_keys: Option<Vec<ForeignKey>>,
+    extended_statistics: Option<Vec<ExtendedStatistics>>,
     /// Slots, and the processes of those that are logical.
     pub(super) slots: Option<Vec<Slot>>,
     pub(super) logical_senders: Vec<i32>,
@@ -131,6 +134,9 @@ impl Facts {
         let keys = ledger
             .time("pg_constraint", pg_constraint::read(session))
             .await;
+        let statistics = ledger
+            .time("pg_statistic_ext", pg_statistic_ext::read(session))
+            .await;
         let slots = ledger
             .time("pg_replication_slots", pg_replication_slots::read(session))
             .await
@@ -144,6 +150,7 @@ impl Facts {
             tables: tables.map(|t| t.facts),
             indexes: indexes.ok(),
             foreign_keys: keys.ok(),
+            extended_statistics: statistics.ok(),
             slots,
             logical_senders,
         };
@@ -189,6 +196,7 @@ pub(super) fn windows(
         stat_user_tables: span(first.stat_user_tables, last.stat_user_tables),
         statio_user_tables: span(first.statio_user_tables, last.statio_user_tables),
         facts: facts.tables,
+        extended_statistics: facts.extended_statistics,
     };
     let indexes = IndexWindow {
         stat_user_indexes: span(first.stat_user_indexes, last.stat_user_indexes),

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tokio_postgres::Row;
+
 use super::rows::{columns, read_view};
 use crate::pg::column::get;
 use crate::pg::{PgError, Session, catalog};
 use crate::record::Bytes;
-use crate::record::tables::{ColumnFacts, TableFacts};
+use crate::record::tables::{ColumnFacts, PartitionKey, TableFacts};
 
 /// Tables and what the role may not read of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,7 @@ pub async fn read(session: &Session, sizes: &BTreeMap<u32, Bytes>) -> Result<Tab
             relpages: get(row, view, "relpages")?,
             reloptions: get::<Option<_>>(row, view, "reloptions")?.unwrap_or_default(),
             parent: get(row, view, "parent")?,
+            partition_key: partition_key(row, view)?,
             size_bytes: sizes.get(&relid).copied(),
             columns: Vec::new(),
         };
@@ -56,9 +59,27 @@ pub async fn read(session: &Session, sizes: &BTreeMap<u32, Bytes>) -> Result<Tab
     })
 }
 
+/// How a partitioned table is partitioned; the columns are NULL for any other.
+fn partition_key(row: &Row, view: &str) -> Result<Option<PartitionKey>, PgError> {
+    let Some(partstrat) = get::<Option<String>>(row, view, "partstrat")? else {
+        return Ok(None);
+    };
+    Ok(Some(PartitionKey {
+        partstrat,
+        partattrs: get::<Option<_>>(row, view, "partattrs")?.unwrap_or_default(),
+        definition: get::<Option<_>>(row, view, "partkeydef")?.unwrap_or_default(),
+    }))
+}
+
 async fn read_columns(session: &Session) -> Result<HashMap<u32, Vec<ColumnFacts>>, PgError> {
     let rows = read_view(session, &catalog::PG_ATTRIBUTE, &[], |row, view| {
-        let column = columns!(row, view => ColumnFacts { attnum, attname, type_name, not_null });
+        let column = columns!(row, view => ColumnFacts {
+            attnum,
+            attname,
+            type_name,
+            not_null,
+            stattarget,
+        });
         Ok((get::<u32>(row, view, "attrelid")?, column))
     })
     .await?;

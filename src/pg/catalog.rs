@@ -134,6 +134,8 @@ views! { SERVER_VIEWS, "PostgreSQL":
     PG_SEQUENCE = "pg_sequence" ["13" (13, 0)];
     /// Settings.
     PG_SETTINGS = "pg_settings" ["13" (13, 0)];
+    /// Statistics over several columns or an expression.
+    PG_STATISTIC_EXT = "pg_statistic_ext" ["13" (13, 0)];
     /// Sessions.
     PG_STAT_ACTIVITY = "pg_stat_activity" ["13" (13, 0), "14" (14, 0)];
     /// Background writer.

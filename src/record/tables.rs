@@ -68,6 +68,9 @@ pub struct TableFacts {
     pub reloptions: Vec<String>,
     /// Parent in `pg_inherits` for a partition.
     pub parent: Option<u32>,
+    /// How a partitioned table is partitioned. Absent in older files.
+    #[serde(default)]
+    pub partition_key: Option<PartitionKey>,
     /// `pg_table_size`: heap, TOAST and maps, without indexes.
     pub size_bytes: Option<Bytes>,
     /// Columns that are not dropped, in the order of `attnum`.
@@ -96,6 +99,38 @@ pub struct ColumnFacts {
     pub type_name: String,
     /// `attnotnull`.
     pub not_null: bool,
+    /// `attstattarget`: -1 (before PostgreSQL 17) or absent for the default. Absent in older files.
+    #[serde(default)]
+    pub stattarget: Option<i32>,
+}
+
+/// One row of `pg_statistic_ext`: statistics over several columns or an expression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the columns of pg_statistic_ext under their own names"
+)]
+pub struct ExtendedStatistics {
+    /// The table.
+    pub stxrelid: u32,
+    /// Schema of the statistics object.
+    pub schemaname: String,
+    pub stxname: String,
+    /// Attribute numbers; expressions are not among them.
+    pub stxkeys: Vec<i16>,
+    /// `d` distinct values, `f` dependencies, `m` most common values, `e` expressions.
+    pub stxkind: Vec<String>,
+}
+
+/// The partition key of a partitioned table (`pg_partitioned_table`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionKey {
+    /// `partstrat`: `r` range, `l` list, `h` hash.
+    pub partstrat: String,
+    /// `partattrs`: attribute numbers in order; 0 stands for an expression.
+    pub partattrs: Vec<i16>,
+    /// `pg_get_partkeydef`, such as `RANGE (created_at)`.
+    pub definition: String,
 }
 
 /// Tables of the current database: counters at both ends of the window, facts once.
@@ -107,4 +142,7 @@ pub struct TableWindow {
     pub statio_user_tables: Option<Span<StatioUserTable>>,
     /// `pg_class`.
     pub facts: Option<Vec<TableFacts>>,
+    /// `pg_statistic_ext`. Absent in older files.
+    #[serde(default)]
+    pub extended_statistics: Option<Vec<ExtendedStatistics>>,
 }

@@ -3,7 +3,8 @@ SELECT /* dbperf */
     a.attnum,
     a.attname::text AS attname,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
-    a.attnotnull AS not_null
+    a.attnotnull AS not_null,
+    a.attstattarget::int4 AS stattarget
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::explained::PlanNode;
-use super::{Evidence, Proof, Severity};
+use super::{Evidence, NotEvaluated, Proof, Remediation, Severity};
 
 /// The server's time by wait class, from samples of `pg_stat_activity`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -154,25 +154,52 @@ pub struct Plan {
     /// Every node in the order EXPLAIN prints, the top node first; empty where the plan could not be had.
     #[serde(default)]
     pub nodes: Vec<PlanNode>,
-    /// What is remarkable about it.
+    /// What is remarkable about it, weightiest first.
     pub insights: Vec<Insight>,
+    /// Insights that could not be decided on this plan, each with the fact that is missing.
+    #[serde(default)]
+    pub not_evaluated: Vec<NotEvaluated>,
 }
 
 /// Something remarkable in a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Insight {
-    /// Rule, such as `filter-discards-rows`.
+    /// Rule, such as `filter-discards-rows`; its page is in `docs/rules/`.
     pub rule: String,
-    /// Weight.
+    /// How much it matters inside the plan.
     pub severity: Severity,
     /// The node, such as `Seq Scan on tasks`.
     pub node: String,
     /// Place of the node in the plan's `nodes`, from 0; `null` where it is about the whole plan.
     #[serde(default)]
     pub position: Option<usize>,
-    /// What it is and what would help.
+    /// What it is in a few words, with the number that matters.
+    #[serde(default)]
+    pub title: String,
+    /// The numbers behind it, its cause, and what would help.
     pub detail: String,
     /// How well it is known.
+    pub evidence: Evidence,
+    /// The time that it stands for; `null` where that is not known.
+    #[serde(default)]
+    pub weight: Option<InsightWeight>,
+    /// What to do about it.
+    #[serde(default)]
+    pub remediation: Remediation,
+}
+
+/// The time that an insight stands for: that of its node, or of the part of the plan it concerns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InsightWeight {
+    /// Share of the plan's time (0 to 1); of its estimated cost where nothing was timed.
+    pub plan_ratio: f64,
+    /// Share of the window's database time (0 to 1): the statement's share × `plan_ratio`. `null`
+    /// outside of a window.
+    pub share_ratio: Option<f64>,
+    /// Time per second of the window. `null` outside of a window.
+    pub ms_per_sec: Option<f64>,
+    /// `measured` where the node was timed in an execution that was like those of the window,
+    /// `estimated` where the planner's costs had to do.
     pub evidence: Evidence,
 }
 

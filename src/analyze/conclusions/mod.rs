@@ -21,8 +21,8 @@ pub use breakdown::{
     TotalBreakdown,
 };
 pub use database::{
-    DatabaseTime, Index, IndexVerdict, Insight, MissingIndex, MissingIndexKind, Plan, Statement,
-    StatementLeader, WaitShare,
+    DatabaseTime, Index, IndexVerdict, Insight, InsightWeight, MissingIndex, MissingIndexKind,
+    Plan, Statement, StatementLeader, WaitShare,
 };
 pub use explained::{AnyStatement, ExplainedStatement, LoggedPlans, PlanNode};
 pub use findings::{

@@ -6,7 +6,8 @@
 
 pub mod account;
 pub mod conditions;
-pub(crate) mod insights;
+pub mod disjunctions;
+pub mod insights;
 mod nodes;
 mod text;
 pub mod tree;
@@ -18,9 +19,10 @@ use serde_json::Value;
 use crate::record::plan::{PlanMode, PlanRecord};
 use crate::record::{QueryId, Run};
 
-use super::conclusions::Plan;
+use super::conclusions::{Evidence, Plan};
+use super::rules::thresholds as t;
 use account::Account;
-use insights::Look;
+use insights::look::Look;
 use tree::PlanTree;
 
 /// The best record of every statement: a plan before an error, then the mode that knows most.
@@ -61,6 +63,7 @@ pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &
         trigger_ms: None,
         nodes: Vec::new(),
         insights: Vec::new(),
+        not_evaluated: Vec::new(),
     };
     let Some(json) = json else {
         return plan;
@@ -71,10 +74,10 @@ pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &
             plan.text = Some(text::render(&account));
             plan.total_cost = Some(tree.root.total_cost);
             plan.planning_ms = tree.planning_ms;
-            plan.execution_ms = tree.execution_ms;
+            plan.execution_ms = tree.execution_ms.or_else(|| account.statement_ms());
             plan.trigger_ms = tree.trigger_ms;
             plan.nodes = nodes::list(&account);
-            plan.insights = insights::find(&Look {
+            (plan.insights, plan.not_evaluated) = insights::find(&Look {
                 tree: &tree,
                 account: &account,
                 analyzed: mode == PlanMode::Analyzed,
@@ -84,6 +87,39 @@ pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &
         Err(error) => plan.error = Some(error.to_string()),
     }
     plan
+}
+
+/// What a statement took in the window.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// Share of the window's database time (0 to 1).
+    pub share_ratio: Option<f64>,
+    /// Execution time per second of the window.
+    pub ms_per_sec: f64,
+    /// Mean execution time.
+    pub mean_ms: Option<f64>,
+}
+
+/// Gives the insights of a plan the time that they stand for in the window. The shares of the one
+/// execution that was measured count as measured only where it took about as long as the window's
+/// executions do on average; others ran with other values, or found other things in memory.
+pub fn weigh(plan: &mut Plan, taken: Taken) {
+    let alike = match (plan.execution_ms, taken.mean_ms) {
+        (Some(one), Some(mean)) if one > 0.0 && mean > 0.0 => {
+            (one / mean).max(mean / one) <= t::EXECUTION_LIKENESS_FACTOR
+        }
+        _ => false,
+    };
+    for insight in &mut plan.insights {
+        let Some(weight) = &mut insight.weight else {
+            continue;
+        };
+        weight.share_ratio = taken.share_ratio.map(|share| share * weight.plan_ratio);
+        weight.ms_per_sec = Some(taken.ms_per_sec * weight.plan_ratio);
+        if !alike {
+            weight.evidence = weight.evidence.max(Evidence::Estimated);
+        }
+    }
 }
 
 fn mode_name(mode: PlanMode) -> &'static str {
@@ -116,5 +152,39 @@ mod tests {
         record.plan = Some(json!({"nothing": 1}));
         let plan = conclude(&record, &fixture::run());
         assert!(plan.error.unwrap().contains("`Plan`"));
+    }
+
+    #[test]
+    fn an_execution_unlike_the_others_makes_shares_estimates() {
+        let record = PlanRecord {
+            query_id: QueryId(1),
+            mode: PlanMode::Analyzed,
+            plan: Some(
+                json!({"Plan": {"Node Type": "Seq Scan", "Total Cost": 500.0,
+                "Plan Rows": 10, "Plan Width": 8, "Actual Rows": 10, "Actual Loops": 1,
+                "Actual Total Time": 40.0}}),
+            ),
+            error: None,
+        };
+        let weight = |mean_ms| {
+            let mut plan = conclude(&record, &fixture::run());
+            weigh(
+                &mut plan,
+                Taken {
+                    share_ratio: Some(0.5),
+                    ms_per_sec: 300.0,
+                    mean_ms,
+                },
+            );
+            plan.insights.remove(0).weight.unwrap()
+        };
+        let like = weight(Some(60.0));
+        assert_eq!(like.evidence, Evidence::Measured);
+        assert_eq!(
+            (like.share_ratio, like.ms_per_sec),
+            (Some(0.5), Some(300.0))
+        );
+        assert_eq!(weight(Some(900.0)).evidence, Evidence::Estimated);
+        assert_eq!(weight(None).evidence, Evidence::Estimated);
     }
 }

@@ -3,7 +3,7 @@
 use crate::analyze::conclusions::PlanNode;
 use crate::analyze::figures::{amount, bytes};
 
-use super::account::{Account, Visit, users};
+use super::account::{Account, Visit};
 use super::text;
 use super::tree::Node;
 
@@ -70,12 +70,12 @@ fn own_counts(account: &Account<'_>, keys: &[&str]) -> Vec<Option<f64>> {
     };
     let visits = &account.visits;
     let mut own: Vec<Option<f64>> = visits.iter().map(|v| counted(v.node)).collect();
-    for (i, visit) in visits.iter().enumerate() {
-        let (Some(parent), Some(inside)) = (visit.parent, counted(visit.node)) else {
+    for visit in visits {
+        let Some(inside) = counted(visit.node) else {
             continue;
         };
-        for (user, part) in users(visits, i, parent) {
-            if let Some(own) = &mut own[user] {
+        for (user, part) in &visit.ran_in {
+            if let Some(own) = &mut own[*user] {
                 *own -= inside * part;
             }
         }

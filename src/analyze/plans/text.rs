@@ -76,6 +76,7 @@ mod tests {
     fn a_node_is_a_line_without_control_characters() {
         let plan = json!({"Plan": {
             "Node Type": "Limit", "Total Cost": 12.3, "Plan Rows": 5, "Plan Width": 8,
+            "Actual Rows": 5, "Actual Loops": 1, "Actual Total Time": 3.25,
             "Plans": [{
                 "Node Type": "Seq Scan", "Relation Name": "ta\u{1b}[31msks", "Total Cost": 1200.0,
                 "Plan Rows": 50, "Plan Width": 8, "Filter": "(a =\n $1)",
@@ -85,7 +86,7 @@ mod tests {
         let tree = PlanTree::read(&plan).unwrap();
         assert_eq!(
             render(&Account::of(&tree)),
-            "Limit  (cost 12, rows 5)\n  Seq Scan on ta[31msks  \
+            "Limit  (cost 12, rows 5, actual 5, own 0.25 ms)\n  Seq Scan on ta[31msks  \
              (cost 1200, rows 50, actual 4, loops 2, own 3.00 ms)  Filter: (a =  $1)"
         );
     }

@@ -30,6 +30,25 @@ pub struct PlanTree {
     pub jit_ms: Option<f64>,
     /// Σ `Triggers[].Time` in milliseconds; foreign key checks live here.
     pub trigger_ms: Option<f64>,
+    /// `Triggers`, those that have a time.
+    pub triggers: Vec<Trigger>,
+    /// `Serialization.Time` in milliseconds; only EXPLAIN (SERIALIZE) of PostgreSQL 17 measures it.
+    pub serialization_ms: Option<f64>,
+}
+
+/// One element of `Triggers`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trigger {
+    /// `Trigger Name`.
+    pub name: Option<String>,
+    /// `Constraint Name`: a trigger of a constraint runs after the statement, outside of the tree.
+    pub constraint: Option<String>,
+    /// `Relation`.
+    pub relation: Option<String>,
+    /// `Time` in milliseconds, of all calls.
+    pub time_ms: f64,
+    /// `Calls`.
+    pub calls: f64,
 }
 
 /// One node.
@@ -94,6 +113,14 @@ impl PlanTree {
                 let times = all.iter().filter_map(|t| t.get("Time")?.as_f64());
                 times.sum()
             }),
+            triggers: triggers
+                .into_iter()
+                .flatten()
+                .filter_map(Trigger::read)
+                .collect(),
+            serialization_ms: document
+                .pointer("/Serialization/Time")
+                .and_then(Value::as_f64),
         })
     }
 }
@@ -232,10 +259,57 @@ impl Node {
         matches!(self.node_type.as_str(), "Gather" | "Gather Merge")
     }
 
+    /// The `Workers` of the node, leader excluded.
+    pub(super) fn each_worker(&self) -> impl Iterator<Item = &Value> {
+        self.workers()
+    }
+
+    /// Its child on this side.
+    #[must_use]
+    pub fn child(&self, side: &str) -> Option<&Node> {
+        let mut children = self.children.iter();
+        children.find(|c| c.relationship.as_deref() == Some(side))
+    }
+
+    /// It is a plan of an expression of its parent, run when the expression is evaluated.
+    #[must_use]
+    pub fn is_sub_plan(&self) -> bool {
+        self.relationship.as_deref() == Some("SubPlan")
+    }
+
+    /// The name of the CTE that this `InitPlan` computes.
+    #[must_use]
+    pub fn cte(&self) -> Option<&str> {
+        let name = self.subplan_name.as_deref()?;
+        name.strip_prefix("CTE ").filter(|_| self.is_init_plan())
+    }
+
+    /// It combines two inputs.
+    #[must_use]
+    pub fn is_join(&self) -> bool {
+        matches!(
+            self.node_type.as_str(),
+            "Nested Loop" | "Hash Join" | "Merge Join"
+        )
+    }
+
     /// It hangs on its parent but is executed elsewhere, or once.
     #[must_use]
     pub fn is_init_plan(&self) -> bool {
         self.relationship.as_deref() == Some("InitPlan")
+    }
+}
+
+impl Trigger {
+    fn read(value: &Value) -> Option<Self> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            name: text("Trigger Name"),
+            constraint: text("Constraint Name"),
+            relation: text("Relation"),
+            time_ms: value.get("Time")?.as_f64()?,
+            calls: value.get("Calls").and_then(Value::as_f64).unwrap_or(0.0),
+        })
     }
 }
 

@@ -13,6 +13,7 @@ mod facts;
 mod index_verdict;
 mod list;
 mod permit_wait;
+mod plan_insights;
 mod remedies;
 pub mod text;
 pub mod thresholds;
@@ -97,6 +98,7 @@ pub use list::RULES;
 use std::collections::BTreeSet;
 
 use super::conclusions::{Finding, NotEvaluated};
+use super::plans::insights::INSIGHTS;
 
 /// What a rule came to for one subject.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,17 +144,24 @@ impl Rule {
 pub fn evaluate(facts: &Facts<'_>) -> (Vec<Finding>, Vec<NotEvaluated>) {
     let mut findings = Vec::new();
     let mut missing = BTreeSet::new();
-    for rule in RULES {
-        for outcome in rule.evaluate(facts) {
+    let mut note = |rule, outcomes: Vec<Outcome>| {
+        for outcome in outcomes {
             match outcome {
                 Outcome::Fired(finding) => findings.push(finding),
                 Outcome::NotEvaluated(reason) => {
-                    missing.insert((rule.id, reason));
+                    missing.insert((rule, reason));
                 }
                 Outcome::Quiet | Outcome::Suppressed(_) => {}
             }
         }
+    };
+    for rule in RULES {
+        note(rule.id, rule.evaluate(facts));
     }
+    for rule in INSIGHTS {
+        note(rule.id, plan_insights::evaluate(rule, facts));
+    }
+    plan_insights::leave_out_covered(&mut findings);
     sort(&mut findings);
     let not_evaluated = missing.into_iter().map(|(rule, reason)| NotEvaluated {
         rule: rule.to_owned(),
@@ -198,7 +207,7 @@ mod tests {
         }
         let (findings, not_evaluated) = evaluate(&case.facts());
         assert!(findings.is_empty());
-        assert_eq!(not_evaluated.len(), RULES.len());
+        assert_eq!(not_evaluated.len(), RULES.len() + INSIGHTS.len());
     }
 
     #[test]

@@ -74,6 +74,17 @@ pub const SEQ_SCAN_MIN_TABLE_ROWS: f64 = 10_000.0;
 pub const HEAP_FETCHES_INFO_RATIO: f64 = 0.0;
 /// Heap fetches over rows: warning (PEV2 at 40 and 90 %).
 pub const HEAP_FETCHES_WARNING_RATIO: f64 = 0.40;
+/// Heap fetches below which it is no more than a remark (ours).
+pub const HEAP_FETCHES_MIN: f64 = 1_000.0;
+/// The statistics target that is proposed for a column that is estimated badly; the default is 100
+/// and the most 10 000 (PostgreSQL's manual).
+pub const STATISTICS_TARGET: i32 = 1_000;
+/// Pairs of rows that a join threw away by an OR (ours).
+pub const OR_JOIN_MIN_ROWS_REMOVED: f64 = 10_000.0;
+/// Partitions below which reading all of them is no matter (ours).
+pub const PARTITIONS_MIN: usize = 4;
+/// Share of the partitions without a row of the result (ours).
+pub const PARTITIONS_IDLE_RATIO: f64 = 0.75;
 /// Outer rows against their estimate in a nested loop (ours, after pganalyze).
 pub const BLOWUP_OUTER_FACTOR: f64 = 10.0;
 /// Loops that are many (ours).
@@ -94,6 +105,18 @@ pub const JIT_MIN_MS: f64 = 5.0;
 pub const PLANNING_MIN_MS: f64 = 5.0;
 /// Trigger time over execution time (ours).
 pub const TRIGGER_RATIO: f64 = 0.10;
+/// Time to convert rows for the client over execution time (ours).
+pub const SERIALIZE_RATIO: f64 = 0.10;
+/// Share of the window's database time from which an insight is a finding (postgres-mcp).
+pub const INSIGHT_MATTERS_RATIO: f64 = 0.05;
+/// The same for a mere remark (ours).
+pub const REMARK_MATTERS_RATIO: f64 = 0.20;
+/// Time per second below which an insight is not worth a warning, whatever its share: a hundredth of
+/// one core (ours).
+pub const INSIGHT_WARNING_MS_PER_SEC: f64 = 10.0;
+/// How far the one execution that was measured may be from the mean of the window's executions for
+/// its shares to count as measured (ours).
+pub const EXECUTION_LIKENESS_FACTOR: f64 = 5.0;
 /// Descents of an index per execution (ours).
 pub const INDEX_SEARCHES_PER_LOOP: f64 = 10.0;
 

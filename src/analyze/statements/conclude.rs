@@ -27,7 +27,12 @@ pub fn conclude(run: &Run) -> (Option<Vec<Statement>>, Option<StatementsCoverage
     let plans = plans_by_id(run);
     let statements: Vec<Statement> = groups(window)
         .iter()
-        .map(|group| statement(group, window, run.server.as_ref(), total, &plans))
+        .map(|group| {
+            let mut statement = statement(group, window, run.server.as_ref(), total);
+            statement.plan = plan(group, &plans);
+            weigh(&mut statement, run);
+            statement
+        })
         .collect();
     let coverage = StatementsCoverage {
         total_exec_ms: total,
@@ -39,6 +44,19 @@ pub fn conclude(run: &Run) -> (Option<Vec<Statement>>, Option<StatementsCoverage
         hidden_rows: window.hidden_rows,
     };
     (Some(statements), Some(coverage))
+}
+
+/// Gives the insights of a statement's plan the time that they stand for.
+fn weigh(statement: &mut Statement, run: &Run) {
+    let window = run.meta.window.secs();
+    let taken = plans::Taken {
+        share_ratio: statement.share_ratio,
+        ms_per_sec: statement.total_exec_ms / window.max(f64::MIN_POSITIVE),
+        mean_ms: statement.mean_exec_ms,
+    };
+    if let Some(plan) = statement.plan.as_mut().filter(|_| window > 0.0) {
+        plans::weigh(plan, taken);
+    }
 }
 
 /// Entries that are not inside another one. Before extension 1.9 the view does not say, and with
@@ -59,7 +77,6 @@ fn statement(
     window: &StatementWindow,
     server: Option<&Server>,
     total: f64,
-    plans: &HashMap<QueryId, Plan>,
 ) -> Statement {
     let counters = &group.counters;
     let key = group.leading().key;
@@ -98,7 +115,7 @@ fn statement(
         parallel_workers_launched: counters.parallel_workers_launched,
         share_ratio: Ratio::of(counters.total_exec_time.0, total).map(|r| r.0),
         statistics_reset: group.members.iter().any(|d| d.partial),
-        plan: plan(group, plans),
+        plan: None,
     }
 }
 

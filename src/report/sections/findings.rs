@@ -1,6 +1,6 @@
 //! All findings with their cure, and the rules that could not be decided.
 
-use crate::analyze::conclusions::{Conclusions, Finding};
+use crate::analyze::conclusions::{Conclusions, Finding, NotEvaluated};
 use crate::report::doc::{Block, Cell, Column, Item, Section, Table, Tone};
 use crate::report::format;
 
@@ -67,15 +67,24 @@ pub(super) fn not_evaluated(c: &Conclusions) -> Section {
     if rules.is_empty() {
         return Section::nothing(TITLE, "Every rule could be decided.");
     }
-    let mut table = Table::new([Column::word("Rule"), Column::prose("Missing fact")]);
-    for rule in rules {
-        table.row([
-            Cell::code(rule.rule.clone()),
-            Cell::new(rule.reason.clone()),
-        ]);
+    let mut table = Table::new([Column::prose("Rule"), Column::prose("Missing fact")]);
+    for (reason, names) in by_reason(rules) {
+        table.row([Cell::code(names.join(", ")), Cell::new(reason)]);
     }
     let mut section =
         Section::new(TITLE).source("a fact was missing; this does not mean that nothing is wrong");
     section.table(table);
     section
+}
+
+/// Rules that lack the same fact in one row, in the order in which they come.
+fn by_reason(rules: &[NotEvaluated]) -> Vec<(&str, Vec<&str>)> {
+    let mut rows: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rule in rules {
+        match rows.iter_mut().find(|(reason, _)| *reason == rule.reason) {
+            Some((_, names)) => names.push(&rule.rule),
+            None => rows.push((&rule.reason, vec![&rule.rule])),
+        }
+    }
+    rows
 }

@@ -1,6 +1,6 @@
 //! What is remarkable about the plans.
 
-use crate::analyze::conclusions::{Conclusions, Severity};
+use crate::analyze::conclusions::{Conclusions, Evidence, Insight, Severity};
 use crate::report::doc::{Cell, Column, Section, Table};
 use crate::report::format;
 
@@ -26,6 +26,7 @@ pub(super) fn insights(c: &Conclusions) -> Section {
     let mut table = Table::new([
         Column::word("Id"),
         Column::word("Severity"),
+        Column::number("Share"),
         Column::prose("Node").drop(1),
         Column::prose("What"),
         Column::word("Evidence"),
@@ -45,8 +46,9 @@ pub(super) fn insights(c: &Conclusions) -> Section {
             table.row([
                 Cell::new(label.clone()),
                 format::severity(insight.severity),
+                Cell::new(share(insight)),
                 Cell::code(insight.node.clone()),
-                Cell::new(format!("{}: {}", insight.rule, insight.detail)),
+                Cell::new(what(insight)),
                 Cell::new(format::evidence(insight.evidence)),
             ]);
         }
@@ -55,7 +57,8 @@ pub(super) fn insights(c: &Conclusions) -> Section {
         return Section::nothing(TITLE, reason(c, "explain", "no plan was asked for."));
     }
     let mut section = Section::new(TITLE).source(format!(
-        "EXPLAIN of {}; generic plans hold estimates only",
+        "EXPLAIN of {}; generic plans hold estimates only. Share: of the window's database time, ≈ by \
+         the planner's costs",
         format::plural(seen as u64, "statement", "statements")
     ));
     if !table.rows.is_empty() {
@@ -77,4 +80,25 @@ pub(super) fn insights(c: &Conclusions) -> Section {
         section.dim(reason);
     }
     section
+}
+
+/// The share of the window's database time that it stands for; `≈` where that is an estimate.
+fn share(insight: &Insight) -> String {
+    let weight = insight.weight.as_ref();
+    let Some((weight, share)) = weight.and_then(|w| Some((w, w.share_ratio?))) else {
+        return format::NOT_MEASURED.to_owned();
+    };
+    let about = match weight.evidence {
+        Evidence::Proved | Evidence::Measured => "",
+        Evidence::Estimated | Evidence::RuleOfThumb => "≈ ",
+    };
+    format!("{about}{}", format::percent(share))
+}
+
+/// The rule and what it says in short; causes and cures stand with the recommendations.
+fn what(insight: &Insight) -> String {
+    if insight.title.is_empty() {
+        return format!("{}: {}", insight.rule, insight.detail);
+    }
+    format!("{}: {}", insight.rule, insight.title)
 }

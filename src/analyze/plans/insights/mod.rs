@@ -1,175 +1,106 @@
-//! What is remarkable about a plan.
+//! What is remarkable about a plan: one rule per file, each a pure function of the plan and the
+//! catalogue's facts.
 //!
-//! Rules that need executed rows stay silent on estimates; the few that can be judged from
-//! estimates say so in their evidence. Thresholds are in [`crate::analyze::rules::thresholds`].
+//! No findings here: which insight matters enough to be one is decided in [`crate::analyze::rules`].
+//! A rule that needs executed rows is not evaluated on estimates, and says so; the few that can be
+//! judged from estimates say so in their evidence. Thresholds are in
+//! [`crate::analyze::rules::thresholds`], and every rule has a page of its name in `docs/rules/`.
 
-mod joins;
+mod list;
+pub(super) mod look;
 mod memory;
-mod scans;
-mod whole;
+mod remark;
+mod statistics;
 
-use crate::analyze::conclusions::{Evidence, Insight, Severity};
+mod bitmap_lossy;
+mod casted_column;
+mod filter_discards_rows;
+mod hash_batched;
+mod heap_fetches;
+mod jit_cost;
+mod large_offset;
+mod limit_wrong_index;
+mod memoize_thrash;
+mod nested_loop_blowup;
+mod node_dominates;
+mod or_across_columns;
+mod partitions_not_pruned;
+mod planning_dominates;
+mod repeated_index_descents;
+mod row_misestimate;
+mod serialize_cost;
+mod sort_spilled;
+mod stale_statistics;
+mod subplan_per_row;
+mod trigger_time;
+mod workers_missing;
+
+#[cfg(test)]
+mod testing;
+
+pub use list::INSIGHTS;
+pub(crate) use look::find_table;
+
+use crate::analyze::conclusions::{Insight, NotEvaluated};
 use crate::analyze::rules::thresholds as t;
-use crate::record::Run;
-use crate::record::tables::TableFacts;
+use look::Look;
+use remark::Remark;
 
-use super::account::{Account, Visit};
-use super::tree::{Node, PlanTree};
+/// What a rule's function returns: its remarks, or the fact without which it cannot be decided.
+type Judgement = Result<Vec<Remark>, String>;
 
-/// A plan with all that its rules may look at.
-pub(super) struct Look<'a> {
-    pub(super) tree: &'a PlanTree,
-    pub(super) account: &'a Account<'a>,
-    /// It was executed.
-    pub(super) analyzed: bool,
-    pub(super) run: &'a Run,
+/// One rule on plans.
+#[derive(Debug, Clone, Copy)]
+pub struct InsightRule {
+    /// Name, such as `filter-discards-rows`; also the name of its page.
+    pub id: &'static str,
+    /// What comes of a remark that matters.
+    pub finding: Promotion,
+    judge: fn(&Look<'_>) -> Judgement,
 }
 
-impl<'a> Look<'a> {
-    /// The catalogue's facts of the table that a node reads.
-    fn table(&self, node: &Node) -> Option<&'a TableFacts> {
-        find_table(self.run, node)
-    }
-
-    fn visits(&self) -> impl Iterator<Item = &Visit<'a>> {
-        self.account.visits.iter()
-    }
+/// Whether an insight that matters becomes a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promotion {
+    /// It does, and gives back at most the time that it stands for.
+    Saves,
+    /// It does, but what it costs is in other nodes than its own: how much is not known.
+    Causes,
+    /// It does not: it says where the time is, not what to change; or another rule has the same
+    /// finding.
+    Never,
 }
 
-/// The catalogue's facts of the table that a node reads; without VERBOSE the name must be unique.
-pub(crate) fn find_table<'a>(run: &'a Run, node: &Node) -> Option<&'a TableFacts> {
-    let relation = node.relation.as_deref()?;
-    let mut found = run.tables.facts.as_ref()?.iter().filter(|table| {
-        let schema = node.schema.as_deref();
-        table.relname == relation && schema.is_none_or(|s| s == table.schemaname)
-    });
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
-}
-
-/// All insights, weightiest first. Plans that touch next to nothing have none.
-pub(super) fn find(look: &Look<'_>) -> Vec<Insight> {
-    if is_tiny(look.tree) {
-        return Vec::new();
+/// All insights of a plan, weightiest first, and the rules that could not be decided on it. Plans
+/// that touch next to nothing have none.
+pub(super) fn find(look: &Look<'_>) -> (Vec<Insight>, Vec<NotEvaluated>) {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    if is_tiny(look) {
+        return (found, missing);
     }
-    let mut found = Vec::new();
-    for (position, visit) in look.visits().enumerate() {
-        let before = found.len();
-        if look.analyzed && visit.node.actual.is_none() {
-            continue;
-        }
-        scans::find(look, visit, &mut found);
-        joins::find(look, visit, &mut found);
-        memory::find(look, visit, &mut found);
-        for insight in &mut found[before..] {
-            insight.position = Some(position);
+    for rule in INSIGHTS {
+        match (rule.judge)(look) {
+            Ok(remarks) => found.extend(remarks.into_iter().map(|r| r.insight(rule.id))),
+            Err(reason) => missing.push(NotEvaluated {
+                rule: rule.id.to_owned(),
+                reason,
+            }),
         }
     }
-    whole::find(look, &mut found);
+    let weight = |i: &Insight| i.weight.as_ref().map_or(0.0, |w| w.plan_ratio);
     found.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
+            .then(weight(b).total_cmp(&weight(a)))
             .then(a.evidence.cmp(&b.evidence))
     });
-    found
+    (found, missing)
 }
 
-fn is_tiny(tree: &PlanTree) -> bool {
-    let blocks = |key| tree.root.number(key);
+fn is_tiny(look: &Look<'_>) -> bool {
+    let root = &look.tree.root;
+    let blocks = |key| root.number(key);
     let buffers = blocks("Shared Hit Blocks").zip(blocks("Shared Read Blocks"));
-    tree.root.total_cost < t::PLAN_MIN_TOTAL_COST
+    root.total_cost < t::PLAN_MIN_TOTAL_COST
         || buffers.is_some_and(|(hit, read)| hit + read < t::PLAN_MIN_BUFFERS)
-}
-
-/// An insight on one node.
-fn insight(
-    rule: &str,
-    severity: Severity,
-    node: &Node,
-    evidence: Evidence,
-    detail: String,
-) -> Insight {
-    Insight {
-        rule: rule.to_owned(),
-        severity,
-        node: node.label(),
-        position: None,
-        detail,
-        evidence,
-    }
-}
-
-/// Severity by three rising thresholds: info, warning, warning above.
-fn graded(value: f64, info: f64, warning: f64) -> Option<Severity> {
-    if value > warning {
-        Some(Severity::Warning)
-    } else {
-        (value > info).then_some(Severity::Info)
-    }
-}
-
-#[cfg(test)]
-mod testing {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::analyze::fixture;
-
-    /// A node with a cost that is worth a look; `extra` adds or replaces keys.
-    pub(super) fn node(kind: &str, extra: &Value, children: Vec<Value>) -> Value {
-        let mut node = json!({
-            "Node Type": kind, "Total Cost": 1000.0, "Plan Rows": 100, "Plan Width": 40,
-            "Parent Relationship": "Outer"
-        });
-        let object = node.as_object_mut().unwrap();
-        object.insert("Plans".to_owned(), Value::Array(children));
-        object.extend(extra.as_object().unwrap().clone());
-        node
-    }
-
-    /// The same, executed: 100 rows in one loop of 50 ms.
-    pub(super) fn ran(kind: &str, extra: &Value, children: Vec<Value>) -> Value {
-        let mut node = node(kind, extra, children);
-        let object = node.as_object_mut().unwrap();
-        for (key, value) in [
-            ("Actual Rows", 100.0),
-            ("Actual Loops", 1.0),
-            ("Actual Total Time", 50.0),
-        ] {
-            object.entry(key).or_insert(json!(value));
-        }
-        node
-    }
-
-    /// Names and severities of all insights; the table `tasks` has 100 000 rows.
-    pub(super) fn insights(plan: &Value, analyzed: bool) -> Vec<Insight> {
-        insights_of(&json!({ "Plan": plan }), analyzed)
-    }
-
-    pub(super) fn insights_of(document: &Value, analyzed: bool) -> Vec<Insight> {
-        let mut run = fixture::run_with_indexes(vec![(fixture::index(50, 1, "i_name", &[4]), 1)]);
-        fixture::set(&mut run, "work_mem", "4096");
-        let tree = PlanTree::read(document).unwrap();
-        let account = Account::of(&tree);
-        find(&Look {
-            tree: &tree,
-            account: &account,
-            analyzed,
-            run: &run,
-        })
-    }
-
-    /// The insight of one rule.
-    pub(super) fn of(rule: &str, all: Vec<Insight>) -> Option<Insight> {
-        all.into_iter().find(|i| i.rule == rule)
-    }
-
-    #[test]
-    fn tiny_plans_have_no_insights() {
-        let sort = json!({"Sort Space Type": "Disk", "Sort Space Used": 100_000});
-        let mut plan = ran("Sort", &sort, vec![]);
-        assert!(!insights(&plan, true).is_empty());
-        plan["Total Cost"] = json!(9.0);
-        assert!(insights(&plan, true).is_empty());
-    }
 }
