@@ -25,6 +25,8 @@ pub struct Options {
     pub sla: Sla,
     /// The application's instances, and what else connects.
     pub fleet: pool::PoolOptions,
+    /// A table of which the user asks why an index is not recommended.
+    pub table: Option<String>,
 }
 
 /// Settings that conclusions rest on; all others stay in the run file.
@@ -76,6 +78,10 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         indexes: indexes::conclude(run),
         missing_indexes,
         proofs: None,
+        table_advice: options
+            .table
+            .as_deref()
+            .map(|table| missing_indexes::considered::conclude(run, table)),
         pool: pool::conclude(run, &options.fleet),
         replication: replication::conclude(run),
         health: health::conclude(run),

@@ -46,6 +46,7 @@ pub(crate) fn run() -> Run {
         tables: TableWindow::default(),
         indexes: IndexWindow::default(),
         plans: Vec::new(),
+        what_if: None,
         replication: None,
         replay: None,
         pool: None,

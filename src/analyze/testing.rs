@@ -38,6 +38,7 @@ pub(super) fn run(window: Millis) -> Run {
         tables: TableWindow::default(),
         indexes: IndexWindow::default(),
         plans: Vec::new(),
+        what_if: None,
         replication: None,
         replay: None,
         pool: None,

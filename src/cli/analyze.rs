@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, TargetArgs};
+use super::args::{
+    AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, TargetArgs, WatchArgs,
+};
 use super::chart::ChartArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
-use super::measure::{self, Job, Load, Plans, SweepJob};
+use super::measure::{self, Job, Load, Plans, SweepJob, WhatIfOptions};
 use super::target::{self, Servers, read_input};
 use super::{captured, import, output, run_file, usage};
 use crate::analyze::conclusions::Conclusions;
@@ -57,8 +59,18 @@ pub(super) async fn run(
             "several pools are compared by `dbperf replay WORKLOAD --pool …`; name one --pool here",
         ));
     }
+    if let Some(flag) = index_flag(&args.watch)
+        && !matches!(view, View::Everything | View::Indexes)
+    {
+        return Err(Failure::usage(format!(
+            "{flag} is about indexes: use it with `dbperf indexes` or `dbperf analyze`"
+        )));
+    }
     // Whatever can be wrong with the inputs is said before anything is measured.
-    let mut options = options(&args.evidence)?;
+    let mut options = Options {
+        table: args.watch.table.clone(),
+        ..options(&args.evidence)?
+    };
     let usages = usage::read(&args.evidence.usage)?;
     if let Some(path) = &args.watch.from {
         let mut run = run_file::load(path)?;
@@ -81,6 +93,11 @@ pub(super) async fn run(
     let plans = Plans {
         count: args.watch.explain,
         analyze: args.watch.explain_analyze,
+        what_if: WhatIfOptions {
+            wanted: matches!(view, View::Everything | View::Indexes),
+            hypopg: !args.watch.no_hypopg,
+            max_bytes: args.watch.max_index_size,
+        },
     };
     let proving = args.prove.proving(view, &load, &args.drive, &args.target)?;
     let interrupt = Interrupt::listen()?;
@@ -145,6 +162,7 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
     let plans = Plans {
         count: 0,
         analyze: false,
+        what_if: WhatIfOptions::default(),
     };
     let interrupt = Interrupt::listen()?;
     let walk = async {
@@ -258,7 +276,20 @@ fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
         map,
         sla,
         fleet: evidence.fleet.options(),
+        table: None,
     })
+}
+
+/// A flag that says something about missing indexes alone.
+fn index_flag(watch: &WatchArgs) -> Option<&'static str> {
+    let flags = [
+        ("--table", watch.table.is_some()),
+        ("--max-index-size", watch.max_index_size.is_some()),
+        ("--no-hypopg", watch.no_hypopg),
+    ];
+    flags
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
 }
 
 /// The targets of a file, or the built-in ones.
@@ -501,6 +532,7 @@ fn only(all: Conclusions, view: View) -> Conclusions {
         indexes: all.indexes.filter(|_| section(View::Indexes)),
         missing_indexes: all.missing_indexes.filter(|_| section(View::Indexes)),
         proofs: all.proofs.filter(|_| section(View::Indexes)),
+        table_advice: all.table_advice.filter(|_| section(View::Indexes)),
         pool: all
             .pool
             .filter(|_| section(View::Replay) || section(View::Pool)),

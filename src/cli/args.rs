@@ -337,7 +337,7 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "dsn", "lab", "lab_standby", "lab_pgbouncer", "pgbouncer_pool_size", "pg_bin", "replica",
         "pgbouncer", "window", "workload", "command", "drive",
-        "seed", "save", "explain", "explain_analyze", "prove",
+        "seed", "save", "explain", "explain_analyze", "prove", "max_index_size", "no_hypopg",
     ])]
     pub(super) from: Option<PathBuf>,
     /// Save the run, to analyse it again with `--from` or `dbperf report`.
@@ -349,6 +349,15 @@ pub(super) struct WatchArgs {
     /// Execute SELECT statements of the workload once more, read-only, with EXPLAIN ANALYZE.
     #[arg(long)]
     pub(super) explain_analyze: bool,
+    /// Most that the recommended indexes may take together, such as `500MB`.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(super) max_index_size: Option<u64>,
+    /// Say of every index that was thought of for this table why it is recommended or not.
+    #[arg(long, value_name = "NAME")]
+    pub(super) table: Option<String>,
+    /// Make no hypothetical indexes, even where the extension HypoPG is installed.
+    #[arg(long)]
+    pub(super) no_hypopg: bool,
     /// A load command that is the window, after `--`.
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "drive")]
     pub(super) command: Vec<String>,
@@ -464,6 +473,24 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 pub(super) fn define(text: &str) -> Result<(String, String), String> {
     let (name, value) = pgbench::split_define(text).map_err(|e| e.to_string())?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Bytes, or a number with one of PostgreSQL's units, which are powers of 1024.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "kB" | "KB" | "KiB" => 10,
+        "MB" | "MiB" => 20,
+        "GB" | "GiB" => 30,
+        "TB" | "TiB" => 40,
+        _ => 64,
+    };
+    let number: Option<u64> = number.parse().ok();
+    number
+        .and_then(|n| n.checked_mul(1_u64.checked_shl(shift)?))
+        .ok_or_else(|| "expected a size such as 500MB or 2GB".to_owned())
 }
 
 /// `FILE` or `FILE@WEIGHT`.

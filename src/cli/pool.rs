@@ -11,7 +11,7 @@ use super::chart::ChartArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
-use super::measure::{self, Job, Load, Plans, SweepJob};
+use super::measure::{self, Job, Load, Plans, SweepJob, WhatIfOptions};
 use super::target::{self, Servers};
 use crate::analyze::pool::{SweepPlan, usable_connections};
 use crate::analyze::{Options, conclude};
@@ -101,6 +101,7 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
         let plans = Plans {
             count: 0,
             analyze: false,
+            what_if: WhatIfOptions::default(),
         };
         Box::pin(measure::run(&servers, load, plans, &interrupt, context)).await
     };

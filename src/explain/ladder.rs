@@ -141,7 +141,7 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
 
 /// The values to plan with: none for a statement with parameters of which no draw is known. A
 /// statement without parameters needs none and is complete as it is.
-fn values_of(candidate: &Candidate) -> Result<Option<Vec<Option<String>>>, Refusal> {
+pub(super) fn values_of(candidate: &Candidate) -> Result<Option<Vec<Option<String>>>, Refusal> {
     explainable_or_why(&candidate.text)?;
     let count = parameter_count(&candidate.text)?;
     let drawn = candidate.sample_params.clone();
@@ -181,11 +181,30 @@ pub(super) async fn prologue(client: &Client, options: &ExplainOptions) -> Resul
 }
 
 /// Name of the one prepared statement of the session.
-const PREPARED: &str = "dbperf_probe";
+pub(super) const PREPARED: &str = "dbperf_probe";
 
 /// The plan without any value: `EXECUTE` with NULLs of a statement whose plan must be generic.
 /// `EXPLAIN (GENERIC_PLAN)` of 16 would need the simple protocol.
 pub(super) async fn generic(client: &Client, text: &str, how: &str) -> Result<Value, ProbeError> {
+    let plan = explain_prepared(client, how, text).await;
+    // A prepared statement outlives its transaction; in one that failed this is refused, and the
+    // next PREPARE of the same name finds it gone only if it is dropped after the rollback.
+    if execute(client, &format!("DEALLOCATE {PREPARED}"))
+        .await
+        .is_err()
+    {
+        let _ = execute(client, "ROLLBACK").await;
+        let _ = execute(client, &format!("DEALLOCATE {PREPARED}")).await;
+    }
+    plan
+}
+
+/// [`generic`] that leaves the prepared statement [`PREPARED`] behind.
+pub(super) async fn explain_prepared(
+    client: &Client,
+    options: &str,
+    text: &str,
+) -> Result<Value, ProbeError> {
     let count = parameter_count(text).map_err(ProbeError::refused)?;
     execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
     let text = with_casts(text);
@@ -201,17 +220,7 @@ pub(super) async fn generic(client: &Client, text: &str, how: &str) -> Result<Va
         format!("({nulls})")
     };
     let sql = format!("EXECUTE {PREPARED}{arguments}");
-    let plan = explain(client, how, &sql, &[]).await;
-    // A prepared statement outlives its transaction; in one that failed this is refused, and the
-    // next PREPARE of the same name finds it gone only if it is dropped after the rollback.
-    if execute(client, &format!("DEALLOCATE {PREPARED}"))
-        .await
-        .is_err()
-    {
-        let _ = execute(client, "ROLLBACK").await;
-        let _ = execute(client, &format!("DEALLOCATE {PREPARED}")).await;
-    }
-    plan
+    explain(client, options, &sql, &[]).await
 }
 
 /// The plan for these values. They are bound, so they stand in no text that the server keeps.

@@ -14,9 +14,11 @@ mod gate;
 mod ladder;
 mod question;
 mod scrub;
+mod what_if;
 
 pub use change::Allowed;
 pub use gate::{Refusal, acts_beyond, explainable, with_casts};
 pub use ladder::{Candidate, ExplainOptions, plans};
 pub use question::{Answer, Execute, Question, WrongValues, ask};
 pub use scrub::{scrub, without_literals};
+pub use what_if::WhatIfProbe;

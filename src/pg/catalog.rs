@@ -104,6 +104,10 @@ views! { SERVER_VIEWS, "PostgreSQL":
     OPEN_TRANSACTIONS = "open_transactions" ["13" (13, 0), "14" (14, 0)];
     /// Columns of tables.
     PG_ATTRIBUTE = "pg_attribute" ["13" (13, 0)];
+    /// Where HypoPG is installed, and its version.
+    HYPOPG = "hypopg" ["13" (13, 0)];
+    /// What the planner knows of the columns of given tables, without values.
+    PLANNER_COLUMNS = "planner_columns" ["13" (13, 0)];
     /// Who blocks given sessions.
     PG_BLOCKING_PIDS = "pg_blocking_pids" ["13" (13, 0)];
     /// Tables.

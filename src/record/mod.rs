@@ -28,6 +28,7 @@ pub mod sweep;
 pub mod tables;
 pub mod traces;
 mod units;
+pub mod what_if;
 
 pub use capture::{CaptureSource, CaptureStatement, CaptureSummary};
 pub use coverage::{Coverage, Status};

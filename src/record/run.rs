@@ -21,6 +21,7 @@ use super::statements::StatementWindow;
 use super::sweep::PoolSweep;
 use super::tables::TableWindow;
 use super::traces::TraceSet;
+use super::what_if::WhatIf;
 use super::{Bytes, Millis};
 
 /// Version of the run file. A file with another number is refused, never guessed at.
@@ -68,6 +69,9 @@ pub struct Run {
     pub indexes: IndexWindow,
     /// Plans of the statements that matter.
     pub plans: Vec<PlanRecord>,
+    /// Plans with indexes that do not exist; `None` where they could not be asked for. Absent in older files.
+    #[serde(default)]
+    pub what_if: Option<WhatIf>,
     /// Replication; `None` where it was not looked at.
     pub replication: Option<ReplicationWindow>,
     /// dbperf's own replay.

@@ -56,6 +56,7 @@ pub(crate) async fn watch(dsn: &str, replicas: &[&Cluster], during: impl Future)
         tables: seen.tables,
         indexes: seen.indexes,
         plans: Vec::new(),
+        what_if: None,
         replication: seen.replication,
         replay: None,
         pool: None,

@@ -291,4 +291,143 @@ pub struct MissingIndex {
     /// What came of trying it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// Columns that are carried along so that the table need not be read.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Condition of a partial index.
+    #[serde(default)]
+    pub predicate: Option<String>,
+    /// Access method, such as `btree`; `null` where no planner was asked.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Who judged it; `null` where no planner was asked.
+    #[serde(default)]
+    pub judged_by: Option<JudgedBy>,
+    /// Statements that get cheaper, most time first. What they save by this index adds up to
+    /// `saves_ms_per_sec`.
+    #[serde(default)]
+    pub helps: Vec<HelpedStatement>,
+    /// Statements that would have to write to it.
+    #[serde(default)]
+    pub costs: Vec<WritingStatement>,
+    /// What they take for that per second of load, by a usual time of one entry; `null` where it was not asked.
+    #[serde(default)]
+    pub costs_ms_per_sec: Option<f64>,
+    /// An index that exists and begins it: with the new one it can go.
+    #[serde(default)]
+    pub extends: Option<String>,
+}
+
+impl MissingIndex {
+    /// Nothing about nothing, for what a kind of wish does not know.
+    pub(crate) fn none() -> Self {
+        Self {
+            schema: String::new(),
+            table: String::new(),
+            columns: Vec::new(),
+            kind: MissingIndexKind::Candidate,
+            create_sql: String::new(),
+            size_bytes: None,
+            cost_before: None,
+            cost_after: None,
+            saves_ms_per_sec: None,
+            evidence: Evidence::Estimated,
+            reason: String::new(),
+            include: Vec::new(),
+            predicate: None,
+            method: None,
+            judged_by: None,
+            helps: Vec::new(),
+            costs: Vec::new(),
+            costs_ms_per_sec: None,
+            extends: None,
+            proof: None,
+        }
+    }
+}
+
+/// Which planner judged an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JudgedBy {
+    /// The database's own, with hypothetical indexes of `HypoPG`.
+    Hypopg,
+    /// That of a throwaway server in which the index was built and dropped again.
+    Built,
+}
+
+/// A statement that an index makes cheaper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HelpedStatement {
+    /// `queryid` as a string.
+    pub query_id: String,
+    /// Its text in short.
+    pub query: String,
+    /// Plan cost without any of the recommended indexes.
+    pub cost_before: f64,
+    /// Plan cost with all of them.
+    pub cost_after: f64,
+    /// Time given back by this index, per second of load: the statement's own time times the share
+    /// of its cost that this index saves beside those that save more. `null` where the time that the
+    /// counters cover is not known.
+    pub saves_ms_per_sec: Option<f64>,
+}
+
+/// A statement that has to write to an index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WritingStatement {
+    /// `queryid` as a string.
+    pub query_id: String,
+    /// Its text in short.
+    pub query: String,
+    /// Index entries per second that it would make; `null` where the time that the counters cover is
+    /// not known.
+    pub entries_per_sec: Option<f64>,
+    /// Time that these take per second of load.
+    pub costs_ms_per_sec: Option<f64>,
+}
+
+/// What was thought of for one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TableAdvice {
+    /// Schema; empty where the table is not known.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// Why nothing can be said; `null` where something can.
+    pub note: Option<String>,
+    /// Live rows, as the counters or the planner have them.
+    pub rows: f64,
+    /// Statements that read all of it, with the reason.
+    pub scans: Vec<TableScan>,
+    /// Indexes, the recommended ones first, then by what each gives back alone.
+    pub considered: Vec<ConsideredIndex>,
+}
+
+/// A statement whose plan reads all of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TableScan {
+    /// `queryid` as a string.
+    pub query_id: String,
+    /// Its text in short.
+    pub query: String,
+    /// Rows that it keeps, by the planner's estimate.
+    pub rows_kept: f64,
+    /// Why the planner reads all of it.
+    pub reason: String,
+}
+
+/// An index that was thought of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsideredIndex {
+    /// `CREATE INDEX ON …` without a name.
+    pub definition: String,
+    /// Its size, where it was tried.
+    pub size_bytes: Option<u64>,
+    /// It is recommended.
+    pub recommended: bool,
+    /// Time given back per second of load if it were the only one.
+    pub saves_alone_ms_per_sec: Option<f64>,
+    /// Why it is or is not recommended.
+    pub reason: String,
 }

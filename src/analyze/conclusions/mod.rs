@@ -21,8 +21,9 @@ pub use breakdown::{
     TotalBreakdown,
 };
 pub use database::{
-    DatabaseTime, Index, IndexVerdict, Insight, InsightWeight, MissingIndex, MissingIndexKind,
-    Plan, Statement, StatementLeader, WaitShare,
+    ConsideredIndex, DatabaseTime, HelpedStatement, Index, IndexVerdict, Insight, InsightWeight,
+    JudgedBy, MissingIndex, MissingIndexKind, Plan, Statement, StatementLeader, TableAdvice,
+    TableScan, WaitShare, WritingStatement,
 };
 pub use explained::{AnyStatement, ExplainedStatement, LoggedPlans, PlanNode};
 pub use findings::{
@@ -111,6 +112,9 @@ pub struct Conclusions {
     /// What was tried of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proofs: Option<Proofs>,
+    /// Every index that was thought of for the table that was asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_advice: Option<TableAdvice>,
     /// Connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
@@ -177,6 +181,7 @@ impl Conclusions {
             indexes: None,
             missing_indexes: None,
             proofs: None,
+            table_advice: None,
             pool: None,
             replication: None,
             health: None,

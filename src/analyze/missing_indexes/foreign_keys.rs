@@ -103,8 +103,8 @@ fn wanted(look: &Look<'_>, key: &ForeignKey) -> Option<WantedByKey> {
              ({parent_deletes} deletes so far) reads all of {}{partly}",
             key.conname, child.relname
         ),
-        proof: None,
         columns,
+        ..MissingIndex::none()
     };
     Some(WantedByKey {
         index,

@@ -1,10 +1,23 @@
-//! Indexes that would help: foreign keys without one, and conditions of expensive scans.
+//! Indexes that would help: foreign keys without one, and what the plans of the workload ask for.
 //!
-//! Nothing is created here and no planner is asked: a candidate is a wish with an upper bound of
-//! what it saves, `estimated` at best until the load is measured again with it.
+//! Nothing is created here and no server is touched. Where a planner could be asked
+//! ([`Run::what_if`](crate::record::Run::what_if)), [`wishes`] thinks of candidates, [`advisor`]
+//! says what to ask and chooses, and [`judged`] says what the answers amount to. Where it could not,
+//! [`by_conditions`] looks at expensive scans alone, with an upper bound of what an index saves.
+//! Either way it is `estimated` until the load is measured again with the index.
 
-mod candidates;
+mod advisor;
+mod by_conditions;
+mod candidate;
+pub mod considered;
 mod foreign_keys;
+mod judged;
+mod predicate;
+mod set;
+mod size;
+mod uses;
+mod wishes;
+mod writes;
 
 use crate::record::Run;
 use crate::record::indexes::IndexFacts;
@@ -13,6 +26,8 @@ use crate::record::tables::TableFacts;
 use super::conclusions::{MissingIndex, Statement};
 use super::indexes::sql::{qualified, quote_ident};
 pub use foreign_keys::{WantedByKey, wanted_by_keys};
+use judged::Matter;
+pub use judged::{CostAsk, Questions};
 
 /// Indexes that would help, most time given back first. `None` where the catalogue of tables or
 /// indexes was not read, since whether an index exists is then not known.
@@ -20,9 +35,20 @@ pub use foreign_keys::{WantedByKey, wanted_by_keys};
 pub fn conclude(run: &Run, statements: &[Statement]) -> Option<Vec<MissingIndex>> {
     run.tables.facts.as_ref()?;
     run.indexes.facts.as_ref()?;
-    let mut missing = candidates::find(run, statements);
+    let mut missing = match &run.what_if {
+        Some(what_if) => {
+            let matter = Matter::of(run, what_if);
+            matter.recommended(&matter.choice())
+        }
+        None => by_conditions::find(run, statements),
+    };
     let by_keys = wanted_by_keys(run).unwrap_or_default();
-    missing.extend(by_keys.into_iter().map(|wanted| wanted.index));
+    let unserved = by_keys
+        .into_iter()
+        .map(|wanted| wanted.index)
+        .filter(|key| !missing.iter().any(|m| serves_key(m, key)))
+        .collect::<Vec<_>>();
+    missing.extend(unserved);
     missing.sort_by(|a, b| {
         let saves = |m: &MissingIndex| m.saves_ms_per_sec.unwrap_or(-1.0);
         saves(b).total_cmp(&saves(a))
@@ -30,29 +56,88 @@ pub fn conclude(run: &Run, statements: &[Statement]) -> Option<Vec<MissingIndex>
     Some(missing)
 }
 
-/// SQL that creates an index without blocking writes, under a name that is free.
+/// A recommended index begins with all columns of a foreign key.
+fn serves_key(candidate: &MissingIndex, key: &MissingIndex) -> bool {
+    let same = candidate.schema == key.schema && candidate.table == key.table;
+    let first = candidate.columns.iter().take(key.columns.len());
+    same && candidate.predicate.is_none()
+        && candidate.columns.len() >= key.columns.len()
+        && first.clone().all(|c| key.columns.contains(c))
+}
+
+/// What a total has to be multiplied with to be per second; `None` where the time that the counters
+/// cover is not known. Totals can be compared with each other even then.
+fn per_sec(run: &Run) -> Option<f64> {
+    run.statements_ms_per_sec(1.0)
+}
+
+/// Live rows of a table as its counters have it, else as the planner has it; a partitioned table has
+/// those of its partitions.
+fn rows_of(run: &Run, table: &TableFacts) -> f64 {
+    let facts = run.tables.facts.iter().flatten();
+    if table.relkind == "p" {
+        let children = facts.filter(|t| t.parent == Some(table.relid));
+        return children.map(|child| rows_of(run, child)).sum();
+    }
+    let counters = run.tables.stat_user_tables.iter().flat_map(|s| &s.last);
+    let mut own = counters.filter(|row| row.relid == table.relid);
+    let live = own.next().map_or(0.0, |row| row.n_live_tup as f64);
+    live.max(f64::from(table.reltuples))
+}
+
+fn find_by_oid(run: &Run, relid: u32) -> Option<&TableFacts> {
+    let mut facts = run.tables.facts.iter().flatten();
+    facts.find(|t| t.relid == relid)
+}
+
+/// A table as a statement names it; without a schema only where one table has the name.
+fn find_by_name<'a>(run: &'a Run, schema: &str, name: &str) -> Option<&'a TableFacts> {
+    let facts = run.tables.facts.iter().flatten();
+    let mut same =
+        facts.filter(|t| t.relname == name && (schema.is_empty() || t.schemaname == schema));
+    match (same.next(), same.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// SQL that creates a btree without blocking writes, under a name that is free.
 fn create_sql(run: &Run, table: &TableFacts, columns: &[String]) -> String {
-    let name = free_name(run, table, columns);
     let keys: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
+    let on = format!(
+        "ON {} ({})",
+        qualified(&table.schemaname, &table.relname),
+        keys.join(", ")
+    );
+    create_sql_on(run, table, columns, &on)
+}
+
+/// The same with all that stands behind the name.
+fn create_sql_on(run: &Run, table: &TableFacts, columns: &[String], on: &str) -> String {
+    let name = free_name(run, table, columns);
     // A partitioned table refuses CONCURRENTLY.
     let how = if table.relkind == "p" {
         ""
     } else {
         "CONCURRENTLY "
     };
-    format!(
-        "CREATE INDEX {how}{} ON {} ({});",
-        quote_ident(&name),
-        qualified(&table.schemaname, &table.relname),
-        keys.join(", ")
-    )
+    format!("CREATE INDEX {how}{} {on};", quote_ident(&name))
 }
 
 /// Bytes of an identifier (`NAMEDATALEN` − 1).
 const MAX_NAME_BYTES: usize = 63;
 
 fn free_name(run: &Run, table: &TableFacts, columns: &[String]) -> String {
-    let stem = format!("{}_{}", table.relname, columns.join("_"));
+    // An expression is named after its words, as PostgreSQL names it after its function.
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let words = columns.iter().map(|column| {
+        let words: Vec<&str> = column
+            .split(|c| !word(c))
+            .filter(|w| !w.is_empty())
+            .collect();
+        words.join("_")
+    });
+    let stem = format!("{}_{}", table.relname, words.collect::<Vec<_>>().join("_"));
     let taken = |name: &str| {
         let mut all = run.indexes.facts.iter().flatten();
         all.any(|i| i.schemaname == table.schemaname && i.indexrelname == name)
@@ -172,7 +257,7 @@ mod tests {
             saves_ms_per_sec: None,
             evidence: Evidence::Estimated,
             reason: String::new(),
-            proof: None,
+            ..MissingIndex::none()
         };
         let undo = undo_sql(&missing).unwrap();
         assert_eq!(undo, "DROP INDEX CONCURRENTLY public.tasks_a_idx1;");

@@ -1,6 +1,6 @@
 //! `missing-index`: an index that the conditions of an expensive scan ask for.
 
-use crate::analyze::conclusions::{MissingIndexKind, Severity};
+use crate::analyze::conclusions::{MissingIndex, MissingIndexKind, Severity};
 use crate::analyze::missing_indexes::undo_sql;
 
 use super::draft::Draft;
@@ -27,9 +27,6 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         .iter()
         .filter(|m| m.kind == MissingIndexKind::Candidate);
     let found = candidates.map(|m| {
-        let bytes = m
-            .size_bytes
-            .map_or_else(|| "of unknown size".to_owned(), size);
         Draft::new(RULE.id, Severity::Warning)
             .evidence(m.evidence)
             .about("table", &format!("{}.{}", m.schema, m.table))
@@ -38,10 +35,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 m.table,
                 m.columns.join(", ")
             ))
-            .detail(format!(
-                "{}. The index would take about {bytes}; every write to the table pays for it",
-                m.reason
-            ))
+            .detail(format!("{}. {}", m.reason, price(m)))
             .saves(m.saves_ms_per_sec)
             .sql(m.create_sql.clone())
             .undo(undo_sql(m))
@@ -53,6 +47,25 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             .fire(facts)
     });
     Ok(found.collect())
+}
+
+/// What the index takes: bytes, and time of those who write.
+fn price(m: &MissingIndex) -> String {
+    let bytes = m
+        .size_bytes
+        .map_or_else(|| "of unknown size".to_owned(), size);
+    match (m.costs.as_slice(), m.costs_ms_per_sec) {
+        ([], Some(_)) if m.judged_by.is_some() => {
+            format!("The index would take about {bytes}; no statement of the window writes to it")
+        }
+        ([writer, ..], Some(ms)) => format!(
+            "The index would take about {bytes}; {} statements write to it, which would take about \
+             {ms:.2} ms per second more, most of it in {}",
+            m.costs.len(),
+            writer.query
+        ),
+        _ => format!("The index would take about {bytes}; every write to the table pays for it"),
+    }
 }
 
 #[cfg(test)]

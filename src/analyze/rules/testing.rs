@@ -150,6 +150,7 @@ fn empty(run: &Run) -> Conclusions {
         indexes: None,
         missing_indexes: None,
         proofs: None,
+        table_advice: None,
         pool: None,
         replication: None,
         health: None,

@@ -155,6 +155,42 @@ pub const CANDIDATE_MAX_KEPT_RATIO: f64 = 0.10;
 pub const CANDIDATE_MIN_COST_RATIO: f64 = 0.40;
 /// Columns of a proposed index (ours).
 pub const CANDIDATE_MAX_COLUMNS: usize = 3;
+/// Rows of a table below which no index is thought of (ours).
+pub const CANDIDATE_MIN_TABLE_ROWS: f64 = 1_000.0;
+/// Keys of an index that is tried (ours).
+pub const CANDIDATE_MAX_KEYS: usize = 4;
+/// Indexes that are tried for one workload (ours).
+pub const CANDIDATES_MAX: usize = 200;
+/// Share of the workload's time that is left without it that an index has to give back (ours).
+pub const CANDIDATE_MIN_GAIN_RATIO: f64 = 0.005;
+/// Share of the cost of at least one statement that an index has to save (ours; postgres-mcp asks this
+/// of the whole workload).
+pub const CANDIDATE_MIN_COST_SAVED_RATIO: f64 = 0.10;
+/// Time that an index has to give back in any case: a ten-thousandth of one core (ours).
+pub const CANDIDATE_MIN_GAIN_MS_PER_SEC: f64 = 0.1;
+/// Share of a statement's cost that all indexes together have to save for it to be asked about any
+/// of them (ours).
+pub const CANDIDATE_MIN_STATEMENT_RATIO: f64 = 0.01;
+/// Share of the workload's time that indexes as large as all of its tables have to give back (ours).
+pub const BYTES_WORTH_RATIO: f64 = 0.05;
+/// Rows that meet the condition of a partial index, at most (ours).
+pub const PARTIAL_MAX_RATIO: f64 = 0.5;
+/// Pages of which all rows are visible, for an index alone to answer (ours).
+pub const COVERING_MIN_VISIBLE_RATIO: f64 = 0.5;
+/// Columns that an index carries along (ours).
+pub const COVERING_MAX_COLUMNS: usize = 5;
+/// Bytes of these columns (ours).
+pub const COVERING_MAX_BYTES: f64 = 80.0;
+/// Time of one entry in a btree that is in memory (ours, measured: see the methodology).
+pub const INDEX_ENTRY_MS: f64 = 0.005;
+/// Entries of an inverted index for one row (ours).
+pub const INVERTED_ENTRY_FACTOR: f64 = 10.0;
+/// Passes of the search for indexes (ours).
+pub const ADVISOR_ROUNDS: usize = 3;
+/// Changes of one pass (ours).
+pub const ADVISOR_STEPS: usize = 50;
+/// Candidates that are asked about at once (ours).
+pub const ADVISOR_BATCH: usize = 16;
 /// Scans by index of all scans below which sequential scans prevail (pghero).
 pub const SEQ_SCAN_INDEX_USE_RATIO: f64 = 0.95;
 /// Rows per sequential scan over the table's rows below which a LIMIT cut it short (ours).

@@ -3,9 +3,11 @@
 mod command;
 mod driver;
 mod plans;
+mod what_if;
 
 pub(super) use driver::{Job, SweepJob};
 pub(super) use plans::Plans;
+pub(super) use what_if::WhatIfOptions;
 
 use std::time::{Duration, Instant};
 
@@ -53,6 +55,9 @@ pub(super) async fn run(
     if let Load::Once = load {
         let mut run = Box::pin(once(servers, interrupt, context)).await?;
         plans::get_plans(&mut run, servers, None, plans, interrupt, context).await;
+        if !interrupt.asked() {
+            what_if::ask(&mut run, servers, None, plans, interrupt, context).await;
+        }
         return Ok(run);
     }
     let driver = match &load {
@@ -89,6 +94,9 @@ pub(super) async fn run(
             Load::Watch(_) | Load::Command(_) | Load::Once => None,
         };
         plans::get_plans(&mut run, servers, workload, plans, interrupt, context).await;
+        if !interrupt.asked() {
+            what_if::ask(&mut run, servers, workload, plans, interrupt, context).await;
+        }
     }
     Ok(run)
 }
@@ -230,6 +238,7 @@ pub(super) fn without_server(run_id: String, started_at: Timestamp, host: Host) 
         tables: TableWindow::default(),
         indexes: IndexWindow::default(),
         plans: Vec::new(),
+        what_if: None,
         replication: None,
         replay: None,
         pool: None,

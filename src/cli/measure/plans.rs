@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::what_if::WhatIfOptions;
 use crate::analyze::statements;
 use crate::cli::context::Context;
 use crate::cli::interrupt::Interrupt;
@@ -22,10 +23,12 @@ pub(in crate::cli) struct Plans {
     pub(in crate::cli) count: usize,
     /// Execute the workload's SELECT statements once more with EXPLAIN ANALYZE.
     pub(in crate::cli) analyze: bool,
+    /// Whether the planner is asked about indexes that do not exist.
+    pub(in crate::cli) what_if: WhatIfOptions,
 }
 
 /// Longest time that one EXPLAIN may take.
-const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks for the plans of the statements with the most time. Runs after the window: planning can
 /// count as an index scan.
@@ -91,7 +94,7 @@ pub(super) async fn get_plans(
 /// The statements with the most execution time in the connected database, each with parameters of
 /// the workload where it has the same statement. Of the ids of one statement the one with the most
 /// time is asked for; roles share it.
-fn candidates(
+pub(super) fn candidates(
     run: &Run,
     database_oid: u32,
     workload: Option<&Workload>,

@@ -144,6 +144,7 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         tables: TableWindow::default(),
         indexes: IndexWindow::default(),
         plans: Vec::new(),
+        what_if: None,
         replication: None,
         replay: Some(load),
         pool: Some(pool),

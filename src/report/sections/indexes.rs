@@ -166,15 +166,63 @@ fn item(m: &MissingIndex) -> Item {
             .as_ref()
             .map(|proof| ("", Cell::new(proofs::line(proof)))),
     );
+    if m.judged_by.is_some() {
+        lines.push(("helps", Cell::new(helped(m))));
+        lines.push(("costs", Cell::new(written(m))));
+    }
     lines.push(("do", Cell::code(m.create_sql.clone())));
     Item {
         mark: None,
         title: Cell::new(format!(
-            "{}.{} ({})",
+            "{}.{} ({}){}{}",
             m.schema,
             m.table,
-            m.columns.join(", ")
+            m.columns.join(", "),
+            if m.include.is_empty() {
+                String::new()
+            } else {
+                format!(" including {}", m.include.join(", "))
+            },
+            m.predicate
+                .as_ref()
+                .map_or_else(String::new, |p| format!(" where {p}"))
         )),
         lines,
     }
+}
+
+/// Statements named in one line; the document has all of them.
+const NAMED: usize = 4;
+
+fn helped(m: &MissingIndex) -> String {
+    let mut named: Vec<String> = m
+        .helps
+        .iter()
+        .take(NAMED)
+        .map(|h| match h.saves_ms_per_sec {
+            Some(saves) => format!("{} ({} ms/s)", h.query, number(saves)),
+            None => h.query.clone(),
+        })
+        .collect();
+    if m.helps.len() > NAMED {
+        named.push(format!("and {} more", m.helps.len() - NAMED));
+    }
+    named.join("; ")
+}
+
+fn written(m: &MissingIndex) -> String {
+    let Some(most) = m.costs.first() else {
+        return "no statement of the window writes to it".to_owned();
+    };
+    let others = match m.costs.len() - 1 {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let entries = most
+        .entries_per_sec
+        .map_or_else(String::new, |n| format!(" ({} entries/s)", number(n)));
+    let time = m
+        .costs_ms_per_sec
+        .map_or_else(String::new, |ms| format!("about {} ms/s: ", number(ms)));
+    format!("{time}{} writes to it{entries}{others}", most.query)
 }

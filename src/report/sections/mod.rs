@@ -6,6 +6,7 @@ mod breakdown;
 mod capture;
 mod compared;
 mod connections;
+mod considered;
 mod coverage;
 mod database_time;
 mod exchange;
@@ -95,6 +96,8 @@ pub(super) fn report(c: &Conclusions) -> Report {
     // Files that nobody has to give: what is absent was not asked for.
     show(!c.traces.is_empty(), traces::traces);
     show(!c.pages.is_empty(), pages::pages);
+    // An answer to a question of its own.
+    show(c.table_advice.is_some(), considered::considered);
     for (filled, section) in all {
         show(whole || filled, section);
     }

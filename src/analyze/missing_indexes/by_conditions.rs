@@ -218,8 +218,8 @@ fn candidate(run: &Run, columns: Vec<String>, wishes: &[Wish<'_>]) -> Option<Mis
         saves_ms_per_sec: wishes.iter().map(|w| w.saves_ms_per_sec).sum(),
         evidence: Evidence::Estimated,
         reason: format!("{}{others}", main.reason),
-        proof: None,
         columns,
+        ..MissingIndex::none()
     })
 }
 

@@ -1,0 +1,612 @@
+//! Which of the candidates to have, by what the planner says of the whole workload.
+//!
+//! ```text
+//! value(set) = Σ time of a statement × (1 − cost with the set ÷ cost without)
+//!              − time of writing to the set − price of its bytes
+//! ```
+//!
+//! A greedy search adds what raises the value most, then improves the set by leaving out, exchanging
+//! and joining indexes. It asks for one cost after the other, and whoever runs it answers: the
+//! search itself begins anew with every batch of answers and takes the same way again, so that a
+//! saved run gives the same advice without any server. Two things save questions. A set is only
+//! asked about as far as it matters to the statement; and a plan that uses only some of the indexes
+//! that were there is also the plan where only those are there. The approach of asking the planner
+//! about sets is that of Chaudhuri and Narasayya (VLDB 1997).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::analyze::rules::thresholds as t;
+
+use super::set::Set;
+
+/// A statement and what it is worth.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Weighted {
+    /// Milliseconds of execution per second of the window.
+    pub(super) ms_per_sec: f64,
+    /// Candidates that may matter to it.
+    pub(super) relevant: Set,
+}
+
+/// A candidate and what it costs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Priced {
+    /// Its size, where it is known.
+    pub(super) bytes: Option<u64>,
+    /// Milliseconds per second that writing to it takes.
+    pub(super) write_ms_per_sec: f64,
+    /// The server refused to think of it.
+    pub(super) refused: bool,
+    /// Those that could stand for it: they begin with the same key of the same table.
+    pub(super) kin: Set,
+}
+
+/// The question.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Problem {
+    pub(super) statements: Vec<Weighted>,
+    pub(super) candidates: Vec<Priced>,
+    /// Most bytes together.
+    pub(super) max_bytes: Option<u64>,
+    /// Milliseconds per second that a byte has to give back.
+    pub(super) ms_per_sec_per_byte: f64,
+}
+
+/// What the planner said once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Answer {
+    pub(super) indexes: Set,
+    pub(super) cost: f64,
+    pub(super) used: Set,
+}
+
+/// A cost that is not known yet: the statement and the indexes.
+pub(super) type Ask = (usize, Set);
+
+/// One index of the advice.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Chosen {
+    /// The candidate.
+    pub(super) candidate: usize,
+    /// What each statement saves by it, beside those chosen before, in milliseconds per second.
+    pub(super) saves: BTreeMap<usize, f64>,
+}
+
+/// The advice.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Choice {
+    /// What gives most first.
+    pub(super) chosen: Vec<Chosen>,
+    /// Cost of every statement without and with all of them, where it is known.
+    pub(super) costs: Vec<Option<(f64, f64)>>,
+}
+
+/// What a statement or a search is done with until more is known.
+struct Unknown;
+
+/// Asks and answers so far.
+pub(super) struct Advisor<'a> {
+    problem: &'a Problem,
+    answers: Vec<Vec<Answer>>,
+    /// Costs that were looked up in the answers before.
+    known: HashMap<Ask, f64>,
+    asks: BTreeSet<Ask>,
+    /// Statements that not even all candidates together help.
+    hopeless: BTreeSet<usize>,
+    /// What is not known is asked for; otherwise it is taken as no gain.
+    asking: bool,
+}
+
+impl<'a> Advisor<'a> {
+    /// An advisor that knows these answers, by statement.
+    pub(super) fn new(problem: &'a Problem, answers: Vec<Vec<Answer>>) -> Self {
+        Self {
+            problem,
+            answers,
+            known: HashMap::new(),
+            asks: BTreeSet::new(),
+            hopeless: BTreeSet::new(),
+            asking: true,
+        }
+    }
+
+    /// What has to be known next; nothing when the advice is ready.
+    pub(super) fn next_asks(mut self) -> Vec<Ask> {
+        match self.choose() {
+            Ok(_) => Vec::new(),
+            Err(Unknown) => self.asks.into_iter().collect(),
+        }
+    }
+
+    /// The advice by what is known.
+    pub(super) fn advice(mut self) -> Choice {
+        self.asking = false;
+        self.choose().unwrap_or_default()
+    }
+
+    /// The same advisor where nothing more will be known.
+    pub(super) fn settled_for_good(mut self) -> Self {
+        self.asking = false;
+        self
+    }
+
+    /// Time that all statements save from one set to another, as far as it is known.
+    pub(super) fn saved_between(&mut self, from: Set, to: Set) -> f64 {
+        let statements = 0..self.problem.statements.len();
+        let saved: f64 = statements.filter_map(|s| self.saved(s, from, to)).sum();
+        // The sum of nothing is minus zero.
+        0.0 + saved
+    }
+
+    /// A plan that was seen with exactly these indexes uses one of them.
+    pub(super) fn is_used(&self, set: Set) -> bool {
+        self.answers
+            .iter()
+            .flatten()
+            .any(|a| a.indexes == set && !a.used.is_empty())
+    }
+
+    fn choose(&mut self) -> Result<Choice, Unknown> {
+        self.look_around()?;
+        let mut best = self.search(false)?;
+        if self.problem.max_bytes.is_some() {
+            let dense = self.search(true)?;
+            if self.value(dense) > self.value(best) {
+                best = dense;
+            }
+        }
+        self.explained(best)
+    }
+
+    /// Costs with nothing, with everything, and with each candidate alone where everything helps.
+    fn look_around(&mut self) -> Result<(), Unknown> {
+        let tried = self.tried();
+        for s in 0..self.problem.statements.len() {
+            self.cost(s, Set::default());
+            self.cost(s, tried);
+        }
+        self.settled()?;
+        for s in 0..self.problem.statements.len() {
+            if !self.is_hopeful(s) {
+                self.hopeless.insert(s);
+                continue;
+            }
+            for i in self.problem.statements[s].relevant.common(tried).iter() {
+                self.cost(s, Set::default().with(i));
+            }
+        }
+        self.settled()
+    }
+
+    fn tried(&self) -> Set {
+        let candidates = self.problem.candidates.iter().enumerate();
+        candidates
+            .filter(|(_, c)| !c.refused)
+            .map(|(i, _)| i)
+            .collect()
+    }
+
+    /// All candidates together help it.
+    fn is_hopeful(&mut self, s: usize) -> bool {
+        let tried = self.tried();
+        let ends = (self.cost(s, Set::default()), self.cost(s, tried));
+        matches!(ends, (Some(none), Some(all)) if all < none * (1.0 - t::CANDIDATE_MIN_STATEMENT_RATIO))
+    }
+
+    /// The best set that a greedy search finds; by value per byte where `dense`.
+    fn search(&mut self, dense: bool) -> Result<Set, Unknown> {
+        let mut set = Set::default();
+        for _ in 0..t::ADVISOR_ROUNDS {
+            let grown = self.grow(set, dense)?;
+            let better = self.improve(grown)?;
+            if better == set {
+                break;
+            }
+            set = better;
+        }
+        Ok(set)
+    }
+
+    /// Adds candidates, or those that one statement uses together, until none is worth it.
+    fn grow(&mut self, mut set: Set, dense: bool) -> Result<Set, Unknown> {
+        let mut moves: Vec<(f64, Set)> = self
+            .moves()
+            .into_iter()
+            .map(|add| (self.gain(Set::default(), add).unwrap_or(f64::INFINITY), add))
+            .collect();
+        // What each gives alone is known now, and it gives no more beside others: few have to be
+        // looked at again in each round.
+        self.settled()?;
+        loop {
+            let rank = |this: &Self, gain: f64, add: Set| {
+                let bytes = if dense {
+                    this.bytes(add).max(1) as f64
+                } else {
+                    1.0
+                };
+                gain / bytes
+            };
+            moves.retain(|(_, add)| !add.is_part_of(set));
+            moves.sort_by(|a, b| {
+                let order = rank(self, b.0, b.1).total_cmp(&rank(self, a.0, a.1));
+                order.then_with(|| a.1.cmp(&b.1))
+            });
+            let mut best: Option<(f64, Set)> = None;
+            let mut waiting = 0;
+            for (bound, add) in &mut moves {
+                let known = best.map_or(f64::NEG_INFINITY, |(gain, add)| rank(self, gain, add));
+                if rank(self, *bound, *add) <= known || waiting == t::ADVISOR_BATCH {
+                    break;
+                }
+                if !self.fits(set.union(*add)) {
+                    continue;
+                }
+                let Some(gain) = self.gain(set, *add) else {
+                    waiting += 1;
+                    continue;
+                };
+                *bound = gain;
+                if rank(self, gain, *add) > known && self.matters_to_one(set, *add) {
+                    best = Some((gain, *add));
+                }
+            }
+            self.settled()?;
+            match best {
+                Some((gain, add)) if gain > self.least_gain(set)? => set = set.union(add),
+                _ => return Ok(set),
+            }
+        }
+    }
+
+    /// At least one statement gets visibly cheaper: a little of many is within the planner's error.
+    fn matters_to_one(&mut self, set: Set, add: Set) -> bool {
+        (0..self.problem.statements.len()).any(|s| {
+            let costs = (self.cost(s, set), self.cost(s, set.union(add)));
+            let limit = 1.0 - t::CANDIDATE_MIN_COST_SAVED_RATIO;
+            matches!(costs, (Some(before), Some(after)) if after <= before * limit)
+        })
+    }
+
+    /// Single candidates, and what each statement would use if it had everything.
+    fn moves(&self) -> Vec<Set> {
+        let tried = self.tried();
+        let mut moves: BTreeSet<Set> = tried.iter().map(|i| Set::default().with(i)).collect();
+        for (s, statement) in self.problem.statements.iter().enumerate() {
+            let all = statement.relevant.common(tried);
+            let used = self.answers[s].iter().find(|a| a.indexes == all);
+            moves.extend(used.map(|a| a.used).filter(|used| !used.is_empty()));
+        }
+        moves.into_iter().collect()
+    }
+
+    /// Leaves out, exchanges and joins while that raises the value.
+    fn improve(&mut self, mut set: Set) -> Result<Set, Unknown> {
+        for _ in 0..t::ADVISOR_STEPS {
+            let mut best: Option<(f64, Set)> = None;
+            for other in self.changes(set) {
+                let gain = self.difference(set, other);
+                if let Some(gain) = gain
+                    && gain > best.map_or(0.0, |(g, _)| g)
+                {
+                    best = Some((gain, other));
+                }
+            }
+            self.settled()?;
+            match best {
+                Some((_, better)) => set = better,
+                None => break,
+            }
+        }
+        Ok(set)
+    }
+
+    /// Sets that are one step away: without one, with another of its kin for one or for two.
+    fn changes(&self, set: Set) -> Vec<Set> {
+        let mut changes = BTreeSet::new();
+        let members: Vec<usize> = set.iter().collect();
+        let kin = |i: usize| self.problem.candidates[i].kin;
+        for (at, one) in members.iter().enumerate() {
+            let rest = set.without(*one);
+            changes.insert(rest);
+            for other in kin(*one).iter().filter(|k| !set.contains(*k)) {
+                changes.insert(rest.with(other));
+                for second in &members[at + 1..] {
+                    let related = kin(*second).contains(other) || kin(*one).contains(*second);
+                    if related {
+                        changes.insert(rest.without(*second).with(other));
+                    }
+                }
+            }
+        }
+        changes
+            .into_iter()
+            .filter(|changed| self.fits(*changed))
+            .collect()
+    }
+
+    fn bytes(&self, set: Set) -> u64 {
+        let sizes = set.iter().filter_map(|i| self.problem.candidates[i].bytes);
+        sizes.sum()
+    }
+
+    fn fits(&self, set: Set) -> bool {
+        let known = |i: usize| self.problem.candidates[i].bytes.is_some();
+        match self.problem.max_bytes {
+            None => true,
+            Some(most) => set.iter().all(known) && self.bytes(set) <= most,
+        }
+    }
+
+    /// Below this an index is not worth talking about: a share of the time that is left.
+    fn least_gain(&mut self, set: Set) -> Result<f64, Unknown> {
+        let mut left = 0.0;
+        for s in 0..self.problem.statements.len() {
+            let weight = self.problem.statements[s].ms_per_sec;
+            let saved = self.saved(s, Set::default(), set).unwrap_or(0.0);
+            left += weight - saved;
+        }
+        self.settled()?;
+        let share = left * t::CANDIDATE_MIN_GAIN_RATIO;
+        Ok(share.max(t::CANDIDATE_MIN_GAIN_MS_PER_SEC))
+    }
+
+    fn price(&self, set: Set) -> f64 {
+        let writes: f64 = set
+            .iter()
+            .map(|i| self.problem.candidates[i].write_ms_per_sec)
+            .sum();
+        writes + self.bytes(set) as f64 * self.problem.ms_per_sec_per_byte
+    }
+
+    fn gain(&mut self, set: Set, add: Set) -> Option<f64> {
+        self.difference(set, set.union(add))
+    }
+
+    fn value(&mut self, set: Set) -> f64 {
+        self.difference(Set::default(), set).unwrap_or(0.0)
+    }
+
+    /// How much more one set is worth than another. `None` while a cost is asked for.
+    fn difference(&mut self, from: Set, to: Set) -> Option<f64> {
+        let mut sum = self.price(from) - self.price(to);
+        let mut complete = true;
+        for s in 0..self.problem.statements.len() {
+            match self.saved(s, from, to) {
+                Some(saved) => sum += saved,
+                None => complete = false,
+            }
+        }
+        complete.then_some(sum)
+    }
+
+    /// Milliseconds per second that a statement saves from one set to another.
+    fn saved(&mut self, s: usize, from: Set, to: Set) -> Option<f64> {
+        let statement = &self.problem.statements[s];
+        let (weight, relevant) = (statement.ms_per_sec, statement.relevant);
+        if from.common(relevant) == to.common(relevant) || self.hopeless.contains(&s) {
+            return Some(0.0);
+        }
+        let costs = (
+            self.cost(s, Set::default()),
+            self.cost(s, from),
+            self.cost(s, to),
+        );
+        match costs {
+            (Some(base), Some(before), Some(after)) if base > 0.0 => {
+                Some(weight * (before - after) / base)
+            }
+            (Some(_), Some(_), Some(_)) => Some(0.0),
+            // Nothing more will be known.
+            _ if !self.asking => Some(0.0),
+            _ => None,
+        }
+    }
+
+    fn cost(&mut self, s: usize, set: Set) -> Option<f64> {
+        let set = set.common(self.problem.statements[s].relevant);
+        if let Some(cost) = self.known.get(&(s, set)) {
+            return Some(*cost);
+        }
+        let known = self.answers[s]
+            .iter()
+            .find(|a| a.used.is_part_of(set) && set.is_part_of(a.indexes));
+        if let Some(answer) = known {
+            self.known.insert((s, set), answer.cost);
+            return Some(answer.cost);
+        }
+        if self.asking {
+            self.asks.insert((s, set));
+        }
+        None
+    }
+
+    fn settled(&self) -> Result<(), Unknown> {
+        if self.asks.is_empty() {
+            Ok(())
+        } else {
+            Err(Unknown)
+        }
+    }
+
+    /// The set in the order of what each adds to those before it.
+    fn explained(&mut self, set: Set) -> Result<Choice, Unknown> {
+        let mut choice = Choice::default();
+        let (mut have, mut left) = (Set::default(), set);
+        while !left.is_empty() {
+            let mut best: Option<(f64, usize)> = None;
+            for i in left.iter() {
+                let gain = self.gain(have, Set::default().with(i));
+                if let Some(gain) = gain
+                    && best.is_none_or(|(most, _)| gain > most)
+                {
+                    best = Some((gain, i));
+                }
+            }
+            self.settled()?;
+            let Some((_, candidate)) = best else { break };
+            let grown = have.with(candidate);
+            let mut saves = BTreeMap::new();
+            for s in 0..self.problem.statements.len() {
+                if let Some(saved) = self.saved(s, have, grown)
+                    && saved != 0.0
+                {
+                    saves.insert(s, saved);
+                }
+            }
+            choice.chosen.push(Chosen { candidate, saves });
+            (have, left) = (grown, left.without(candidate));
+        }
+        for s in 0..self.problem.statements.len() {
+            let ends = self.cost(s, Set::default()).zip(self.cost(s, set));
+            choice.costs.push(ends);
+        }
+        self.settled()?;
+        Ok(choice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A planner that knows the cost of every statement with every index, and takes the best.
+    struct Planner {
+        costs: Vec<(f64, Vec<(usize, f64)>)>,
+    }
+
+    impl Planner {
+        fn answer(&self, s: usize, set: Set) -> Answer {
+            let (base, with) = &self.costs[s];
+            let there = with.iter().filter(|(i, _)| set.contains(*i));
+            let best = there.min_by(|a, b| a.1.total_cmp(&b.1));
+            let (cost, used) = match best {
+                Some((i, cost)) if cost < base => (*cost, Set::default().with(*i)),
+                _ => (*base, Set::default()),
+            };
+            Answer {
+                indexes: set,
+                cost,
+                used,
+            }
+        }
+    }
+
+    fn problem(planner: &Planner, bytes: &[u64], write: &[f64]) -> Problem {
+        let all: Set = (0..bytes.len()).collect();
+        Problem {
+            statements: planner
+                .costs
+                .iter()
+                .map(|_| Weighted {
+                    ms_per_sec: 100.0,
+                    relevant: all,
+                })
+                .collect(),
+            candidates: bytes
+                .iter()
+                .zip(write)
+                .map(|(bytes, write)| Priced {
+                    bytes: Some(*bytes),
+                    write_ms_per_sec: *write,
+                    refused: false,
+                    kin: all,
+                })
+                .collect(),
+            max_bytes: None,
+            ms_per_sec_per_byte: 0.0001,
+        }
+    }
+
+    /// Asks and answers until the advice is ready.
+    fn advise(problem: &Problem, planner: &Planner) -> (Vec<usize>, Choice) {
+        let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); problem.statements.len()];
+        for _ in 0..100 {
+            let asks = Advisor::new(problem, answers.clone()).next_asks();
+            if asks.is_empty() {
+                let choice = Advisor::new(problem, answers).advice();
+                let mut chosen: Vec<usize> = choice.chosen.iter().map(|c| c.candidate).collect();
+                chosen.sort_unstable();
+                return (chosen, choice);
+            }
+            for (s, set) in asks {
+                answers[s].push(planner.answer(s, set));
+            }
+        }
+        panic!("the advisor asks without end");
+    }
+
+    #[test]
+    fn one_index_for_two_statements_is_better_than_two() {
+        // 0 helps the first, 1 the second, 2 both, and is not larger than both together.
+        let planner = Planner {
+            costs: vec![
+                (1000.0, vec![(0, 10.0), (2, 11.0)]),
+                (1000.0, vec![(1, 10.0), (2, 11.0)]),
+            ],
+        };
+        let (chosen, choice) = advise(
+            &problem(&planner, &[10_000, 10_000, 12_000], &[0.0; 3]),
+            &planner,
+        );
+        assert_eq!(chosen, [2]);
+        let saves = &choice.chosen[0].saves;
+        assert!((saves[&0] - 98.9).abs() < 1e-9 && (saves[&1] - 98.9).abs() < 1e-9);
+        assert_eq!(choice.costs, [Some((1000.0, 11.0)), Some((1000.0, 11.0))]);
+    }
+
+    #[test]
+    fn an_index_that_costs_more_to_write_than_it_saves_is_left_out() {
+        let planner = Planner {
+            costs: vec![(1000.0, vec![(0, 10.0)])],
+        };
+        let dear = problem(&planner, &[1000], &[200.0]);
+        assert!(advise(&dear, &planner).0.is_empty());
+        let cheap = problem(&planner, &[1000], &[5.0]);
+        assert_eq!(advise(&cheap, &planner).0, [0]);
+    }
+
+    #[test]
+    fn what_the_planner_does_not_use_and_what_gives_little_is_left_out() {
+        let planner = Planner {
+            costs: vec![(1000.0, vec![(1, 999.9)])],
+        };
+        let problem = problem(&planner, &[1000, 1000], &[0.0; 2]);
+        assert!(advise(&problem, &planner).0.is_empty());
+    }
+
+    #[test]
+    fn a_limit_of_bytes_holds_and_is_filled_well() {
+        // The large one gives most, the two small ones together give more.
+        let planner = Planner {
+            costs: vec![
+                (1000.0, vec![(0, 100.0), (1, 200.0)]),
+                (1000.0, vec![(0, 500.0), (2, 200.0)]),
+            ],
+        };
+        let mut limited = problem(&planner, &[20_000, 9_000, 9_000], &[0.0; 3]);
+        limited.candidates[0].kin = Set::default();
+        limited.max_bytes = Some(20_000);
+        assert_eq!(advise(&limited, &planner).0, [1, 2]);
+        limited.max_bytes = Some(8_000);
+        assert!(advise(&limited, &planner).0.is_empty());
+    }
+
+    #[test]
+    fn a_cheaper_relative_stands_for_a_covering_index_that_gives_hardly_more() {
+        let planner = Planner {
+            costs: vec![(1000.0, vec![(0, 10.0), (1, 10.5)])],
+        };
+        let problem = problem(&planner, &[50_000, 10_000], &[0.0; 2]);
+        assert_eq!(advise(&problem, &planner).0, [1]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_gain() {
+        let planner = Planner {
+            costs: vec![(1000.0, vec![(0, 10.0)])],
+        };
+        let problem = problem(&planner, &[1000], &[0.0]);
+        let none = Advisor::new(&problem, vec![Vec::new()]).advice();
+        assert!(none.chosen.is_empty() && none.costs == [None]);
+    }
+}

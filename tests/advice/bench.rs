@@ -1,0 +1,220 @@
+//! dbperf's advice against that of other advisors' methods, by the time that the workload then takes.
+//!
+//! Every advice is built. Which of them the server sees is switched by `pg_index.indisvalid`, so that
+//! turns follow each other at once and a drift of the machine meets all alike. What is compared is the
+//! time of all reads by their weights, in pairs of turns, and bytes on disk. dbperf gets the bytes of the
+//! advice that it is compared with as its limit.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Instant;
+
+use dbperf::pg::TextParam;
+use dbperf::stats::{Change, compare_pairs};
+use dbperf::workload::Workload;
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+
+use crate::peers;
+use crate::place::{SHOP, Scenario, TPCH, candidates, filled, json, what_if_coverage};
+use crate::support::{Hypopg, hypopg};
+
+/// Draws of the parameters of each statement.
+const DRAWS: u64 = 5;
+/// Turns of every advice.
+const TURNS: usize = 14;
+
+/// A statement that reads, with some draws of its parameters.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) sql: String,
+    pub(crate) draws: Vec<Vec<Option<String>>>,
+    pub(crate) weight: f64,
+}
+
+fn reads(scenario: &Scenario) -> Vec<Read> {
+    let workload = Workload::parse(scenario.workload, scenario.name).unwrap();
+    let mut reads = Vec::new();
+    for (o, operation) in workload.operations.iter().enumerate() {
+        let statement = &operation.statements[0];
+        if !statement.sql.trim_start().starts_with("SELECT") {
+            continue;
+        }
+        let draws = (1..=DRAWS).map(|seed| workload.sample_params(o, 0, seed).unwrap());
+        reads.push(Read {
+            sql: statement.sql.clone(),
+            draws: draws.collect(),
+            weight: f64::from(operation.weight),
+        });
+    }
+    reads
+}
+
+/// An advice that was built.
+#[derive(Debug)]
+struct Built {
+    name: String,
+    oids: Vec<u32>,
+    bytes: i64,
+    sql: Vec<String>,
+    times: Vec<f64>,
+}
+
+async fn build(client: &Client, name: &str, sql: Vec<String>) -> Built {
+    let known = "SELECT coalesce(array_agg(indexrelid), '{}') FROM pg_index";
+    let before: Vec<u32> = client.query_one(known, &[]).await.unwrap().get(0);
+    for create in &sql {
+        client.batch_execute(create).await.unwrap();
+    }
+    let new = "SELECT coalesce(array_agg(indexrelid), '{}'), \
+               coalesce(sum(pg_relation_size(indexrelid)), 0)::int8 \
+               FROM pg_index WHERE indexrelid <> ALL ($1)";
+    let row = client.query_one(new, &[&before]).await.unwrap();
+    Built {
+        name: name.to_owned(),
+        oids: row.get(0),
+        bytes: row.get(1),
+        sql,
+        times: Vec::new(),
+    }
+}
+
+async fn drop_all(client: &Client, built: &Built) {
+    let drop = "SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index \
+                WHERE indexrelid = ANY ($1)";
+    for row in client.query(drop, &[&built.oids]).await.unwrap() {
+        client.batch_execute(row.get(0)).await.unwrap();
+    }
+}
+
+/// What dbperf proposes within these bytes.
+fn advised(dsn: &str, scenario: &Scenario, bytes: i64) -> Vec<String> {
+    let (file, limit) = (scenario.workload_file(), bytes.to_string());
+    let mut args = vec!["indexes", dsn, "--workload", &file, "--duration", "6s"];
+    args.extend([
+        "--warmup",
+        "1s",
+        "--clients",
+        "2",
+        "--max-index-size",
+        &limit,
+    ]);
+    args.extend(["--writes", "--target-db", "postgres"]);
+    let report = json(&args);
+    let coverage = what_if_coverage(&report);
+    assert_eq!(coverage["status"], "ok", "{coverage:#}");
+    let found = candidates(&report);
+    let sql = found.iter().map(|m| m["create_sql"].as_str().unwrap());
+    // Two advices are built beside each other, and the names would be taken.
+    sql.map(|sql| {
+        let (_, on) = sql.split_once(" ON ").unwrap();
+        format!("CREATE INDEX ON {on}")
+    })
+    .collect()
+}
+
+/// Time of one turn: every statement with one draw, by its weight, the better of two executions.
+async fn turn(client: &Client, reads: &[Read], draw: usize) -> f64 {
+    let mut total = 0.0;
+    for read in reads {
+        let draw = &read.draws[draw % read.draws.len()];
+        let values: Vec<TextParam<'_>> = draw.iter().map(|v| TextParam(v.as_deref())).collect();
+        let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
+        let mut best = f64::INFINITY;
+        for _ in 0..2 {
+            let started = Instant::now();
+            client.query(&read.sql, &bound).await.unwrap();
+            best = best.min(started.elapsed().as_secs_f64());
+        }
+        total += read.weight * best;
+    }
+    total
+}
+
+async fn compared(server: &Hypopg, scenario: &Scenario) {
+    let (lab, client) = filled(server, scenario.schema).await;
+    let dsn = lab.primary().dsn();
+    let reads = reads(scenario);
+    let single = peers::single_columns(&client, &reads).await;
+    let greedy = peers::greedy(&client, &reads).await;
+    let mut all = Vec::new();
+    for (name, advice) in [("single columns", single), ("greedy", greedy)] {
+        let theirs = build(&client, name, advice.iter().map(peers::create).collect()).await;
+        drop_all(&client, &theirs).await;
+        let ours = advised(&dsn, scenario, theirs.bytes);
+        all.push((theirs, ours));
+    }
+    let mut built = Vec::new();
+    for (theirs, ours) in all {
+        let name = format!("dbperf within the bytes of {}", theirs.name);
+        built.push(build(&client, &theirs.name, theirs.sql).await);
+        built.push(build(&client, &name, ours).await);
+    }
+    built.push(build(&client, "none", Vec::new()).await);
+    client.batch_execute("VACUUM ANALYZE").await.unwrap();
+    measure(&client, &reads, &mut built).await;
+    judge(scenario, &built);
+}
+
+async fn measure(client: &Client, reads: &[Read], built: &mut [Built]) {
+    let every: Vec<u32> = built.iter().flat_map(|b| b.oids.clone()).collect();
+    let show = "UPDATE pg_index SET indisvalid = (indexrelid = ANY ($1)) \
+                WHERE indexrelid = ANY ($2)";
+    for number in 0..TURNS {
+        let mut order: Vec<usize> = (0..built.len()).collect();
+        if number % 2 == 1 {
+            order.reverse();
+        }
+        for position in order {
+            let shown = built[position].oids.clone();
+            client.execute(show, &[&shown, &every]).await.unwrap();
+            let time = turn(client, reads, number).await;
+            built[position].times.push(time);
+        }
+    }
+}
+
+fn judge(scenario: &Scenario, built: &[Built]) {
+    let mut table = String::new();
+    for advice in built {
+        let mut times = advice.times.clone();
+        times.sort_by(f64::total_cmp);
+        let (median, kib) = (1000.0 * times[times.len() / 2], advice.bytes / 1024);
+        let _ = writeln!(table, "{}: {median:.1} ms, {kib} KiB", advice.name);
+        for sql in &advice.sql {
+            let _ = writeln!(table, "    {sql}");
+        }
+    }
+    for pair in built.chunks_exact(2) {
+        let [theirs, ours] = pair else { continue };
+        let times = theirs.times.iter().copied().zip(ours.times.iter().copied());
+        let ratio = compare_pairs(&times.collect::<Vec<_>>()).unwrap();
+        let _ = writeln!(
+            table,
+            "time of dbperf's over {}: {:.3} ({:.3} to {:.3}), {:?}",
+            theirs.name, ratio.ratio, ratio.interval.low, ratio.interval.high, ratio.change
+        );
+        assert_ne!(
+            ratio.change,
+            Some(Change::Higher),
+            "{}\n{table}",
+            scenario.name
+        );
+        assert!(ours.bytes <= theirs.bytes, "{}\n{table}", scenario.name);
+    }
+    let _ = writeln!(std::io::stderr(), "{}\n{table}", scenario.name);
+}
+
+#[tokio::test]
+async fn an_oltp_workload_is_as_fast_as_with_the_advice_of_others_in_no_more_bytes() {
+    if let Some(server) = hypopg().pop() {
+        compared(&server, &SHOP).await;
+    }
+}
+
+#[tokio::test]
+async fn an_analytical_workload_is_as_fast_as_with_the_advice_of_others_in_no_more_bytes() {
+    if let Some(server) = hypopg().pop() {
+        compared(&server, &TPCH).await;
+    }
+}
