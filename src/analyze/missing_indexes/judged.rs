@@ -225,6 +225,7 @@ impl<'a> Matter<'a> {
             helps,
             costs,
             extends,
+            proof: None,
         })
     }
 
