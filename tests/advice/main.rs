@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
 )]
 

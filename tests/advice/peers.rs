@@ -215,23 +215,27 @@ impl Costs {
                 .cloned()
                 .collect();
             mine.sort();
-            if !self.by_statement.contains_key(&(position, mine.clone())) {
+            let key = (position, mine);
+            let asked = if let Some(asked) = self.by_statement.get(&key) {
+                *asked
+            } else {
                 if !imagined {
                     imagine(client, indexes).await;
                     imagined = true;
                 }
-                let (asked, _) = explain(client, read).await;
-                self.by_statement.insert((position, mine.clone()), asked);
-            }
-            cost += read.weight * self.by_statement[&(position, mine)];
+                explain(client, read).await.0
+            };
+            self.by_statement.insert(key, asked);
+            cost += read.weight * asked;
         }
         let mut bytes = 0;
         for index in indexes {
-            if !self.bytes.contains_key(index) {
-                let (_, size) = imagine(client, std::slice::from_ref(index)).await;
-                self.bytes.insert(index.clone(), size);
-            }
-            bytes += self.bytes[index];
+            let size = match self.bytes.get(index) {
+                Some(size) => *size,
+                None => imagine(client, std::slice::from_ref(index)).await.1,
+            };
+            self.bytes.insert(index.clone(), size);
+            bytes += size;
         }
         (cost, bytes)
     }
