@@ -33,6 +33,28 @@ pub const TEMP_SPILL_BYTES: f64 = 104_857_600.0;
 pub const CHATTY_CALLS_PER_REQUEST: f64 = 10.0;
 /// Rows per execution of a chatty statement (ours).
 pub const CHATTY_ROWS_PER_CALL: f64 = 1.0;
+/// Executions of a statement below which a likeness to another one's rows is chance (ours).
+pub const LOOKUP_MIN_CALLS: i64 = 1_000;
+/// Share of all calls from which round trips of one statement matter (ours).
+pub const LOOKUP_CALLS_RATIO: f64 = 0.10;
+/// Rows per execution of the list whose rows are looked up one by one (ours).
+pub const LOOKUP_MIN_LIST_ROWS: f64 = 5.0;
+/// How far the list's rows may be from the lookup's executions: what is under way at the ends of a window (ours).
+pub const LOOKUP_TOLERANCE_RATIO: f64 = 0.01;
+/// Columns from which a table is wide (ours).
+pub const SELECT_STAR_MIN_COLUMNS: usize = 10;
+/// Blocks per execution below which skipping rows costs little (ours).
+pub const OFFSET_MIN_BLOCKS_PER_CALL: f64 = 100.0;
+/// Blocks per returned row from which rows are skipped rather than returned (ours).
+pub const OFFSET_BLOCKS_PER_ROW: f64 = 10.0;
+/// Rows per execution that are many for a caller (ours).
+pub const MISSING_LIMIT_ROWS_PER_CALL: f64 = 1_000.0;
+/// Ids of one statement (ours).
+pub const STATEMENT_VARIANTS: usize = 20;
+/// Parallel workers launched over wanted (ours).
+pub const WORKERS_SHORT_RATIO: f64 = 0.8;
+/// Parallel workers wanted below which a share says little (ours).
+pub const WORKERS_MIN_WANTED: i64 = 10;
 /// Share of all WAL written by one statement (ours).
 pub const WAL_HEAVY_RATIO: f64 = 0.20;
 /// WAL in the window below which its distribution does not matter: one segment (ours).

@@ -6,7 +6,9 @@
 mod conclude;
 mod groups;
 mod leaders;
+mod shape;
 
 pub use conclude::conclude;
 pub use groups::{Group, groups};
 pub use leaders::leaders;
+pub use shape::{Shape, shape};
