@@ -20,6 +20,7 @@ mod list;
 mod locust;
 mod oha;
 mod otlp;
+pub mod plan;
 mod recognise;
 mod rows;
 mod siege;

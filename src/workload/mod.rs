@@ -50,7 +50,7 @@ pub use captured::{
 pub use drawers::{Drawers, slot_types};
 pub use error::{DrawError, DrawProblem, WorkloadError};
 pub use generate::{Generator, Pick};
-pub use log::{LogError, LogOptions, ReadLog};
+pub use log::{LogError, LogOptions, LogPlan, PlansRead, ReadLog};
 pub use model::{
     Defaults, Foreach, Param, StatementKind, Think, TransactionShape, WeightedScript, Workload,
     WorkloadOperation, WorkloadStatement,

@@ -97,6 +97,12 @@ fn prepare(folder: &Path, writes: bool) {
     fixture("sla/default.toml", "sla.toml");
     fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
     fs::write(folder.join("query.sql"), "SELECT 1;\n").unwrap();
+    fs::write(
+        folder.join("plan.txt"),
+        "Result  (cost=0.00..0.01 rows=1 width=4)\n",
+    )
+    .unwrap();
+    fixture("pglog/17/auto-explain.log.gz", "auto-explain.log");
     if writes {
         fixture("workload/sample.sql", "workload.sql");
     } else {
@@ -175,6 +181,7 @@ fn expected(arguments: &[String]) -> (i32, &'static str) {
     match arguments[0].as_str() {
         "capture" if has("statements") => (3, "cannot"),
         "capture" | "import" | "schema" | "completions" | "man" => (0, ""),
+        "explain" if has("plan.txt") || has("auto-explain.log") => (0, ""),
         "lab" if has("status") || has("stop") => (0, ""),
         "report" | "merge" => (4, "cannot open the run"),
         _ if has("--from") || has("--usage") => (4, "cannot open the run"),

@@ -7,6 +7,7 @@
 
 mod changes;
 mod command;
+mod given;
 mod ladder;
 #[path = "../support/mod.rs"]
 mod support;

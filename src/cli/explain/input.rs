@@ -1,16 +1,40 @@
 //! What an argument of `explain` is: SQL, or the content of a file or of standard input.
 
-use std::io::Read as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
-use crate::cli::exit::Failure;
+use tempfile::NamedTempFile;
+
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::target::read_input;
+use crate::import::plan::{GivenPlan, plans};
+use crate::workload::LogOptions;
+
+/// A file beyond this is a log, and is not read at once.
+const LARGEST_TEXT: u64 = 64 << 20;
+
+/// The first bytes of what gzip has packed.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Something to explain.
 #[derive(Debug)]
 pub(super) enum Input {
     /// Statements for a server.
     Sql(Vec<Statement>),
+    /// Plans that somebody has already, and where they come from.
+    Plans(String, Vec<GivenPlan>),
+    /// A server's log.
+    Log(Log),
+}
+
+/// A server's log.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// What came from standard input is kept as long as it is read.
+    _kept: Option<NamedTempFile>,
 }
 
 /// One statement.
@@ -26,17 +50,20 @@ impl Input {
     ///
     /// # Errors
     /// It is none of them.
-    pub(super) fn of(argument: &str) -> Result<Self, Failure> {
+    pub(super) fn of(argument: &str, prefix: Option<&str>) -> Result<Self, Failure> {
         if argument == "-" {
             let mut bytes = Vec::new();
             std::io::stdin()
                 .read_to_end(&mut bytes)
                 .map_err(|e| Failure::input(format!("cannot read standard input: {e}")))?;
-            return content("standard input", &bytes);
+            return content("standard input", &bytes, None, prefix);
         }
         let path = Path::new(argument);
         if path.is_file() {
-            return content(argument, &read_input(path)?);
+            if is_packed_or_large(path)? {
+                return Ok(Self::Log(Log::at(argument, path)));
+            }
+            return content(argument, &read_input(path)?, Some(path), prefix);
         }
         if looks_like_a_server(argument) {
             return Err(Failure::usage(
@@ -55,16 +82,90 @@ impl Input {
     }
 }
 
-/// The content of a file.
-fn content(name: &str, bytes: &[u8]) -> Result<Input, Failure> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| Failure::input(format!("{name} is not UTF-8 text")))?;
-    let statements = split(Some(name), text)
-        .map_err(|e| Failure::input(format!("{name}: expected SQL: {e}")))?;
-    if statements.is_empty() {
-        return Err(Failure::input(format!("{name} has no statement")));
+fn is_packed_or_large(path: &Path) -> Result<bool, Failure> {
+    let unreadable = |e| Failure::input(format!("cannot read {}: {e}", path.display()));
+    let mut file = File::open(path).map_err(unreadable)?;
+    let large = file.metadata().map_err(unreadable)?.len() > LARGEST_TEXT;
+    let mut head = [0; 2];
+    let packed = file.read_exact(&mut head).is_ok() && head == GZIP;
+    Ok(packed || large)
+}
+
+/// The content of a file: SQL, a log, or a plan. SQL comes first, because nothing else parses as SQL; a plan last,
+/// because logs hold plans.
+fn content(
+    name: &str,
+    bytes: &[u8],
+    path: Option<&Path>,
+    prefix: Option<&str>,
+) -> Result<Input, Failure> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(Failure::input(format!("{name} is empty")));
     }
-    Ok(Input::Sql(statements))
+    let text = std::str::from_utf8(bytes).ok();
+    let no_sql = match text.map(|text| split(Some(name), text)) {
+        Some(Ok(statements)) if statements.is_empty() => {
+            return Err(Failure::input(format!("{name} has no statement")));
+        }
+        Some(Ok(statements)) => return Ok(Input::Sql(statements)),
+        Some(Err(error)) => error,
+        None => "it is not UTF-8 text".to_owned(),
+    };
+    let log = match path {
+        Some(path) => Log::at(name, path),
+        None => Log::kept(name, bytes)?,
+    };
+    if log.options(prefix).is_log() {
+        return Ok(Input::Log(log));
+    }
+    match text.map(plans) {
+        Some(Ok(found)) => Ok(Input::Plans(name.to_owned(), found)),
+        Some(Err(problem)) if looks_like_a_plan(text.unwrap_or_default()) => {
+            Err(Failure::input(format!("{name} is no plan: {problem}")))
+        }
+        _ => Err(Failure::input(format!(
+            "{name} is neither SQL ({no_sql}) nor a plan of EXPLAIN nor a server's log"
+        ))),
+    }
+}
+
+fn looks_like_a_plan(text: &str) -> bool {
+    text.trim_start().starts_with(['[', '{']) || text.contains("(cost=")
+}
+
+impl Log {
+    fn at(name: &str, path: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            _kept: None,
+        }
+    }
+
+    /// What came from standard input, in a file that only its owner may read and that goes with the value.
+    fn kept(name: &str, bytes: &[u8]) -> Result<Self, Failure> {
+        let failed = |e| {
+            Failure::new(
+                Exit::Precondition,
+                format!("cannot keep standard input for a moment: {e}"),
+            )
+        };
+        let mut file = NamedTempFile::new().map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        Ok(Self {
+            name: name.to_owned(),
+            path: file.path().to_owned(),
+            _kept: Some(file),
+        })
+    }
+
+    pub(super) fn options(&self, prefix: Option<&str>) -> LogOptions {
+        LogOptions {
+            files: vec![self.path.clone()],
+            prefix: prefix.map(str::to_owned),
+            ..LogOptions::default()
+        }
+    }
 }
 
 /// The text with `$n` for every constant.
@@ -146,10 +247,41 @@ mod tests {
 
     #[test]
     fn a_statement_of_the_command_line_needs_no_name() {
-        let Input::Sql(one) = Input::of("SELECT 1 ;").unwrap();
+        let sql = |text| match Input::of(text, None).unwrap() {
+            Input::Sql(statements) => statements,
+            other => panic!("{other:?}"),
+        };
+        let one = sql("SELECT 1 ;");
         assert_eq!((one.len(), &one[0].source), (1, &None));
-        let Input::Sql(two) = Input::of("SELECT 1; SELECT 2").unwrap();
+        let two = sql("SELECT 1; SELECT 2");
         assert_eq!(two[1].source.as_deref(), Some("statement 2"));
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_content() {
+        let kind = |bytes: &[u8]| match content("f", bytes, None, None) {
+            Ok(Input::Sql(statements)) => format!("{} sql", statements.len()),
+            Ok(Input::Plans(_, plans)) => format!("{} plans", plans.len()),
+            Ok(Input::Log(_)) => "log".to_owned(),
+            Err(failure) => failure.to_string(),
+        };
+        assert_eq!(kind(b"SELECT 1;\nSELECT '(cost=';"), "2 sql");
+        assert_eq!(
+            kind(b"Result  (cost=0.00..0.01 rows=1 width=4)\n"),
+            "1 plans"
+        );
+        assert_eq!(
+            kind(b"[{\"Plan\": {\"Node Type\": \"Result\"}}]"),
+            "1 plans"
+        );
+        let log = b"2026-11-23 10:31:59.162 UTC [15150] LOG:  duration: 0.023 ms  plan:\n\tQuery Text: x\n\tResult  \
+            (cost=0.00..0.01 rows=1 width=4)\n";
+        assert_eq!(kind(log), "log");
+        assert_eq!(kind(b" \n"), "f is empty");
+        assert_eq!(kind(b"-- nothing"), "f has no statement");
+        assert!(kind(b"{\"a\": 1}").contains("no plan: it is JSON without"));
+        assert!(kind(b"hello world").contains("neither SQL"));
+        assert!(kind(b"caf\xe9").contains("not UTF-8"));
     }
 
     #[test]
@@ -162,7 +294,7 @@ mod tests {
             ("no/such.sql", "no file no/such.sql"),
             ("SELEC 1", "no SQL"),
         ] {
-            let error = Input::of(argument).unwrap_err().to_string();
+            let error = Input::of(argument, None).unwrap_err().to_string();
             assert!(error.contains(part), "{argument}: {error}");
         }
         assert!(!looks_like_a_server("SELECT a = b"));

@@ -1,5 +1,6 @@
 //! `explain`: plans with what is remarkable about them.
 
+mod given;
 mod input;
 mod server;
 
@@ -29,7 +30,10 @@ pub(super) struct ExplainArgs {
     /// what is explained, unless `--query-id` says that.
     #[arg(value_name = "DSN")]
     dsn: Option<String>,
-    /// What to explain: a statement, a file with statements, or `-` for standard input.
+    /// What to explain: a statement, a file, or `-` for standard input.
+    ///
+    /// A file holds statements, or plans that are there already, for which no server is needed: the output of EXPLAIN as
+    /// text or JSON, or a server's log with the output of `auto_explain`.
     #[arg(value_name = "SQL|-|FILE")]
     what: Option<String>,
     /// Explain the statement that `pg_stat_statements` has under this id.
@@ -56,6 +60,12 @@ pub(super) struct ExplainArgs {
     /// A plan that the planner estimates above this cost is not executed.
     #[arg(long, value_name = "COST", default_value_t = 1e7, value_parser = cost)]
     max_cost: f64,
+    /// Of a log, show this many statements, those with the slowest execution. [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    top: Option<u32>,
+    /// `log_line_prefix` of a stderr log, where it cannot be worked out from the file.
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
     /// Show constants of statements and plans, which are data.
     #[arg(long)]
     include_literals: bool,
@@ -99,10 +109,30 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, F
     let interrupt = Interrupt::listen()?;
     let asked = match what {
         What::QueryId(id) => server::Asked::QueryId(id),
-        What::Argument(argument) => match Input::of(&argument)? {
+        What::Argument(argument) => match Input::of(&argument, args.prefix.as_deref())? {
             Input::Sql(statements) => server::Asked::Statements(statements),
+            Input::Plans(name, plans) => {
+                args.needs_no_server(dsn.is_some(), false)?;
+                let told = given::plans(&name, plans, args.include_literals);
+                return conclude(&given::run(args.command(), None), &told, context);
+            }
+            Input::Log(log) => {
+                args.needs_no_server(dsn.is_some(), true)?;
+                let terms = given::Terms {
+                    prefix: args.prefix.as_deref(),
+                    top: args.top.unwrap_or(TOP),
+                    literals: args.include_literals,
+                };
+                let (told, coverage) = given::log(&log, &terms, context)?;
+                return conclude(&given::run(args.command(), Some(coverage)), &told, context);
+            }
         },
     };
+    if let Some(flag) = args.of_logs() {
+        return Err(Failure::usage(format!(
+            "{flag} is for server logs, and this is none"
+        )));
+    }
     if values.is_some() && asked.count() > 1 {
         return Err(Failure::usage(format!(
             "--param gives the values of one statement, and there are {}: explain them one by one",
@@ -125,9 +155,7 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, F
     let explained = Box::pin(walk).await;
     target::release(&interrupt, context).await;
     let (mut run, plans) = explained?;
-    if !args.include_literals {
-        run.meta.command = args.command_line();
-    }
+    run.meta.command = args.command();
     conclude(&run, &plans, context)
 }
 
@@ -182,6 +210,49 @@ impl ExplainArgs {
             (None, None, None) => Err(Failure::usage(
                 "nothing to explain: give a statement, a file, `-` for standard input, or --query-id ID",
             )),
+        }
+    }
+
+    /// Flags that only a server understands go with no plan that is there already.
+    fn needs_no_server(&self, dsn: bool, log: bool) -> Result<(), Failure> {
+        let flags = [
+            ("a connection string", dsn),
+            ("--analyze", self.analyze),
+            ("--analyze-dml", self.analyze_dml),
+            ("--param", !self.param.is_empty()),
+            ("--lab", self.lab),
+        ];
+        let given = flags
+            .into_iter()
+            .find(|(_, given)| *given)
+            .map(|(flag, _)| flag);
+        let given = given.or(if log { None } else { self.of_logs() });
+        match given {
+            None => Ok(()),
+            Some(flag) => Err(Failure::usage(format!(
+                "the file has plans, which are read as they are: leave {flag} out"
+            ))),
+        }
+    }
+
+    /// A flag that is given and that only logs understand.
+    fn of_logs(&self) -> Option<&'static str> {
+        let flags = [
+            ("--prefix", self.prefix.is_some()),
+            ("--top", self.top.is_some()),
+        ];
+        flags
+            .into_iter()
+            .find(|(_, given)| *given)
+            .map(|(flag, _)| flag)
+    }
+
+    /// The command line as it may be shown.
+    fn command(&self) -> String {
+        if self.include_literals {
+            redacted_command(&std::env::args().collect::<Vec<_>>())
+        } else {
+            self.command_line()
         }
     }
 
@@ -244,6 +315,9 @@ impl ExplainArgs {
         }
     }
 }
+
+/// Statements of a log that are shown.
+const TOP: u32 = 10;
 
 /// What stands where a value stood.
 const HIDDEN: &str = "***";

@@ -66,6 +66,12 @@ pub(super) fn read(message: &[u8]) -> Option<Message<'_>> {
     call(message)
 }
 
+/// What `auto_explain` writes: microseconds, and what stands behind `plan:`.
+pub(super) fn plan(message: &[u8]) -> Option<(u64, &[u8])> {
+    let (took, rest) = milliseconds(message.strip_prefix(b"duration: ")?)?;
+    Some((took, rest.strip_prefix(b"  plan:\n")?))
+}
+
 fn call(text: &[u8]) -> Option<Message<'_>> {
     let call = |protocol, text| {
         Some(Message::Call {
@@ -184,6 +190,13 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_plan_is_told_from_a_call() {
+        let found = plan(b"duration: 0.031 ms  plan:\nQuery Text: x");
+        assert_eq!(found, Some((31, &b"Query Text: x"[..])));
+        assert_eq!(plan(b"duration: 0.031 ms  statement: plan:\n"), None);
     }
 
     #[test]

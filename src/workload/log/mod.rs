@@ -18,6 +18,7 @@ mod jsonlog;
 mod lexer;
 mod message;
 mod params;
+mod plans;
 mod prefix;
 mod read;
 mod recognise;
@@ -29,4 +30,5 @@ mod time;
 
 pub use error::LogError;
 pub(in crate::workload) use lexer::without_constants;
+pub use plans::{LogPlan, PlansRead};
 pub use read::{LogOptions, ReadLog};

@@ -76,7 +76,7 @@ impl LogOptions {
     }
 
     /// Looks at all files before any is read, and puts them into the order of their time.
-    fn look(&self) -> Result<Vec<Input>, LogError> {
+    pub(super) fn look(&self) -> Result<Vec<Input>, LogError> {
         if let Some(prefix) = &self.prefix {
             super::prefix::Prefix::compile(prefix).map_err(|problem| LogError::Prefix {
                 prefix: prefix.clone(),
