@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::target::read_input;
 use crate::import::plan::{GivenPlan, plans};
-use crate::workload::LogOptions;
+use crate::workload::{LogError, LogOptions};
 
 /// A file beyond this is a log, and is not read at once.
 const LARGEST_TEXT: u64 = 64 << 20;
@@ -115,12 +115,22 @@ fn content(
         Some(path) => Log::at(name, path),
         None => Log::kept(name, bytes)?,
     };
-    if log.options(prefix).is_log() {
-        return Ok(Input::Log(log));
-    }
-    match text.map(plans) {
-        Some(Ok(found)) => Ok(Input::Plans(name.to_owned(), found)),
-        Some(Err(problem)) if looks_like_a_plan(text.unwrap_or_default()) => {
+    let no_log = match log.options(prefix).check() {
+        Ok(()) => return Ok(Input::Log(log)),
+        Err(error) => error,
+    };
+    let no_plan = match text.map(plans) {
+        Some(Ok(found)) => return Ok(Input::Plans(name.to_owned(), found)),
+        Some(Err(problem)) => Some(problem),
+        None => None,
+    };
+    match (no_log, no_plan) {
+        // It has lines of a log, and the message names the cure.
+        (error @ (LogError::UnknownPrefix { .. } | LogError::OtherPrefix { .. }), _) => {
+            Err(Failure::input(error.to_string()))
+        }
+        (error @ LogError::Prefix { .. }, _) => Err(Failure::usage(error.to_string())),
+        (_, Some(problem)) if looks_like_a_plan(text.unwrap_or_default()) => {
             Err(Failure::input(format!("{name} is no plan: {problem}")))
         }
         _ => Err(Failure::input(format!(

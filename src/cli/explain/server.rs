@@ -17,7 +17,10 @@ use crate::collect::pg_stat_statements::Source;
 use crate::collect::{HostMeter, pg_class, pg_index, pg_stat_user_tables, relation_size};
 use crate::explain::{self, Answer, Execute, ExplainOptions, Question};
 use crate::pg::{PgError, SearchPath, Session, SessionOptions, read_extensions, read_server};
+use crate::record::indexes::IndexWindow;
 use crate::record::plan::{ExplainedPlan, PlanMode};
+use crate::record::server::Server;
+use crate::record::tables::TableWindow;
 use crate::record::{self, Coverage, Millis, Run, Span, Status};
 
 /// What the server is asked about.
@@ -85,42 +88,29 @@ pub(super) async fn explain(
     let progress = Progress::step(context, "Asking for plans");
     let sessions = Box::pin(interrupt.or(Sessions::open(&servers, &id, terms))).await?;
     let sessions = sessions.map_err(|e| Failure::precondition(&e))?;
-    let work = async {
-        confirm(&sessions, &servers, terms)?;
-        let server = read_server(&sessions.catalogue, &servers.target).await;
-        let server = server.map_err(|e| Failure::precondition(&e))?;
-        let statements = match asked {
-            Asked::Statements(statements) => statements.into_iter().map(|s| (s, true)).collect(),
-            Asked::QueryId(id) => vec![(of_id(&sessions, id, &server).await?, false)],
-        };
-        Ok::<_, Failure>((server, statements))
-    };
-    let (server, statements) = sessions.or_cancel(interrupt, Box::pin(work)).await??;
-    let local = server.cores.is_some();
-    let mut told = Vec::new();
-    for (statement, own) in statements {
-        match sessions.ask(&statement, own, terms, interrupt).await {
-            Ok(answer) => told.push(tell(statement, answer?, terms)),
-            // What came before is shown.
-            Err(interrupted) if told.is_empty() => return Err(interrupted),
-            Err(_) => break,
-        }
+    let walk = sessions.walk(&servers, asked, terms, interrupt);
+    let walked = Box::pin(walk).await;
+    if let Ok((_, told)) = &walked {
+        progress.done(&format!("Asked for {} plans", told.len()));
     }
-    let mut run = without_server(id, started_at, host.finish(local));
-    run.server = Some(server);
-    if !interrupt.asked() && told.iter().any(|t| t.plan.plan.is_some()) {
-        sessions.facts(&mut run).await;
-    }
+    sessions.close().await;
+    let (facts, told) = walked?;
+    let mut run = without_server(id, started_at, host.finish(facts.server.cores.is_some()));
+    run.server = Some(facts.server);
+    run.coverage = facts.coverage;
+    run.tables = facts.tables;
+    run.indexes = facts.indexes;
     run.meta.lab = servers.lab;
     run.meta.interrupted = interrupt.asked();
-    let Sessions {
-        catalogue,
-        application,
-    } = sessions;
-    catalogue.close().await;
-    application.close().await;
-    progress.done(&format!("Asked for {} plans", told.len()));
     Ok((run, told))
+}
+
+/// What the judgement of plans needs to know of the server.
+struct Facts {
+    server: Server,
+    coverage: Vec<Coverage>,
+    tables: TableWindow,
+    indexes: IndexWindow,
 }
 
 /// A change goes only to the database that was named.
@@ -156,6 +146,50 @@ impl Sessions {
             catalogue: Session::connect(conninfo, &pinned).await?,
             application: Session::connect(conninfo, &role).await?,
         })
+    }
+
+    async fn walk(
+        &self,
+        servers: &Servers,
+        asked: Asked,
+        terms: &Terms,
+        interrupt: &Interrupt,
+    ) -> Result<(Facts, Vec<Told>), Failure> {
+        let prepare = async {
+            confirm(self, servers, terms)?;
+            let server = read_server(&self.catalogue, &servers.target).await;
+            let server = server.map_err(|e| Failure::precondition(&e))?;
+            let statements = match asked {
+                Asked::Statements(all) => all.into_iter().map(|s| (s, true)).collect(),
+                Asked::QueryId(id) => vec![(of_id(self, id, &server).await?, false)],
+            };
+            Ok::<_, Failure>((server, statements))
+        };
+        let (server, statements) = self.or_cancel(interrupt, Box::pin(prepare)).await??;
+        let mut told = Vec::new();
+        for (statement, own) in statements {
+            match self.ask(&statement, own, terms, interrupt).await {
+                Ok(answer) => told.push(tell(statement, answer?, terms)),
+                // What came before is shown.
+                Err(interrupted) if told.is_empty() => return Err(interrupted),
+                Err(_) => break,
+            }
+        }
+        let mut facts = Facts {
+            server,
+            coverage: Vec::new(),
+            tables: TableWindow::default(),
+            indexes: IndexWindow::default(),
+        };
+        if !interrupt.asked() && told.iter().any(|t| t.plan.plan.is_some()) {
+            self.facts(&mut facts).await;
+        }
+        Ok((facts, told))
+    }
+
+    async fn close(self) {
+        self.catalogue.close().await;
+        self.application.close().await;
     }
 
     /// Runs a step; a signal ends it and what the server does for it.
@@ -215,25 +249,25 @@ impl Sessions {
     }
 
     /// What the judgement of plans needs to know of tables and indexes. A reading that fails is told.
-    async fn facts(&self, run: &mut Run) {
+    async fn facts(&self, facts: &mut Facts) {
         let session = &self.catalogue;
         let mut failed = |view: &str, error: &PgError| {
             let row = Coverage::not_ok(view, Status::Failed, error.to_string());
-            run.coverage.push(row);
+            facts.coverage.push(row);
         };
         let sizes = relation_size::read(session).await.unwrap_or_default();
         match pg_class::read(session, &sizes).await {
-            Ok(tables) => run.tables.facts = Some(tables.facts),
+            Ok(tables) => facts.tables.facts = Some(tables.facts),
             Err(error) => failed("pg_class", &error),
         }
         match pg_index::read(session, &sizes).await {
-            Ok(indexes) => run.indexes.facts = Some(indexes),
+            Ok(indexes) => facts.indexes.facts = Some(indexes),
             Err(error) => failed("pg_index", &error),
         }
         match pg_stat_user_tables::read(session).await {
             // One moment is both ends: nothing is said about a window.
             Ok(rows) => {
-                run.tables.stat_user_tables = Some(Span {
+                facts.tables.stat_user_tables = Some(Span {
                     first_at: Millis(0.0),
                     first: rows.clone(),
                     last_at: Millis(0.0),
@@ -288,11 +322,7 @@ fn has_constants(text: &str) -> bool {
 }
 
 /// The statement that `pg_stat_statements` has under an id.
-async fn of_id(
-    sessions: &Sessions,
-    id: i64,
-    server: &record::server::Server,
-) -> Result<Statement, Failure> {
+async fn of_id(sessions: &Sessions, id: i64, server: &Server) -> Result<Statement, Failure> {
     let session = &sessions.catalogue;
     let precondition = |e: PgError| Failure::precondition(&e);
     let missing = |why: String| Failure::new(Exit::Precondition, why);

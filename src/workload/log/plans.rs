@@ -34,9 +34,11 @@ pub struct PlansRead {
 
 impl LogOptions {
     /// The files are logs of PostgreSQL, as far as their beginnings tell.
-    #[must_use]
-    pub fn is_log(&self) -> bool {
-        self.look().is_ok()
+    ///
+    /// # Errors
+    /// One is none, or its prefix cannot be worked out.
+    pub fn check(&self) -> Result<(), LogError> {
+        self.look().map(drop)
     }
 
     /// Hands out every plan. `progress` is told how many bytes were read so far.
