@@ -29,6 +29,10 @@ const USUAL: [&str; 17] = [
     "%t [%p]: [%l-1] ",
 ];
 
+/// What is tried last: an application name that no session of the log has given (`[unknown]`), as dbperf's own labs
+/// log it. It would fit too many others.
+const NAMELESS: &str = "%m [%p] %a ";
+
 /// Prefixes that are tried.
 const CANDIDATES: usize = 50;
 
@@ -52,11 +56,15 @@ pub(super) fn infer(lines: &[&[u8]]) -> Option<Prefix> {
         .collect();
     let mut candidates: Vec<String> = described.into_iter().collect();
     candidates.sort_by_key(|text| Reverse(text.matches('%').count() - text.matches("%i").count()));
-    candidates
+    let described = candidates
         .iter()
         .take(CANDIDATES)
         .filter_map(|text| Prefix::compile(text).ok())
-        .find(|prefix| fits(prefix, lines))
+        .find(|prefix| fits(prefix, lines));
+    described.or_else(|| {
+        let last = Prefix::compile(NAMELESS).ok();
+        last.filter(|prefix| fits(prefix, lines))
+    })
 }
 
 fn fits(prefix: &Prefix, lines: &[&[u8]]) -> bool {
@@ -207,6 +215,13 @@ mod tests {
     fn prefixes_are_worked_out_from_lines() {
         for (prefix, lines) in [
             ("%m [%p] ", &["2026-11-23 10:31:26.499 UTC [1] LOG:  a"][..]),
+            (
+                "%m [%p] %a ",
+                &[
+                    "2026-11-23 10:31:26.499 UTC [1]  LOG:  a",
+                    "2026-11-23 10:31:26.499 UTC [2] [unknown] LOG:  a",
+                ],
+            ),
             (
                 "%m [%p] %q%u@%d ",
                 &[
