@@ -155,7 +155,7 @@ impl<'a> Course<'a> {
             ledger,
             witness,
             made: None,
-            round: 2 * (options.duration + options.warmup) + ROUND_OVERHEAD,
+            round: round_of(options),
             stuck: false,
             proofs: Proofs {
                 arrival: if options.is_open() {
@@ -198,6 +198,8 @@ impl<'a> Course<'a> {
             self.leave_out(&change, "an earlier change could not be undone");
             return Ok(());
         }
+        // Another index takes another time to build.
+        self.round = round_of(&self.terms.options);
         let least = self.least();
         if rest < least {
             let reason = format!(
@@ -324,8 +326,10 @@ impl<'a> Course<'a> {
             let missing = self.judges.least_rounds.saturating_sub(done);
             let needed = self.round * u32::try_from(missing).unwrap_or(u32::MAX);
             if now + needed > deadline.max(until) + self.round {
+                let build = tried.builds.last().map_or(0.0, |build| build.secs());
                 return Err(ProveError::Unfit(format!(
-                    "a round takes {:.0} s, mostly of building the index, and {} are needed: raise --prove-duration",
+                    "a round takes {:.0} s, {build:.1} s of it to build the index, and {} are needed: raise \
+                     --prove-duration",
                     self.round.as_secs_f64(),
                     self.judges.least_rounds
                 )));
@@ -531,6 +535,11 @@ impl<'a> Course<'a> {
         }
         Ok(self.proofs)
     }
+}
+
+/// What a round takes, before one has been measured.
+fn round_of(options: &DriveOptions) -> Duration {
+    2 * (options.duration + options.warmup) + ROUND_OVERHEAD
 }
 
 /// A change with its statements.
