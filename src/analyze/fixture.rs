@@ -343,6 +343,7 @@ pub(crate) fn run_with_indexes(indexes: Vec<(IndexFacts, i64)>) -> Run {
         standbys_not_asked_names: Vec::new(),
         standbys_unread: Vec::new(),
         saved: Vec::new(),
+        hidden: None,
     };
     run.tables.facts = Some(vec![table(1, "tasks")]);
     let stats = vec![table_stats(1, "tasks")];

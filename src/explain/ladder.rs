@@ -139,6 +139,23 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
     record
 }
 
+/// The plan of a statement, not executed and with its literals: for values where a draw is known, else
+/// generic. `None` where there is none.
+pub(super) async fn planned(
+    client: &Client,
+    candidate: &Candidate,
+    options: &ExplainOptions,
+) -> Option<Value> {
+    let values = values_of(candidate).ok()?;
+    if let Some(values) = &values
+        && let Ok(plan) = in_transaction(client, options, custom(client, candidate, values)).await
+    {
+        return Some(plan);
+    }
+    let generic = generic(client, &candidate.text, "VERBOSE");
+    in_transaction(client, options, generic).await.ok()
+}
+
 /// The values to plan with: none for a statement with parameters of which no draw is known. A
 /// statement without parameters needs none and is complete as it is.
 pub(super) fn values_of(candidate: &Candidate) -> Result<Option<Vec<Option<String>>>, Refusal> {

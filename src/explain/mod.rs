@@ -11,6 +11,7 @@
 mod change;
 mod error;
 mod gate;
+mod hidden;
 mod ladder;
 mod question;
 mod scrub;
@@ -18,6 +19,7 @@ mod what_if;
 
 pub use change::Allowed;
 pub use gate::{Refusal, acts_beyond, explainable, with_casts};
+pub use hidden::{HiddenProbe, Hide};
 pub use ladder::{Candidate, ExplainOptions, plans};
 pub use question::{Answer, Execute, Question, WrongValues, ask};
 pub use scrub::{scrub, without_literals};

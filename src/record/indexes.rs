@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::server::ServerLife;
-use super::{Bytes, Span};
+use super::{Bytes, QueryId, Span};
 
 /// One row of `pg_stat_user_indexes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,6 +175,36 @@ pub struct SavedIndex {
     pub idx_scan: i64,
 }
 
+/// What the planner does without indexes that may be dropped (`HypoPG` 1.4 hides them).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HiddenIndexes {
+    /// The indexes that were hidden, by the oid that a verdict is about.
+    pub indexes: Vec<u32>,
+    /// Statements that were planned with and without them.
+    pub statements: u64,
+    /// Statements that have no plan.
+    pub without_plan: u64,
+    /// Statements for which there was no time.
+    pub not_asked: u64,
+    /// Plans that were not the same.
+    pub changes: Vec<HiddenChange>,
+}
+
+/// A statement whose plan is another one without an index, or without several together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HiddenChange {
+    /// The statement.
+    pub query_id: QueryId,
+    /// The indexes that were hidden.
+    pub indexrelids: Vec<u32>,
+    /// Total cost with all indexes.
+    pub cost_before: Option<f64>,
+    /// Total cost without them; `None` where there was no plan.
+    pub cost_after: Option<f64>,
+    /// The plan has the same nodes and conditions, on another index.
+    pub same_shape: bool,
+}
+
 /// Indexes of the current database: counters at both ends of the window, facts once.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct IndexWindow {
@@ -200,4 +230,7 @@ pub struct IndexWindow {
     /// What saved runs found (`--usage`).
     #[serde(default)]
     pub saved: Vec<SavedScans>,
+    /// Plans without the indexes that may be dropped; `None` where `HypoPG` was not asked.
+    #[serde(default)]
+    pub hidden: Option<HiddenIndexes>,
 }

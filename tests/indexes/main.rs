@@ -8,6 +8,7 @@
 )]
 
 mod changes;
+mod hidden;
 mod nodes;
 mod planted;
 mod situations;

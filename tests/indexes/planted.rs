@@ -94,6 +94,21 @@ pub(crate) fn saved(dsn: &str, more: &[&str]) -> Run {
     serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
 }
 
+/// What `dbperf indexes` without a window saved of the server.
+pub(crate) fn saved_by(dsn: &str, more: &[&str]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_dbperf"))
+        .args(["indexes", dsn, "--quiet", "--save"])
+        .arg(&file)
+        .args(more)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
 /// The run as if the counters were 60 days old and everything a few thousand times as large.
 pub(crate) fn grown_old(mut run: Run) -> Run {
     let days = jiff::SignedDuration::from_hours(60 * 24);

@@ -10,6 +10,7 @@ mod ddl;
 mod evidence;
 mod keys;
 mod look;
+mod proof;
 mod same;
 pub mod sql;
 mod unused;
@@ -23,6 +24,7 @@ use super::conclusions::{Evidence, Index, IndexVerdict};
 pub use ddl::DROP_NOTE;
 pub use evidence::saved_scans;
 use look::Look;
+pub use proof::{Droppable, droppable};
 use sql::qualified;
 pub use unused::Usage;
 
@@ -106,7 +108,13 @@ pub fn judge(run: &Run) -> Option<Vec<Judged>> {
             None => unused_or_keep(&look, facts, usage),
         }
     });
-    Some(judged.collect())
+    let mut judged: Vec<Judged> = judged.collect();
+    if let Some(hidden) = &run.indexes.hidden {
+        for judged in &mut judged {
+            proof::apply(hidden, judged);
+        }
+    }
+    Some(judged)
 }
 
 fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {

@@ -150,6 +150,8 @@ pub const UNUSED_INDEX_MIN_BYTES: u64 = 10 * 1024 * 1024;
 pub const LAB_UNUSED_INDEX_MIN_BYTES: u64 = 1024 * 1024;
 /// Age of the counters from which "never scanned" is an argument, in days (ours; pganalyze 35).
 pub const UNUSED_INDEX_MIN_AGE_DAYS: f64 = 7.0;
+/// How much more a plan may cost on the index that takes over, by the planner with the other one hidden (ours).
+pub const HIDDEN_MAX_COST_FACTOR: f64 = 1.1;
 /// Days after which a saved run of a standby no longer stands for asking it (ours).
 pub const SAVED_STANDBY_MAX_AGE_DAYS: f64 = 7.0;
 /// Days after which the counters of a saved run tell nothing of today's workload: a quarter (ours).

@@ -2,6 +2,7 @@
 
 mod command;
 mod driver;
+mod hidden;
 mod plans;
 mod what_if;
 
@@ -57,6 +58,10 @@ pub(super) async fn run(
         plans::get_plans(&mut run, servers, None, plans, interrupt, context).await;
         if !interrupt.asked() {
             what_if::ask(&mut run, servers, None, plans, interrupt, context).await;
+            Box::pin(hidden::ask(
+                &mut run, servers, None, plans, interrupt, context,
+            ))
+            .await;
         }
         return Ok(run);
     }
@@ -96,6 +101,10 @@ pub(super) async fn run(
         plans::get_plans(&mut run, servers, workload, plans, interrupt, context).await;
         if !interrupt.asked() {
             what_if::ask(&mut run, servers, workload, plans, interrupt, context).await;
+            Box::pin(hidden::ask(
+                &mut run, servers, workload, plans, interrupt, context,
+            ))
+            .await;
         }
     }
     Ok(run)
