@@ -1,7 +1,7 @@
 //! Statements that somebody asked about, each with its plan.
 
 use crate::analyze::conclusions::{
-    Conclusions, ExplainedStatement, Insight, LoggedPlans, Plan, Severity,
+    Conclusions, Evidence, ExplainedStatement, Insight, InsightWeight, LoggedPlans, Plan, Severity,
 };
 use crate::report::doc::{Block, Cell, Item, Section, Tone};
 use crate::report::format::{self, count, duration};
@@ -79,6 +79,12 @@ fn shown(plan: &Plan, section: &mut Section) {
     }
     let items = plan.insights.iter().map(item).collect();
     section.blocks.push(Block::Items(items));
+    if !plan.not_evaluated.is_empty() {
+        section.dim(format!(
+            "{} could not be decided on this plan; the JSON says why.",
+            format::plural(plan.not_evaluated.len() as u64, "rule", "rules")
+        ));
+    }
 }
 
 /// How the plan was obtained, and what it took.
@@ -113,23 +119,45 @@ fn nothing(plan: &Plan) -> &'static str {
     }
 }
 
+/// One insight: what it is, by which rule and how well known, the numbers, and the cure.
 fn item(insight: &Insight) -> Item {
+    let title = if insight.title.is_empty() {
+        &insight.rule
+    } else {
+        &insight.title
+    };
+    let mut facts = vec![
+        insight.rule.clone(),
+        format::evidence(insight.evidence).to_owned(),
+    ];
+    facts.extend(insight.weight.as_ref().map(of_plan));
+    let mut lines = vec![
+        ("", Cell::new(facts.join(" · ")).tone(Tone::Dim)),
+        ("", Cell::new(insight.detail.clone())),
+    ];
+    let remedy = &insight.remediation;
+    lines.extend(remedy.sql.clone().map(|sql| ("do", Cell::code(sql))));
+    lines.extend(remedy.undo_sql.clone().map(|sql| ("undo", Cell::code(sql))));
+    lines.extend(remedy.note.clone().map(|note| ("note", Cell::new(note))));
     Item {
         mark: Some(format::severity(insight.severity)),
-        title: Cell::new(format!("{} at {}", insight.rule, insight.node)).tone(
+        title: Cell::new(format!("{title} ({})", insight.node)).tone(
             if insight.severity > Severity::Info {
                 Tone::Strong
             } else {
                 Tone::Plain
             },
         ),
-        lines: vec![
-            ("", Cell::new(insight.detail.clone())),
-            (
-                "",
-                Cell::new(format::evidence(insight.evidence)).tone(Tone::Dim),
-            ),
-        ],
+        lines,
+    }
+}
+
+/// The part of the plan that an insight stands for.
+fn of_plan(weight: &InsightWeight) -> String {
+    let share = format::percent(weight.plan_ratio);
+    match weight.evidence {
+        Evidence::Proved | Evidence::Measured => format!("{share} of the plan's time"),
+        Evidence::Estimated | Evidence::RuleOfThumb => format!("about {share} of the plan"),
     }
 }
 
