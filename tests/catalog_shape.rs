@@ -160,7 +160,7 @@ async fn every_extension_version_has_one_shape() {
             client.batch_execute(&sql).await.unwrap();
             seen.push(version);
             let place = format!("PostgreSQL {major} with extension {a}.{b}");
-            for view in catalog::all().filter(|v| v.axis != "PostgreSQL") {
+            for view in catalog::all().filter(|v| v.axis == "pg_stat_statements") {
                 if let Ok(sql) = view.select(version) {
                     let sql = sql.replace("{schema}", "\"Odd schema\"");
                     shapes.same(view, &place, &shape(&client, view.name, &sql).await);

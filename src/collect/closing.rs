@@ -73,9 +73,14 @@ impl Closing {
             if let Some(session) = link.current() {
                 last = End::read(session, self.origin, &mut self.ledger).await;
                 facts = Facts::read(session, &mut self.ledger).await;
-                health = Some(
-                    health::read(session, &self.server, activity.as_ref(), &mut self.ledger).await,
+                let reading = health::read(
+                    session,
+                    &self.server,
+                    activity.as_ref(),
+                    facts.tables(),
+                    &mut self.ledger,
                 );
+                health = Some(reading.await);
                 statements.finish_texts(session).await;
             } else {
                 self.ledger.note(
@@ -112,6 +117,7 @@ impl Closing {
         }
         for mut watch in standbys {
             self.ledger.merge(std::mem::take(&mut watch.ledger));
+            watch.close_conflicts(&mut self.ledger).await;
             if !self.server.in_recovery {
                 if let Some(health) = &mut health {
                     let there = health::read_standby(&watch, &mut self.ledger).await;

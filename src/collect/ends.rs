@@ -158,6 +158,11 @@ impl Facts {
         facts
     }
 
+    /// The tables that were read.
+    pub(super) fn tables(&self) -> &[TableFacts] {
+        self.tables.as_deref().unwrap_or_default()
+    }
+
     /// Relations whose size is unknown, because they were locked.
     fn note_unsized(&self, ledger: &mut Ledger) {
         let tables = self.tables.iter().flatten();

@@ -4,25 +4,29 @@ use std::collections::BTreeSet;
 
 use super::cures::grant_monitor;
 use super::ledger::Ledger;
+use super::pgstattuple::{self, Bloat};
 use super::replication::StandbyWatch;
 use super::{
     ages, constraints_not_validated, open_transactions, pg_prepared_xacts, pg_sequence,
     pg_stat_progress_vacuum,
 };
-use crate::pg::Session;
+use crate::pg::{Session, read_extensions};
 use crate::record::Status;
 use crate::record::activity::ActivitySeries;
 use crate::record::health::{HealthWindow, Sequence, StandbyTransactions};
 use crate::record::server::Server;
+use crate::record::tables::TableFacts;
 
 const TRANSACTIONS: &str = "open_transactions";
 const SEQUENCES: &str = "pg_sequence";
+const BLOAT: &str = "pgstattuple";
 
 /// Reads everything; what cannot be read is a row of coverage.
 pub(super) async fn read(
     session: &Session,
     server: &Server,
     activity: Option<&ActivitySeries>,
+    tables: &[TableFacts],
     ledger: &mut Ledger,
 ) -> HealthWindow {
     let open = ledger
@@ -49,6 +53,7 @@ pub(super) async fn read(
     let prepared = prepared.await.ok();
     let vacuums = pg_stat_progress_vacuum::read(session);
     let vacuums = ledger.time("pg_stat_progress_vacuum", vacuums).await.ok();
+    let bloat = bloat(session, tables, ledger).await;
     let databases = ledger.time("database_age", ages::read_databases(session));
     let databases = databases.await.ok();
     let oldest_tables = ledger.time("relation_age", ages::read_oldest_tables(session));
@@ -69,8 +74,29 @@ pub(super) async fn read(
         sequences: sequences(session, server, ledger).await,
         not_validated,
         prepared_blockers,
+        bloat_left_out: bloat.as_ref().map_or(0, |b| b.left_out as u64),
+        bloat: bloat.map(|b| b.measured),
         standbys: Vec::new(),
     }
+}
+
+async fn bloat(session: &Session, tables: &[TableFacts], ledger: &mut Ledger) -> Option<Bloat> {
+    let extensions = ledger.time("pg_extension", read_extensions(session)).await;
+    let Some(extension) = extensions.ok()?.remove(BLOAT) else {
+        let reason = "the extension pgstattuple is not installed in this database: CREATE EXTENSION \
+                      pgstattuple lets the free space of large tables be measured";
+        ledger.note(BLOAT, Status::Skipped, reason);
+        return None;
+    };
+    let reading = pgstattuple::read(session, &extension, tables);
+    let bloat = ledger.time(BLOAT, reading).await.ok()?;
+    if bloat.left_out > 0 {
+        let why = bloat.failure.as_ref();
+        let why = why.map_or_else(|| "there was no time".to_owned(), ToString::to_string);
+        let reason = format!("{} large tables were not read: {why}", bloat.left_out);
+        ledger.note(BLOAT, Status::Partial, reason);
+    }
+    Some(bloat)
 }
 
 async fn sequences(

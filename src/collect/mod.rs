@@ -44,6 +44,7 @@ pub mod pg_stat_wal;
 pub mod pg_statio_user_indexes;
 pub mod pg_statio_user_tables;
 pub mod pg_statistic_ext;
+pub mod pgstattuple;
 pub mod planner_columns;
 pub mod relation_size;
 pub mod standby;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::ticker::{Ticker, middle};
-use super::{pg_stat_replication, standby};
+use super::{pg_stat_database, pg_stat_replication, standby};
 use crate::pg::{PgError, Session, read_settings, standby_application_name};
 use crate::record::replication::{LsnPoint, SenderSample, Standby};
 use crate::record::{Lsn, Millis};
@@ -111,7 +111,11 @@ impl StandbyWatch {
             ..Standby::default()
         };
         let facts = match link.session().await {
-            Ok(Some(session)) => describe(session, &mut standby).await,
+            Ok(Some(session)) => {
+                let conflicts = conflicts(session).await;
+                standby.conflicts = conflicts.ok().map(|n| (n, n));
+                describe(session, &mut standby).await
+            }
             Ok(None) => Ok(()),
             Err(e) => Err(e),
         };
@@ -153,6 +157,16 @@ impl StandbyWatch {
         self
     }
 
+    /// Reads once more what was counted before the window.
+    pub(super) async fn close_conflicts(&mut self, ledger: &mut Ledger) {
+        let before = self.standby.conflicts.take().map(|(first, _)| first);
+        let Some(session) = self.link.current() else {
+            return;
+        };
+        let after = ledger.time("standby", conflicts(session)).await.ok();
+        self.standby.conflicts = before.zip(after);
+    }
+
     async fn sample(&mut self, origin: Instant) -> Result<(), PgError> {
         let Some(session) = self.link.current() else {
             self.standby.failed_samples += 1;
@@ -165,6 +179,12 @@ impl StandbyWatch {
         self.standby.samples.push(sample);
         Ok(())
     }
+}
+
+/// Queries of all databases that were cancelled by replay.
+async fn conflicts(session: &Session) -> Result<i64, PgError> {
+    let rows = pg_stat_database::read(session).await?;
+    Ok(rows.iter().map(|row| row.conflicts).sum())
 }
 
 async fn describe(session: &Session, standby: &mut Standby) -> Result<(), PgError> {

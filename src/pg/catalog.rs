@@ -95,6 +95,11 @@ views! { EXTENSION_VIEWS, "pg_stat_statements":
     PG_STAT_STATEMENTS_INFO = "pg_stat_statements_info" ["1.9" (1, 9)];
 }
 
+views! { TUPLE_VIEWS, "pgstattuple":
+    /// What a table holds beside live rows.
+    PGSTATTUPLE_APPROX = "pgstattuple_approx" ["1.5" (1, 5)];
+}
+
 views! { SERVER_VIEWS, "PostgreSQL":
     /// Constraints that older rows may break.
     CONSTRAINTS_NOT_VALIDATED = "constraints_not_validated" ["13" (13, 0), "18" (18, 0)];
@@ -202,7 +207,11 @@ views! { SERVER_VIEWS, "PostgreSQL":
 
 /// Every view, for tests of shape.
 pub fn all() -> impl Iterator<Item = &'static View> {
-    EXTENSION_VIEWS.iter().chain(SERVER_VIEWS).copied()
+    let all = EXTENSION_VIEWS
+        .iter()
+        .chain(TUPLE_VIEWS)
+        .chain(SERVER_VIEWS);
+    all.copied()
 }
 
 #[cfg(test)]

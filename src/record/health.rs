@@ -31,6 +31,12 @@ pub struct HealthWindow {
     pub not_validated: Option<Vec<NotValidated>>,
     /// Prepared transactions for which sessions waited at the end of the window.
     pub prepared_blockers: Vec<PreparedBlocker>,
+    /// `pgstattuple_approx` of the largest tables, where the extension is installed.
+    #[serde(default)]
+    pub bloat: Option<Vec<TableBloat>>,
+    /// Large tables that it was not asked for, or not in time.
+    #[serde(default)]
+    pub bloat_left_out: u64,
     /// The same sessions on the standbys that were asked.
     pub standbys: Vec<StandbyTransactions>,
 }
@@ -194,6 +200,21 @@ pub struct PreparedBlocker {
     pub pid: i32,
     /// `gid` of a transaction that holds a lock on the same object.
     pub gid: String,
+}
+
+/// One row of `pgstattuple_approx`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableBloat {
+    /// `pg_class.oid`.
+    pub relid: u32,
+    /// `table_len`, in bytes.
+    pub table_len: i64,
+    /// `scanned_percent`: part of the pages that were read.
+    pub scanned_percent: f64,
+    /// `approx_free_space`, in bytes.
+    pub approx_free_space: i64,
+    /// `dead_tuple_len`, in bytes.
+    pub dead_tuple_len: i64,
 }
 
 /// Transactions of a standby, which hold back the primary where the standby gives feedback.

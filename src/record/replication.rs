@@ -66,6 +66,9 @@ pub struct Standby {
     pub recovery_min_apply_delay: Option<Millis>,
     /// Readings over time.
     pub samples: Vec<StandbySample>,
+    /// `pg_stat_database.conflicts` of all databases, at the start and at the end. Absent in older files.
+    #[serde(default)]
+    pub conflicts: Option<(i64, i64)>,
     /// Readings that failed, with the first reason.
     pub failed_samples: u64,
     /// First reason of a failed reading.

@@ -5,6 +5,7 @@
     reason = "clippy takes a test's helpers for ordinary code"
 )]
 
+mod bloat;
 mod observed;
 mod planted;
 mod privileges;

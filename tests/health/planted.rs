@@ -11,6 +11,7 @@ use crate::support::{connect, lab, servers, setting};
 
 const TABLES: &str = "
     CREATE EXTENSION pg_stat_statements;
+    CREATE EXTENSION pgstattuple;
     CREATE TABLE accounts (id int PRIMARY KEY, balance int);
     INSERT INTO accounts SELECT i, 0 FROM generate_series(1, 1000) AS i;
     ANALYZE accounts;";

@@ -86,3 +86,42 @@ async fn a_query_on_a_standby_is_named_and_so_is_the_slot_that_stays() {
         assert_eq!(found.len(), usize::from(major >= 17), "{found:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queries_that_replay_cancels_are_counted() {
+    for (major, _) in servers() {
+        let mut standby_settings = setting("hot_standby_feedback", "off");
+        standby_settings.extend(setting("max_standby_streaming_delay", "100ms"));
+        let options = LabOptions {
+            standby: true,
+            standby_settings,
+            ..LabOptions::default()
+        };
+        let lab = lab(major, options).unwrap();
+        let client = connect(lab.primary()).await;
+        client
+            .batch_execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS a")
+            .await
+            .unwrap();
+        let standby = lab.standby().unwrap();
+        let there = connect(standby).await;
+        until(&there, "SELECT count(*) FROM pg_class WHERE relname = 't'").await;
+        until(&there, "SELECT count(*) / 1000 FROM t").await;
+        let quiet = watch(&lab.primary().dsn(), &[standby], async {}).await;
+        assert!(findings(&concluded(&quiet), "standby-conflicts").is_empty());
+        let run = watch(&lab.primary().dsn(), &[standby], async {
+            let long = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t";
+            let reader = session(standby, "report", &[long]).await;
+            client.batch_execute("DELETE FROM t").await.unwrap();
+            client.batch_execute("VACUUM t").await.unwrap();
+            let counted = "SELECT sum(conflicts)::int8 FROM pg_stat_database";
+            until(&there, counted).await;
+            drop(reader);
+        })
+        .await;
+        let all = concluded(&run);
+        let found = findings(&all, "standby-conflicts");
+        assert_eq!(found.len(), 1, "PostgreSQL {major}");
+        assert!(found[0].title.starts_with("1 queries were cancelled"));
+    }
+}

@@ -50,7 +50,7 @@ pub enum HealthState {
 /// One line of health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthSubject {
-    /// `dead rows`, `statistics`, `horizon`, `wraparound`, `sequences`, `constraints`,
+    /// `dead rows`, `statistics`, `bloat`, `horizon`, `wraparound`, `sequences`, `constraints`,
     /// `transactions`, `blocking`, `checkpoints`, `connections`, `temporary files`, `slots`, `settings`.
     pub subject: String,
     /// The worst of its findings.

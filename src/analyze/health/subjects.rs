@@ -5,6 +5,7 @@ use crate::analyze::conclusions::{
 };
 use crate::analyze::figures::{bytes, count, count_i64, duration, percent, plural, rate};
 use crate::record::Run;
+use crate::record::health::TableBloat;
 
 /// A number in words, and since when, by RFC 3339.
 type Line = (String, Option<String>);
@@ -16,7 +17,7 @@ struct Subject {
     line: fn(&Run, &Conclusions, &Health) -> Option<Line>,
 }
 
-const SUBJECTS: [Subject; 13] = [
+const SUBJECTS: [Subject; 14] = [
     Subject {
         name: "dead rows",
         rules: &["autovacuum-behind", "autovacuum-off"],
@@ -26,6 +27,11 @@ const SUBJECTS: [Subject; 13] = [
         name: "statistics",
         rules: &["stale-statistics"],
         line: statistics,
+    },
+    Subject {
+        name: "bloat",
+        rules: &["table-bloat"],
+        line: bloat,
     },
     Subject {
         name: "horizon",
@@ -176,6 +182,23 @@ fn statistics(run: &Run, _: &Conclusions, _: &Health) -> Option<Line> {
     line(format!(
         "{} rows changed since they were analysed",
         count_i64(changed)
+    ))
+}
+
+fn bloat(run: &Run, _: &Conclusions, _: &Health) -> Option<Line> {
+    let measured = run.health.as_ref()?.bloat.as_ref()?;
+    let waste = |b: &TableBloat| b.approx_free_space + b.dead_tuple_len;
+    let Some(most) = measured.iter().max_by_key(|b| waste(b)) else {
+        return line("no large table".to_owned());
+    };
+    let mut tables = run.tables.facts.iter().flatten();
+    let name = tables.find(|t| t.relid == most.relid)?;
+    line(format!(
+        "most in {}.{}: {} free or dead of {}",
+        name.schemaname,
+        name.relname,
+        bytes(u64::try_from(waste(most)).unwrap_or(0)),
+        bytes(u64::try_from(most.table_len).unwrap_or(0))
     ))
 }
 

@@ -16,6 +16,8 @@ pub(crate) fn window() -> HealthWindow {
         sequences: Some(Vec::new()),
         not_validated: Some(Vec::new()),
         prepared_blockers: Vec::new(),
+        bloat: Some(Vec::new()),
+        bloat_left_out: 0,
         standbys: Vec::new(),
     }
 }

@@ -13,10 +13,10 @@ use super::{
     redundant_prefix_index, replay_paused, replica_disconnected, replica_lag_bytes,
     replica_lag_grows, requested_checkpoints, restart_pending, rollback_share, select_star,
     seq_scan_heavy_table, sequence_exhaustion, sessions_lost, slot_at_risk, slot_retains_wal,
-    slow_statement, stale_statistics, statement_cache_thrash, statement_dominates_time,
-    statement_variants, statements_evicted, sync_replica_waits, temp_spill, unbounded_offset,
-    unstable_statement, unused_index, wal_heavy, wal_sync_waits, workers_short, wraparound_risk,
-    xmin_horizon_held,
+    slow_statement, stale_statistics, standby_conflicts, statement_cache_thrash,
+    statement_dominates_time, statement_variants, statements_evicted, sync_replica_waits,
+    table_bloat, temp_spill, unbounded_offset, unstable_statement, unused_index, wal_heavy,
+    wal_sync_waits, workers_short, wraparound_risk, xmin_horizon_held,
 };
 
 /// Every rule.
@@ -76,12 +76,14 @@ pub const RULES: &[Rule] = &[
     replica_disconnected::RULE,
     replica_lag_bytes::RULE,
     replica_lag_grows::RULE,
+    standby_conflicts::RULE,
     replay_paused::RULE,
     slot_retains_wal::RULE,
     slot_at_risk::RULE,
     // Vacuum, transactions, counters
     autovacuum_behind::RULE,
     stale_statistics::RULE,
+    table_bloat::RULE,
     xmin_horizon_held::RULE,
     wraparound_risk::RULE,
     long_transaction::RULE,

@@ -332,3 +332,7 @@ pub const LAG_TREND_PARTS: usize = 10;
 pub const LAG_TREND_READINGS: usize = 5;
 /// Growth over the window, and bytes behind at its end, that matter: one segment of WAL (ours).
 pub const LAG_GROWTH_BYTES: f64 = 16_777_216.0;
+/// Free space and dead rows over the size of a table (ours).
+pub const BLOAT_RATIO: f64 = 0.50;
+/// Size of a table from which they matter (ours).
+pub const BLOAT_MIN_BYTES: f64 = 104_857_600.0;
