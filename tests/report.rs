@@ -57,7 +57,15 @@ fn plain(width: u16) -> Style {
 /// Replaces every string in the document by a hostile one that keeps its beginning.
 fn hostile() -> Conclusions {
     fn spoil(value: &mut Value, key: &str) {
-        const FIXED: [&str; 6] = ["severity", "evidence", "verdict", "basis", "kind", "holds"];
+        const FIXED: [&str; 7] = [
+            "severity",
+            "evidence",
+            "verdict",
+            "basis",
+            "kind",
+            "holds",
+            "judged_by",
+        ];
         match value {
             Value::String(text) if !FIXED.contains(&key) && key != "part" && key != "status" => {
                 text.push_str(
