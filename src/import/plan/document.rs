@@ -136,7 +136,7 @@ fn of_text(lines: &[&str]) -> Result<GivenPlan, PlanProblem> {
     // The top node is the only one that is not indented; a text of a query may imitate it before.
     let top = lines
         .iter()
-        .rposition(|line| !line.starts_with([' ', '\t']) && text::is_node(line))
+        .rposition(|line| !line.starts_with([' ', '\t', '-']) && text::is_node(line))
         .ok_or(PlanProblem::NoNode)?;
     let mut query: Option<String> = None;
     for line in &lines[..top] {
