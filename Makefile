@@ -16,7 +16,7 @@ help:
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'
-	@echo 'make bench           the driver beside pgbench, and the reader of logs beside pgBadger'
+	@echo 'make bench           the driver beside pgbench, a large database, and the reader of logs beside pgBadger'
 
 setup:
 	@.ci/setup
@@ -65,4 +65,5 @@ matrix: setup-versions setup-hypopg setup-tools
 
 bench: setup
 	$(CARGO) bench $(LOCKED) --bench pgbench
+	$(CARGO) bench $(LOCKED) --bench scale
 	benches/log.sh
