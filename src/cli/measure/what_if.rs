@@ -25,6 +25,8 @@ const QUESTIONS: Duration = Duration::from_secs(30);
 const QUICK_QUESTIONS: Duration = Duration::from_secs(1);
 /// Longest time that building candidates in a lab may take.
 const BUILDING: Duration = Duration::from_secs(15);
+const NOT_INSTALLED: &str =
+    "HypoPG is not installed in this database: indexes are judged by their scans alone";
 /// The row of the coverage.
 const COLLECTOR: &str = "what_if";
 
@@ -67,6 +69,20 @@ pub(super) async fn ask(
     let started = Instant::now();
     let statements = statements(run, workload);
     if statements.is_empty() {
+        return;
+    }
+    // Known without another connection.
+    let server = run.server.as_ref();
+    let extensions = server.map(|server| &server.extensions);
+    let why_not = match extensions {
+        _ if servers.lab => None,
+        _ if !plans.what_if.hypopg => Some("--no-hypopg"),
+        Some(all) if !all.contains_key("hypopg") => Some(NOT_INSTALLED),
+        _ => None,
+    };
+    if let Some(why) = why_not {
+        let row = Coverage::not_ok(COLLECTOR, Status::Skipped, why);
+        run.coverage.push(row);
         return;
     }
     let progress = Progress::step(context, "Asking the planner about indexes");
@@ -137,7 +153,7 @@ async fn with_session(
     let hypopg = if servers.lab {
         None
     } else {
-        Some(installed(session, asked).await?)
+        Some(installed(session).await?)
     };
     let options = ExplainOptions::default();
     let (records, _) = explain::plans(session.client(), statements, &options).await;
@@ -189,18 +205,11 @@ async fn build(
 }
 
 /// Schema and version of `HypoPG`.
-async fn installed(session: &Session, asked: WhatIfOptions) -> Result<(String, String), Skipped> {
-    if !asked.hypopg {
-        return Err(Skipped(Status::Skipped, "--no-hypopg".to_owned()));
-    }
+async fn installed(session: &Session) -> Result<(String, String), Skipped> {
     let view = &catalog::HYPOPG;
     let rows = session.read(view, &[]).await.map_err(Skipped::failed)?;
     let Some(row) = rows.first() else {
-        return Err(Skipped(
-            Status::Skipped,
-            "HypoPG is not installed in this database: indexes are judged by their scans alone"
-                .to_owned(),
-        ));
+        return Err(Skipped(Status::Skipped, NOT_INSTALLED.to_owned()));
     };
     let text = |name| column::get(row, view.name, name).map_err(Skipped::failed);
     Ok((text("nspname")?, text("extversion")?))
