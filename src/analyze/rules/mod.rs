@@ -61,6 +61,7 @@ mod planning_heavy;
 mod pool_oversized;
 mod pool_too_small;
 mod pooler_queueing;
+mod rarely_used_index;
 mod read_bound_statement;
 mod read_waits;
 mod redundant_prefix_index;

@@ -150,6 +150,14 @@ pub const UNUSED_INDEX_MIN_BYTES: u64 = 10 * 1024 * 1024;
 pub const LAB_UNUSED_INDEX_MIN_BYTES: u64 = 1024 * 1024;
 /// Age of the counters from which "never scanned" is an argument, in days (ours; pganalyze 35).
 pub const UNUSED_INDEX_MIN_AGE_DAYS: f64 = 7.0;
+/// Share of the scans of a table's indexes below which a written index is rarely used (postgres-checkup, H002).
+pub const RARELY_USED_SCAN_RATIO: f64 = 0.10;
+/// Writes of the table below which they do not matter (postgres-checkup, H002).
+pub const RARELY_USED_MIN_WRITES: f64 = 100.0;
+/// The same share of an index that is scanned more often than written (postgres-checkup, H002).
+pub const RARELY_USED_LARGE_SCAN_RATIO: f64 = 0.05;
+/// Size from which such an index matters (postgres-checkup, H002).
+pub const RARELY_USED_LARGE_BYTES: u64 = 100 * 1024 * 1024;
 /// How much more a plan may cost on the index that takes over, by the planner with the other one hidden (ours).
 pub const HIDDEN_MAX_COST_FACTOR: f64 = 1.1;
 /// Days after which a saved run of a standby no longer stands for asking it (ours).
