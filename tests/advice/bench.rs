@@ -19,10 +19,12 @@ use crate::peers;
 use crate::place::{SHOP, Scenario, TPCH, candidates, filled, json, what_if_coverage};
 use crate::support::{Hypopg, hypopg};
 
-/// Draws of the parameters of each statement.
-const DRAWS: u64 = 5;
+/// Draws of the parameters of each statement: so many that they stand for the workload that dbperf has watched.
+const DRAWS: u64 = 70;
 /// Turns of every advice.
 const TURNS: usize = 14;
+/// Draws of a turn.
+const DRAWS_OF_A_TURN: usize = 5;
 
 /// A statement that reads, with some draws of its parameters.
 #[derive(Debug)]
@@ -113,10 +115,14 @@ fn advised(dsn: &str, scenario: &Scenario, bytes: i64) -> Vec<String> {
     .collect()
 }
 
-/// Time of one turn: every statement with one draw, by its weight, the better of two executions.
-async fn turn(client: &Client, reads: &[Read], draw: usize) -> f64 {
+/// Time of one turn: every statement with its draws of this turn, by its weight, the better of two executions.
+async fn turn(client: &Client, reads: &[Read], number: usize) -> f64 {
     let mut total = 0.0;
-    for read in reads {
+    let first = number * DRAWS_OF_A_TURN;
+    for (read, draw) in reads
+        .iter()
+        .flat_map(|read| (first..first + DRAWS_OF_A_TURN).map(move |draw| (read, draw)))
+    {
         let draw = &read.draws[draw % read.draws.len()];
         let values: Vec<TextParam<'_>> = draw.iter().map(|v| TextParam(v.as_deref())).collect();
         let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();

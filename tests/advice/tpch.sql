@@ -40,7 +40,7 @@ SELECT i, 'Customer ' || i, i * 11 % 25, (i * 7907 % 1000000)::numeric / 100,
 FROM generate_series(1, 3000) i;
 INSERT INTO part
 SELECT i, 'part ' || md5(i::text), 'Brand#' || (1 + i % 5) || (1 + i / 5 % 5), 'TYPE ' || i * 13 % 150,
-       1 + i * 7 % 50, 'BOX ' || i * 17 % 40
+       1 + i * 7 % 50, 'BOX ' || i / 25 * 17 % 160
 FROM generate_series(1, 4000) i;
 INSERT INTO partsupp
 SELECT p, 1 + (p * 7 + s * 53) % 200, (p * 31 + s) % 10000, ((p * 17 + s * 29) % 100000)::numeric / 100

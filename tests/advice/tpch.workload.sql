@@ -73,7 +73,7 @@ WHERE l_partkey = p_partkey
   AND l_shipdate >= date '1992-01-01' + :day::int AND l_shipdate < date '1992-01-01' + :day::int + 10;
 
 -- operation: small quantity orders
--- param box: uniform 0 39
+-- param box: uniform 0 159
 -- statement: q17
 SELECT sum(l_extendedprice) / 7.0
 FROM lineitem, part
@@ -81,7 +81,7 @@ WHERE p_partkey = l_partkey AND p_brand = 'Brand#23' AND p_container = 'BOX ' ||
   AND l_quantity < (SELECT 0.2 * avg(l_quantity) FROM lineitem WHERE l_partkey = p_partkey);
 
 -- operation: discounted revenue
--- param box: uniform 0 39
+-- param box: uniform 0 159
 -- statement: q19
 SELECT sum(l_extendedprice * (1 - l_discount))
 FROM lineitem, part
