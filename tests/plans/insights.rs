@@ -105,7 +105,8 @@ const CASES: &[Case] = &[
         node: "Nested Loop",
         since: 13,
         settings: "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off",
-        planted: "SELECT count(*) FROM stale s JOIN part p ON p.id = s.id WHERE s.val = 2",
+        // What the inner side does once must take longer than the microsecond that its mean time is told in.
+        planted: "SELECT count(*) FROM stale s JOIN part p ON p.id = s.id AND md5(md5(md5(p.name))) <> '' WHERE s.val = 2",
         healthy_settings: "SET enable_hashjoin = off; SET enable_mergejoin = off",
         healthy: "SELECT count(*) FROM child c JOIN part p ON p.id = c.part_id WHERE c.v < 100",
     },

@@ -123,3 +123,29 @@ pub(crate) async fn connect(cluster: &Cluster) -> tokio_postgres::Client {
     tokio::spawn(connection);
     client
 }
+
+/// Ends a session, and returns when its counters of tables and indexes can be read. A backend publishes them when it
+/// ends, a moment after its client has gone; before PostgreSQL 15 they then pass through a file that is written twice
+/// a second.
+pub(crate) async fn published(cluster: &Cluster, client: tokio_postgres::Client) {
+    let pid: i32 = client
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .expect("ask for the backend")
+        .get(0);
+    drop(client);
+    let watcher = connect(cluster).await;
+    let there = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1";
+    for _ in 0..400 {
+        let row = watcher.query_one(there, &[&pid]).await;
+        let count: i64 = row.expect("read pg_stat_activity").get(0);
+        if count == 0 {
+            if cluster.major() < 15 {
+                tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+            }
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("the backend {pid} does not end");
+}

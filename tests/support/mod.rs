@@ -15,14 +15,23 @@ mod servers;
 mod watch;
 
 pub(crate) use hypopg::{Hypopg, hypopg};
-pub(crate) use labs::{connect, hypopg_lab, lab, open_parent, pooled, prepared};
+pub(crate) use labs::{connect, hypopg_lab, lab, open_parent, pooled, prepared, published};
 pub(crate) use servers::{TESTED, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
 
 /// Names everything once: a test that uses only a part of this file is not warned about the rest.
 const _: fn() = || {
     let _ = (hypopg, hypopg_lab, Hypopg::hides);
-    let _ = (connect, lab, open_parent, pooled, prepared, servers, TESTED);
+    let _ = (
+        connect,
+        lab,
+        open_parent,
+        pooled,
+        prepared,
+        published,
+        servers,
+        TESTED,
+    );
     let _ = (
         alone,
         count,

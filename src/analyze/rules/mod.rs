@@ -169,7 +169,12 @@ pub fn evaluate(facts: &Facts<'_>) -> (Vec<Finding>, Vec<NotEvaluated>) {
         note(rule.id, rule.evaluate(facts));
     }
     for rule in INSIGHTS {
-        note(rule.id, plan_insights::evaluate(rule, facts));
+        let mut outcomes = plan_insights::evaluate(rule, facts);
+        // Where a rule of the same name judges the table itself, that one says what could not be looked at.
+        if RULES.iter().any(|table| table.id == rule.id) {
+            outcomes.retain(|o| !matches!(o, Outcome::NotEvaluated(_)));
+        }
+        note(rule.id, outcomes);
     }
     plan_insights::leave_out_covered(&mut findings);
     sort(&mut findings);
