@@ -14,7 +14,8 @@ pub(super) fn considered(c: &Conclusions) -> Section {
     if let Some(note) = &advice.note {
         return Section::nothing(TITLE, format!("Not measured: {note}"));
     }
-    let mut section = Section::new(TITLE).source("plans of the window's statements with them");
+    let mut section =
+        Section::new(TITLE).source("plans of the statements that were seen, with them");
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

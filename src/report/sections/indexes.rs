@@ -212,7 +212,7 @@ fn helped(m: &MissingIndex) -> String {
 
 fn written(m: &MissingIndex) -> String {
     let Some(most) = m.costs.first() else {
-        return "no statement of the window writes to it".to_owned();
+        return "no statement that was seen writes to it".to_owned();
     };
     let others = match m.costs.len() - 1 {
         0 => String::new(),

@@ -57,8 +57,8 @@ pub(super) fn insights(c: &Conclusions) -> Section {
         return Section::nothing(TITLE, reason(c, "explain", "no plan was asked for."));
     }
     let mut section = Section::new(TITLE).source(format!(
-        "EXPLAIN of {}; generic plans hold estimates only. Share: of the window's database time, ≈ by \
-         the planner's costs",
+        "EXPLAIN of {}; generic plans hold estimates only. Share: of all database time, ≈ by the \
+         planner's costs",
         format::plural(seen as u64, "statement", "statements")
     ));
     if !table.rows.is_empty() {
