@@ -1,9 +1,9 @@
 //! Indexes that would help: foreign keys without one, and what the plans of the workload ask for.
 //!
 //! Nothing is created here and no server is touched. Where a planner could be asked
-//! ([`Run::what_if`](crate::record::Run::what_if)), [`wishes`] thinks of candidates, [`advisor`]
-//! says what to ask and chooses, and [`judged`] says what the answers amount to. Where it could not,
-//! [`by_conditions`] looks at expensive scans alone, with an upper bound of what an index saves.
+//! ([`Run::what_if`](crate::record::Run::what_if)), `wishes` thinks of candidates, `advisor`
+//! says what to ask and chooses, and `judged` says what the answers amount to. Where it could not,
+//! `by_conditions` looks at expensive scans alone, with an upper bound of what an index saves.
 //! Either way it is `estimated` until the load is measured again with the index.
 
 mod advisor;
