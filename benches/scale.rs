@@ -74,6 +74,8 @@ async fn fill(lab: &Lab, tables: u32, statements: u32) {
         .await
         .unwrap();
     tokio::spawn(connection);
+    let extension = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements";
+    client.batch_execute(extension).await.unwrap();
     for first in (1..=tables).step_by(TABLES_AT_ONCE as usize) {
         let last = tables.min(first + TABLES_AT_ONCE - 1);
         let parent = "CASE WHEN i % 5 = 0 THEN format('REFERENCES t%s (id)', i - 1) END";
