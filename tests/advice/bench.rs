@@ -60,6 +60,8 @@ struct Built {
     bytes: i64,
     sql: Vec<String>,
     times: Vec<f64>,
+    /// Time of each statement over all turns, by its weight.
+    by_statement: Vec<f64>,
 }
 
 async fn build(client: &Client, name: &str, sql: Vec<String>) -> Built {
@@ -78,6 +80,7 @@ async fn build(client: &Client, name: &str, sql: Vec<String>) -> Built {
         bytes: row.get(1),
         sql,
         times: Vec::new(),
+        by_statement: Vec::new(),
     }
 }
 
@@ -89,8 +92,8 @@ async fn drop_all(client: &Client, built: &Built) {
     }
 }
 
-/// What dbperf proposes within these bytes.
-fn advised(dsn: &str, scenario: &Scenario, bytes: i64) -> Vec<String> {
+/// What dbperf proposes within these bytes, and the size that it tells.
+fn advised(dsn: &str, scenario: &Scenario, bytes: i64) -> (Vec<String>, i64) {
     let (file, limit) = (scenario.workload_file(), bytes.to_string());
     let mut args = vec!["indexes", dsn, "--workload", &file, "--duration", "6s"];
     args.extend([
@@ -106,21 +109,21 @@ fn advised(dsn: &str, scenario: &Scenario, bytes: i64) -> Vec<String> {
     let coverage = what_if_coverage(&report);
     assert_eq!(coverage["status"], "ok", "{coverage:#}");
     let found = candidates(&report);
+    let told = found.iter().map(|m| m["size_bytes"].as_i64().unwrap());
     let sql = found.iter().map(|m| m["create_sql"].as_str().unwrap());
     // Two advices are built beside each other, and the names would be taken.
-    sql.map(|sql| {
+    let sql = sql.map(|sql| {
         let (_, on) = sql.split_once(" ON ").unwrap();
         format!("CREATE INDEX ON {on}")
-    })
-    .collect()
+    });
+    (sql.collect(), told.sum())
 }
 
-/// Time of one turn: every statement with its draws of this turn, by its weight, the better of two executions.
-async fn turn(client: &Client, reads: &[Read], number: usize) -> f64 {
-    let mut total = 0.0;
+/// Time of each statement in one turn, with its draws of this turn, by its weight, the better of two executions.
+async fn turn(client: &Client, reads: &[Read], number: usize) -> Vec<f64> {
+    let mut times = vec![0.0; reads.len()];
     let first = number * DRAWS_OF_A_TURN;
-    for (read, draw) in reads
-        .iter()
+    for ((r, read), draw) in (reads.iter().enumerate())
         .flat_map(|read| (first..first + DRAWS_OF_A_TURN).map(move |draw| (read, draw)))
     {
         let draw = &read.draws[draw % read.draws.len()];
@@ -132,9 +135,9 @@ async fn turn(client: &Client, reads: &[Read], number: usize) -> f64 {
             client.query(&read.sql, &bound).await.unwrap();
             best = best.min(started.elapsed().as_secs_f64());
         }
-        total += read.weight * best;
+        times[r] += read.weight * best;
     }
-    total
+    times
 }
 
 async fn compared(server: &Hypopg, scenario: &Scenario) {
@@ -151,15 +154,18 @@ async fn compared(server: &Hypopg, scenario: &Scenario) {
         all.push((theirs, ours));
     }
     let mut built = Vec::new();
-    for (theirs, ours) in all {
+    for (theirs, (ours, told)) in all {
         let name = format!("dbperf within the bytes of {}", theirs.name);
         built.push(build(&client, &theirs.name, theirs.sql).await);
-        built.push(build(&client, &name, ours).await);
+        let ours = build(&client, &name, ours).await;
+        let off = (told - ours.bytes).abs() as f64 / ours.bytes as f64;
+        assert!(off < 0.1, "told as {told} bytes: {ours:#?}");
+        built.push(ours);
     }
     built.push(build(&client, "none", Vec::new()).await);
     client.batch_execute("VACUUM ANALYZE").await.unwrap();
     measure(&client, &reads, &mut built).await;
-    judge(scenario, &built);
+    judge(scenario, &reads, &built);
 }
 
 async fn measure(client: &Client, reads: &[Read], built: &mut [Built]) {
@@ -174,13 +180,18 @@ async fn measure(client: &Client, reads: &[Read], built: &mut [Built]) {
         for position in order {
             let shown = built[position].oids.clone();
             client.execute(show, &[&shown, &every]).await.unwrap();
-            let time = turn(client, reads, number).await;
-            built[position].times.push(time);
+            let times = turn(client, reads, number).await;
+            let advice = &mut built[position];
+            advice.times.push(times.iter().sum());
+            advice.by_statement.resize(times.len(), 0.0);
+            for (sum, time) in advice.by_statement.iter_mut().zip(times) {
+                *sum += time;
+            }
         }
     }
 }
 
-fn judge(scenario: &Scenario, built: &[Built]) {
+fn judge(scenario: &Scenario, reads: &[Read], built: &[Built]) {
     let mut table = String::new();
     for advice in built {
         let mut times = advice.times.clone();
@@ -190,6 +201,13 @@ fn judge(scenario: &Scenario, built: &[Built]) {
         for sql in &advice.sql {
             let _ = writeln!(table, "    {sql}");
         }
+    }
+    for (r, read) in reads.iter().enumerate() {
+        let turns = TURNS as f64;
+        for advice in built {
+            let _ = write!(table, "{:8.1}", 1000.0 * advice.by_statement[r] / turns);
+        }
+        let _ = writeln!(table, " ms {}", read.sql.lines().next().unwrap_or_default());
     }
     for pair in built.chunks_exact(2) {
         let [theirs, ours] = pair else { continue };
