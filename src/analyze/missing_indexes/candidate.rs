@@ -150,6 +150,17 @@ impl Candidate {
         index.indrelid == self.relid && carried && keys.is_some_and(|k| k.starts_with(&columns))
     }
 
+    /// It begins with all the columns of a unique index: that one finds the same row, and this one would
+    /// only save reading it from the table.
+    pub(super) fn repeats_unique(&self, index: &IndexFacts, table: &TableFacts) -> bool {
+        let Some(columns) = self.plain_columns(table).filter(|_| index.indisunique) else {
+            return false;
+        };
+        index.indrelid == self.relid
+            && self.predicate.is_none()
+            && plain_keys(index).is_some_and(|keys| columns.starts_with(keys))
+    }
+
     /// It begins with all the columns of an index that exists and is of no other use.
     pub(super) fn extends(&self, index: &IndexFacts, table: &TableFacts) -> bool {
         let free = !index.indisunique
@@ -224,6 +235,9 @@ mod tests {
         let mut unique = exists.clone();
         unique.indisunique = true;
         assert!(!candidate(&["a", "b", "name"]).extends(&unique, &table));
+        assert!(candidate(&["a", "b", "name"]).repeats_unique(&unique, &table));
+        assert!(!candidate(&["a", "b", "name"]).repeats_unique(&exists, &table));
+        assert!(!candidate(&["a", "name"]).repeats_unique(&unique, &table));
         let mut covering = candidate(&["a"]);
         covering.include = vec!["name".to_owned()];
         assert!(!covering.is_served_by(&exists, &table));

@@ -143,9 +143,22 @@ impl<'a> Place<'a> {
                 t::CANDIDATE_MIN_TABLE_ROWS
             ));
         }
-        let mut indexes = run.indexes.facts.iter().flatten();
-        let serves = indexes.find(|i| candidate.is_served_by(i, self.table))?;
-        Some(format!("{} serves it already", serves.indexrelname))
+        let indexes = run.indexes.facts.iter().flatten();
+        if let Some(index) = indexes
+            .clone()
+            .find(|i| candidate.is_served_by(i, self.table))
+        {
+            return Some(format!("{} serves it already", index.indexrelname));
+        }
+        // The planner takes reading a row for dearer than it is where the table is in memory, and a second
+        // index on the key of a table is written with every row.
+        let unique = indexes
+            .clone()
+            .find(|i| candidate.repeats_unique(i, self.table))?;
+        Some(format!(
+            "{} finds the same row; it would only save reading that from the table",
+            unique.indexrelname
+        ))
     }
 
     fn wished_by(&self, used: &TableUse) -> Vec<Candidate> {

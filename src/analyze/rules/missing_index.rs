@@ -5,6 +5,7 @@ use crate::analyze::missing_indexes::undo_sql;
 
 use super::draft::Draft;
 use super::text::size;
+use super::thresholds as t;
 use super::{Facts, Judgement, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -13,7 +14,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(facts: &Facts<'_>) -> Judgement {
-    facts.statements()?;
+    let statements = facts.statements()?.iter();
+    let total = facts.per_sec(statements.map(|s| s.total_exec_ms).sum());
     let planned = facts.run.plans.iter().any(|p| p.plan.is_some());
     if !planned {
         return Err(
@@ -27,7 +29,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         .iter()
         .filter(|m| m.kind == MissingIndexKind::Candidate);
     let found = candidates.map(|m| {
-        Draft::new(RULE.id, Severity::Warning)
+        Draft::new(RULE.id, severity(m, total))
             .evidence(m.evidence)
             .about("table", &format!("{}.{}", m.schema, m.table))
             .title(&format!(
@@ -47,6 +49,14 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             .fire(facts)
     });
     Ok(found.collect())
+}
+
+/// A trifle is told, and warned of only what gives back a visible share of all execution time.
+fn severity(m: &MissingIndex, total: Option<f64>) -> Severity {
+    match m.saves_ms_per_sec.zip(total) {
+        Some((saves, total)) if saves < t::STATEMENT_MATTERS_RATIO * total => Severity::Info,
+        _ => Severity::Warning,
+    }
 }
 
 /// What the index takes: bytes, and time of those who write.
@@ -101,6 +111,18 @@ mod tests {
         assert!(finding.title.contains("an index on tasks (a) is missing"));
         assert_eq!(finding.saves_ms_per_sec, Some(100.0));
         case(50_000).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn a_trifle_is_told_without_a_warning() {
+        let severity_of = |saves: Option<f64>, total: Option<f64>| {
+            let mut missing = MissingIndex::none();
+            missing.saves_ms_per_sec = saves;
+            severity(&missing, total)
+        };
+        assert_eq!(severity_of(Some(4.9), Some(100.0)), Severity::Info);
+        assert_eq!(severity_of(Some(5.0), Some(100.0)), Severity::Warning);
+        assert_eq!(severity_of(None, None), Severity::Warning);
     }
 
     #[test]
