@@ -51,30 +51,19 @@ pub(super) async fn run(
     view: View,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    if args.watch.from.is_none() && args.evidence.map.is_some() && args.evidence.api.is_empty() {
-        return Err(no_api());
-    }
-    if args.drive.pool.len() > 1 {
-        return Err(Failure::usage(
-            "several pools are compared by `dbperf replay WORKLOAD --pool …`; name one --pool here",
-        ));
-    }
-    if let Some(flag) = index_flag(&args.watch)
-        && !matches!(view, View::Everything | View::Indexes)
-    {
-        return Err(Failure::usage(format!(
-            "{flag} is about indexes: use it with `dbperf indexes` or `dbperf analyze`"
-        )));
-    }
+    check_flags(args, view)?;
     // Whatever can be wrong with the inputs is said before anything is measured.
     let mut options = Options {
         table: args.watch.table.clone(),
         ..options(&args.evidence)?
     };
     let usages = usage::read(&args.evidence.usage)?;
+    let plan_files = &args.evidence.plan_files;
+    plan_files.check()?;
     if let Some(path) = &args.watch.from {
         let mut run = run_file::load(path)?;
         usage::add(&mut run, usages)?;
+        plan_files.add(&mut run, context)?;
         import::add_api(&mut run, &args.evidence.api)?;
         demand_api(&run, &args.evidence)?;
         let conclusions = conclusions(&run, &options)?;
@@ -124,7 +113,11 @@ pub(super) async fn run(
     // What was measured is not lost to a result file that the load command did not write, nor to a
     // slip in the mapping.
     let mut failed = None;
-    if let Err(failure) = usage::add(&mut run, usages) {
+    let added = [
+        usage::add(&mut run, usages),
+        plan_files.add(&mut run, context),
+    ];
+    for failure in added.into_iter().filter_map(Result::err) {
         context.error(&failure);
         failed = Some(failure.exit);
     }
@@ -152,6 +145,31 @@ pub(super) async fn run(
         Some(failed) if exit != Exit::Interrupted => failed,
         _ => exit,
     })
+}
+
+/// Flags that say nothing without another, or of another section.
+fn check_flags(args: &AnalyzeArgs, view: View) -> Result<(), Failure> {
+    if args.watch.from.is_none() && args.evidence.map.is_some() && args.evidence.api.is_empty() {
+        return Err(no_api());
+    }
+    if args.drive.pool.len() > 1 {
+        return Err(Failure::usage(
+            "several pools are compared by `dbperf replay WORKLOAD --pool …`; name one --pool here",
+        ));
+    }
+    if view == View::Replication && !args.evidence.plan_files.plans.is_empty() {
+        return Err(Failure::usage(
+            "--plans is about statements: use it with `dbperf analyze`, `dbperf slow` or `dbperf indexes`",
+        ));
+    }
+    if let Some(flag) = index_flag(&args.watch)
+        && !matches!(view, View::Everything | View::Indexes)
+    {
+        return Err(Failure::usage(format!(
+            "{flag} is about indexes: use it with `dbperf indexes` or `dbperf analyze`"
+        )));
+    }
+    Ok(())
 }
 
 /// `replay`.
@@ -223,6 +241,8 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
     let options = options(&args.evidence)?;
     let mut run = run_file::load(&args.run)?;
     usage::add(&mut run, usage::read(&args.evidence.usage)?)?;
+    args.evidence.plan_files.check()?;
+    args.evidence.plan_files.add(&mut run, context)?;
     import::add_api(&mut run, &args.evidence.api)?;
     demand_api(&run, &args.evidence)?;
     let conclusions = conclusions(&run, &options)?;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::capture::CaptureArgs;
 use super::chart::ChartArgs;
 use super::fleet::FleetArgs;
+use super::plan_files::PlanFileArgs;
 use super::prove::ProveArgs;
 use crate::drive::{Shard, Stages};
 use crate::workload::{Think, pgbench};
@@ -380,6 +381,8 @@ pub(super) struct EvidenceArgs {
     /// count too; may be repeated.
     #[arg(long, value_name = "RUN", num_args = 1)]
     pub(super) usage: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) plan_files: PlanFileArgs,
     #[command(flatten)]
     pub(super) fleet: FleetArgs,
 }

@@ -19,6 +19,7 @@ mod load;
 mod measure;
 mod merge;
 mod output;
+mod plan_files;
 mod pool;
 mod progress;
 mod prove;

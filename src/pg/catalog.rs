@@ -9,8 +9,7 @@
 
 use super::PgError;
 
-/// The comment by which dbperf's own statements are recognised.
-pub const MARKER: &str = "/* dbperf";
+pub use crate::record::MARKER;
 
 /// A server's major version as `(15, 0)`, or an extension's version as `(1, 10)`.
 pub type Since = (u32, u32);

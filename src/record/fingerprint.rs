@@ -2,6 +2,9 @@
 
 use pg_query::{DeparseOptions, FingerprintOptions, NodeEnum};
 
+/// The comment by which dbperf's own statements are recognised.
+pub const MARKER: &str = "/* dbperf";
+
 /// Fingerprint of a statement's parse tree, the same for every spelling and every constant; `None`
 /// where the text does not parse. A `PREPARE`, under whose text `pg_stat_statements` counts each
 /// `EXECUTE`, has that of the statement which it prepares. Table names count in full: the parser's default follows

@@ -32,6 +32,6 @@ pub mod what_if;
 
 pub use capture::{CaptureSource, CaptureStatement, CaptureSummary};
 pub use coverage::{Coverage, Status};
-pub use fingerprint::fingerprint;
+pub use fingerprint::{MARKER, fingerprint};
 pub use run::{Run, Span};
 pub use units::{Bytes, Lsn, LsnError, Millis, QueryId, Ratio};

@@ -8,6 +8,7 @@
 mod changes;
 mod command;
 mod given;
+mod joined;
 mod ladder;
 #[path = "../support/mod.rs"]
 mod support;

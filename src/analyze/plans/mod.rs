@@ -5,6 +5,7 @@
 //! subplans and early stops; it is written beside the code in [`account`].
 
 pub mod account;
+mod adopt;
 pub mod conditions;
 pub mod disjunctions;
 pub mod insights;
@@ -22,6 +23,7 @@ use crate::record::{QueryId, Run};
 use super::conclusions::{Evidence, Plan};
 use super::rules::thresholds as t;
 use account::Account;
+pub use adopt::{Adopted, adopt};
 use insights::look::Look;
 use tree::PlanTree;
 

@@ -98,20 +98,37 @@ pub(super) fn log(
         Failure::new(exit, e.to_string())
     })?;
     drop(progress);
-    let (unread, beyond) = (gather.unread, gather.beyond);
+    let counted = Counted {
+        unread: gather.unread,
+        beyond: gather.beyond,
+        own: gather.own,
+    };
     let mut plans = gather.finish();
     if plans.is_empty() {
-        return Err(Failure::input(no_plans(&log.name, &read)));
+        return Err(Failure::input(no_plans(&log.name, &read, &counted)));
     }
     let statements = plans.len();
     plans.truncate(usize::try_from(terms.top).unwrap_or(usize::MAX));
     let shown = plans.len();
-    let coverage = coverage(&read, (statements, shown), unread, beyond);
+    let coverage = coverage(&read, (statements, shown), &counted);
     let told = plans.into_iter().map(|plan| told(plan, terms.literals));
     Ok((told.collect(), coverage))
 }
 
-fn no_plans(name: &str, read: &PlansRead) -> String {
+/// Plans that are not shown.
+struct Counted {
+    unread: u64,
+    beyond: u64,
+    own: u64,
+}
+
+fn no_plans(name: &str, read: &PlansRead, counted: &Counted) -> String {
+    if counted.own > 0 {
+        return format!(
+            "{name}: {} of its {} plans are of dbperf's own statements, and none is of another that is understood",
+            counted.own, read.plans
+        );
+    }
     if read.plans > 0 {
         return format!(
             "{name}: none of its {} plans is understood; auto_explain.log_format has to be text or json",
@@ -126,12 +143,12 @@ fn no_plans(name: &str, read: &PlansRead) -> String {
 }
 
 /// What of the log is shown, and what could not be read.
-fn coverage(
-    read: &PlansRead,
-    (statements, shown): (usize, usize),
-    unread: u64,
-    beyond: u64,
-) -> Coverage {
+fn coverage(read: &PlansRead, (statements, shown): (usize, usize), counted: &Counted) -> Coverage {
+    let Counted {
+        unread,
+        beyond,
+        own,
+    } = counted;
     let mut words = vec![format!(
         "{} plans of {statements} statements in {} records",
         read.plans, read.records
@@ -141,13 +158,16 @@ fn coverage(
             "the {shown} with the slowest execution are shown (--top)"
         ));
     }
+    if *own > 0 {
+        words.push(format!("{own} plans are of dbperf's own statements"));
+    }
     let mut partial = Vec::new();
-    if unread > 0 {
+    if *unread > 0 {
         partial.push(format!(
             "{unread} plans are damaged or in another format than text and JSON"
         ));
     }
-    if beyond > 0 {
+    if *beyond > 0 {
         partial.push(format!(
             "{beyond} plans are of further statements, which are not told apart"
         ));

@@ -17,9 +17,38 @@ use super::redact::redacted_command;
 use super::{output, target};
 use crate::analyze;
 use crate::explain::{Allowed, Execute, ExplainOptions};
-use crate::record::Run;
 use crate::record::plan::ExplainedPlan;
+use crate::record::{Coverage, Run};
 use input::Input;
+
+/// Plans of a file, without constants and values, and what was read of a log.
+///
+/// # Errors
+/// The file is neither a log nor a plan, or it holds none.
+pub(super) fn plans_of(
+    name: &str,
+    prefix: Option<&str>,
+    context: &Context,
+) -> Result<(Vec<ExplainedPlan>, Option<Coverage>), Failure> {
+    let (told, coverage) = match Input::of(name, prefix)? {
+        Input::Sql(_) => {
+            return Err(Failure::input(format!(
+                "{name} holds statements and no plan: `dbperf explain` asks for their plans"
+            )));
+        }
+        Input::Plans(name, plans) => (given::plans(&name, plans, false), None),
+        Input::Log(log) => {
+            let terms = given::Terms {
+                prefix,
+                top: u32::MAX,
+                literals: false,
+            };
+            let (told, coverage) = given::log(&log, &terms, context)?;
+            (told, Some(coverage))
+        }
+    };
+    Ok((told.into_iter().map(|told| told.plan).collect(), coverage))
+}
 
 /// Flags of `explain`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::document::{GivenPlan, logged};
 use crate::record::plan::{ExplainedPlan, LoggedExecutions, PlanMode};
-use crate::record::{Millis, QueryId, fingerprint};
+use crate::record::{MARKER, Millis, QueryId, fingerprint};
 
 /// Statements that are kept apart. A log in which more run is summed up all the same: those beyond are counted.
 const MOST_STATEMENTS: usize = 5000;
@@ -37,6 +37,8 @@ pub struct Gather {
     pub unread: u64,
     /// Plans of statements beyond those that are kept apart.
     pub beyond: u64,
+    /// Plans of what dbperf itself sent: it asks for plans too, and `auto_explain` logs what EXPLAIN is asked for.
+    pub own: u64,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,10 @@ impl Gather {
             return;
         };
         let text = given.query.clone().unwrap_or_default();
+        if text.contains(MARKER) {
+            self.own += 1;
+            return;
+        }
         let name = self.name_of(&text);
         let full = self.groups.len() >= MOST_STATEMENTS;
         match self.groups.entry(name) {
@@ -212,7 +218,12 @@ mod tests {
             gather.add(&plan(took, body));
         }
         gather.add(&plan(99.0, "damaged"));
-        assert_eq!(gather.unread, 1);
+        let asked = body(
+            "PREPARE /* dbperf */ p AS SELECT * FROM t WHERE a = $1",
+            "Seq Scan on t",
+        );
+        gather.add(&plan(99.0, &asked));
+        assert_eq!((gather.unread, gather.own), (1, 1));
         let plans = gather.finish();
         assert_eq!(plans.len(), 2);
         let first = plans[0].logged.as_ref().unwrap();

@@ -26,7 +26,8 @@ pub(super) struct Share {
 
 /// Why a rule on executed rows says nothing of an estimate.
 const NOT_EXECUTED: &str = "the plan was not executed, so it has estimates only (EXPLAIN ANALYZE: \
-                            --explain-analyze with a workload that runs the statement)";
+                            --explain-analyze with a workload that runs the statement, or --plans \
+                            with a log of auto_explain)";
 
 impl<'a> Look<'a> {
     /// The catalogue's facts of the table that a node reads.
