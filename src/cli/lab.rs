@@ -52,7 +52,7 @@ fn create_extension(dsn: &str) -> Result<(), Failure> {
             .map_err(|e| Failure::precondition(&e))?;
         let connection = tokio::spawn(connection);
         client
-            .batch_execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            .batch_execute("CREATE /* dbperf */ EXTENSION IF NOT EXISTS pg_stat_statements")
             .await
             .map_err(|e| Failure::precondition(&e))?;
         drop(client);

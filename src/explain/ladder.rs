@@ -1,5 +1,6 @@
 //! The ladder of probes, one read-only transaction each.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use super::gate::{
 };
 use super::scrub::scrub;
 use crate::pg::TextParam;
+use crate::pg::catalog::MARKER;
 use crate::record::plan::{PlanMode, PlanRecord};
 use crate::record::{Coverage, Millis, QueryId, Status};
 
@@ -183,18 +185,20 @@ pub(super) async fn in_transaction<T>(
 }
 
 pub(super) async fn prologue(client: &Client, options: &ExplainOptions) -> Result<(), ProbeError> {
-    let timeout = options.statement_timeout.as_millis();
-    execute(client, &format!("SET LOCAL statement_timeout = {timeout}")).await?;
-    // Behind a pooler the guards of the session are those of somebody else.
-    execute(client, "SET LOCAL lock_timeout = 500").await?;
     // The application's names resolve by the search path that a new session gets; the guarded
-    // session pins its own.
-    execute(
-        client,
-        "SELECT /* dbperf */ set_config('search_path', reset_val, true) \
-         FROM pg_catalog.pg_settings WHERE name = 'search_path'",
-    )
-    .await
+    // session pins its own. Behind a pooler the guards of the session are those of somebody else.
+    // A statement of its own kind: the server counts `SET` with the application's.
+    let timeout = options.statement_timeout.as_millis().to_string();
+    client
+        .execute(
+            "SELECT /* dbperf */ pg_catalog.set_config(name, reset_val, true), \
+             pg_catalog.set_config('statement_timeout', $1, true), \
+             pg_catalog.set_config('lock_timeout', '500', true) \
+             FROM pg_catalog.pg_settings WHERE name = 'search_path'",
+            &[&timeout],
+        )
+        .await?;
+    Ok(())
 }
 
 /// Name of the one prepared statement of the session.
@@ -223,7 +227,12 @@ pub(super) async fn explain_prepared(
     text: &str,
 ) -> Result<Value, ProbeError> {
     let count = parameter_count(text).map_err(ProbeError::refused)?;
-    execute(client, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
+    execute(
+        client,
+        "SELECT /* dbperf */ pg_catalog.set_config(name, 'force_generic_plan', true) \
+         FROM pg_catalog.pg_settings WHERE name = 'plan_cache_mode'",
+    )
+    .await?;
     let text = with_casts(text);
     execute(
         client,
@@ -341,8 +350,33 @@ pub(super) async fn explain(
         .ok_or_else(|| ProbeError::own("EXPLAIN gave no plan".to_owned()))
 }
 
-/// One statement by the extended protocol, its rows dropped.
+/// One statement of dbperf's own by the extended protocol, marked as such, its rows dropped.
 pub(super) async fn execute(client: &Client, sql: &str) -> Result<(), ProbeError> {
-    client.execute(sql, &[]).await?;
+    client.execute(marked(sql).as_ref(), &[]).await?;
     Ok(())
+}
+
+/// The statement with dbperf's marker after its first keyword, where `PostgreSQL` 18 keeps it.
+fn marked(sql: &str) -> Cow<'_, str> {
+    if sql.contains(MARKER) {
+        return Cow::Borrowed(sql);
+    }
+    let (keyword, rest) = sql.split_at(sql.find(' ').unwrap_or(sql.len()));
+    Cow::Owned(format!("{keyword} {MARKER} */{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statement_of_its_own_is_marked_once() {
+        for (sql, sent) in [
+            ("ROLLBACK", "ROLLBACK /* dbperf */"),
+            ("BEGIN READ ONLY", "BEGIN /* dbperf */ READ ONLY"),
+            ("SELECT /* dbperf */ f()", "SELECT /* dbperf */ f()"),
+        ] {
+            assert_eq!(marked(sql), sent);
+        }
+    }
 }

@@ -217,7 +217,7 @@ impl Cluster {
             // A server that ends before it reads says why on its stderr, which is better than this.
             let _ = writeln!(
                 stdin,
-                "SELECT pg_catalog.pg_create_physical_replication_slot('{SLOT}', true)"
+                "SELECT /* dbperf */ pg_catalog.pg_create_physical_replication_slot('{SLOT}', true)"
             );
         }
         let output = child.wait_with_output().map_err(io("run", &program))?;

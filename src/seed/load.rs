@@ -92,7 +92,7 @@ pub async fn load_sample(
 const PROLOGUE: &str = "SET LOCAL search_path = public; SET LOCAL statement_timeout = 0; \
                         SET LOCAL maintenance_work_mem = '128MB'";
 
-const EXTENSION: &str = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements";
+const EXTENSION: &str = "CREATE /* dbperf */ EXTENSION IF NOT EXISTS pg_stat_statements";
 
 const TAKEN: &str = "\
 SELECT current_database()::text, string_agg(name, ', ' ORDER BY name)

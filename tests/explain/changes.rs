@@ -49,7 +49,7 @@ async fn a_change_is_executed_once_and_undone() {
             executed, 1,
             "{major}: every execution leaves something behind"
         );
-        let begins = log.find("BEGIN READ WRITE").unwrap();
+        let begins = log.find("BEGIN /* dbperf */ READ WRITE").unwrap();
         assert!(
             log[begins..].contains("ROLLBACK") && !log.contains("COMMIT"),
             "{major}"

@@ -24,7 +24,7 @@ fn ladder(log: &str) -> Vec<String> {
         };
         if let Some(rest) = text.strip_prefix("EXPLAIN /* dbperf */ (") {
             rungs.push(rest.split(", FORMAT").next().unwrap().to_owned());
-        } else if text.starts_with("BEGIN READ ") || text == "ROLLBACK" {
+        } else if text.starts_with("BEGIN /* dbperf */ READ ") || text == "ROLLBACK /* dbperf */" {
             rungs.push(text.to_owned());
         }
     }
@@ -42,12 +42,12 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
         let estimate = format!("VERBOSE, SETTINGS, BUFFERS, SUMMARY{memory}");
         let rung = |how: &str| {
             [
-                "BEGIN READ ONLY".to_owned(),
+                "BEGIN /* dbperf */ READ ONLY".to_owned(),
                 how.to_owned(),
-                "ROLLBACK".to_owned(),
+                "ROLLBACK /* dbperf */".to_owned(),
             ]
         };
-        let types = ["BEGIN READ ONLY".to_owned(), "ROLLBACK".to_owned()];
+        let types = ["BEGIN /* dbperf */ READ ONLY".to_owned(), "ROLLBACK /* dbperf */".to_owned()];
 
         let from = log_length(&lab);
         let (code, stdout, stderr) = run(&dsn, &["SELECT * FROM people WHERE id = 7"]);

@@ -1,14 +1,6 @@
-//! Statements on real servers, where the right numbers are known: ids of one statement together, users, databases and
-//! levels apart, and nothing counted twice or below zero when entries go and come back.
+//! Ids of one statement together, users, databases and levels apart, and nothing counted twice or below zero when
+//! entries go and come back.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
-)]
-
-mod support;
-
-use std::process::Command;
 use std::time::Duration;
 
 use dbperf::collect::{LoadState, ObserveOptions, Observed, Observer};
@@ -17,18 +9,15 @@ use dbperf::pg::resolve;
 use dbperf::record::server::Disturbance;
 use dbperf::record::statements::StatementDelta;
 use serde_json::Value;
-use support::{connect, lab, servers};
+
 use tokio_postgres::{Client, NoTls};
+
+use crate::json;
+use crate::support::{connect, lab, servers};
 
 /// What the server has counted so far.
 fn slow(dsn: &str) -> Vec<Value> {
-    let output = Command::new(env!("CARGO_BIN_EXE_dbperf"))
-        .args(["slow", dsn, "--explain", "0", "--format", "json"])
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("no JSON ({e}): {errors}"));
+    let report = json(&["slow", dsn, "--explain", "0"]);
     report["statements"].as_array().unwrap().clone()
 }
 

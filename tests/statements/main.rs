@@ -1,0 +1,36 @@
+//! Statements on real servers, where the right numbers are known.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
+)]
+
+mod counts;
+mod own;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Runs `dbperf` to its end, with no server in the environment.
+fn dbperf(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).output().unwrap()
+}
+
+/// The JSON document of a command.
+fn json(args: &[&str]) -> Value {
+    let mut all = args.to_vec();
+    all.extend(["--format", "json"]);
+    let output = dbperf(&all);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{args:?}: no JSON ({e}): {errors}"))
+}
