@@ -199,7 +199,7 @@ async fn read_statements(dsn: &str, place: &str) {
     let ids: Vec<i64> = sample.rows.iter().map(|r| r.key.queryid.0).collect();
     let texts = source.read_texts(&session, &ids).await.unwrap();
     assert!(
-        texts.values().any(|t| t.contains(catalog::MARKER)),
+        texts.iter().any(|(_, t)| t.contains(catalog::MARKER)),
         "{place}: {texts:?}"
     );
     source.read_info(&session).await.unwrap();

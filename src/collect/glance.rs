@@ -137,13 +137,12 @@ async fn read_statements(
     let reading = source.read_texts(session, &ids);
     let texts = ledger.time("pg_stat_statements_text", reading).await;
     let texts = texts.unwrap_or_default();
-    let marked = |id: i64| texts.get(&id).is_some_and(|t| t.contains(MARKER));
-    let mut window = counted_so_far(sample, |id| marked(id.0));
+    let mut window = counted_so_far(sample, |key| texts.is_own(key));
     source.version().clone_into(&mut window.extension_version);
     window.texts = texts
         .iter()
         .filter(|(_, text)| !text.contains(MARKER))
-        .map(|(id, text)| (*id, normalised(text)))
+        .map(|(id, text)| (id, normalised(text)))
         .collect();
     let evicted = info.map_or(0, |i| i.dealloc);
     if evicted > 0 {

@@ -1,6 +1,6 @@
 //! `pg_stat_statements`: numbers, texts, and the view's own account of evictions and resets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -106,28 +106,71 @@ impl Source {
         &self,
         session: &Session,
         ids: &[i64],
-    ) -> Result<BTreeMap<i64, String>, PgError> {
+    ) -> Result<Texts, PgError> {
         let view = &catalog::PG_STAT_STATEMENTS_TEXT;
         let params: [crate::pg::Param<'_>; 1] = [(&ids, Type::INT8_ARRAY)];
         let rows = session.rows(view.name, &self.sql(view)?, &params).await?;
-        let mut texts = BTreeMap::new();
+        let mut texts = Texts::default();
         for row in &rows {
             // NULL: the server could not keep the text.
             if let Some(text) = get::<Option<String>>(row, view.name, "query")? {
-                keep(&mut texts, get(row, view.name, "queryid")?, &text);
+                let column = |name| get::<u32>(row, view.name, name);
+                let id = get(row, view.name, "queryid")?;
+                texts.keep((column("userid")?, column("dbid")?, id), &text);
             }
         }
         Ok(texts)
     }
 }
 
-/// Of several entries with one id, as of several roles, the application's own text is kept: one
-/// with dbperf's marker comes from having explained the statement.
-fn keep(texts: &mut BTreeMap<i64, String>, id: i64, text: &str) {
-    let text = application_text(text);
-    let kept = texts.entry(id).or_insert_with(|| text.to_owned());
-    if kept.contains(MARKER) && !text.contains(MARKER) {
-        text.clone_into(kept);
+/// Texts of statements, and whose they are.
+#[derive(Debug, Clone, Default)]
+pub struct Texts {
+    by_id: BTreeMap<i64, String>,
+    /// `userid`, `dbid` and `queryid` of the entries whose text has dbperf's marker.
+    own: BTreeSet<(u32, u32, i64)>,
+}
+
+impl Texts {
+    /// Of several entries with one id, as of several roles, the application's own text is kept: one
+    /// with dbperf's marker comes from having explained the statement, or is one that both send.
+    fn keep(&mut self, entry: (u32, u32, i64), text: &str) {
+        let text = application_text(text);
+        let kept = self
+            .by_id
+            .entry(entry.2)
+            .or_insert_with(|| text.to_owned());
+        if text.contains(MARKER) {
+            self.own.insert(entry);
+        } else if kept.contains(MARKER) {
+            text.clone_into(kept);
+        }
+    }
+
+    /// The text of an id.
+    #[must_use]
+    pub fn get(&self, id: i64) -> Option<&str> {
+        self.by_id.get(&id).map(String::as_str)
+    }
+
+    /// Every text with its id.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.by_id.iter().map(|(id, text)| (*id, text.as_str()))
+    }
+
+    /// The entry counts what dbperf has sent.
+    ///
+    /// From 16 on the server tells `ROLLBACK /* dbperf */` from an application's `ROLLBACK` by the role alone: a
+    /// dedicated one keeps them apart.
+    #[must_use]
+    pub fn is_own(&self, key: &StatementKey) -> bool {
+        self.own.contains(&(key.userid, key.dbid, key.queryid.0))
+    }
+
+    /// Adds what was read later.
+    pub fn extend(&mut self, later: Self) {
+        self.by_id.extend(later.by_id);
+        self.own.extend(later.own);
     }
 }
 
@@ -188,12 +231,27 @@ mod tests {
         let plain = "SELECT a FROM t WHERE b = $1";
         let explained = "EXPLAIN /* dbperf */ (VERBOSE) SELECT a FROM t WHERE b = $1";
         for order in [[plain, explained], [explained, plain]] {
-            let mut texts = BTreeMap::new();
+            let mut texts = Texts::default();
             for text in order {
-                keep(&mut texts, 1, text);
+                texts.keep((10, 5, 1), text);
             }
-            assert_eq!(texts[&1], plain);
+            assert_eq!(texts.get(1), Some(plain));
         }
+    }
+
+    #[test]
+    fn what_two_roles_send_is_told_apart_by_the_role() {
+        let key = |userid| StatementKey {
+            userid,
+            dbid: 5,
+            queryid: QueryId(1),
+            toplevel: Some(true),
+        };
+        let mut texts = Texts::default();
+        texts.keep((11, 5, 1), "ROLLBACK /* dbperf */");
+        texts.keep((10, 5, 1), "ROLLBACK");
+        assert_eq!(texts.get(1), Some("ROLLBACK"));
+        assert!(texts.is_own(&key(11)) && !texts.is_own(&key(10)));
     }
 
     #[test]

@@ -1,17 +1,16 @@
 //! The sampler of `pg_stat_statements` and of the server's continuity: a chain of samples becomes
 //! the deltas of a window.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::ledger::Ledger;
 use super::link::Link;
-use super::pg_stat_statements::Source;
+use super::pg_stat_statements::{Source, Texts};
 use super::texts::normalised;
 use super::ticker::{Ticker, middle};
-use crate::pg::catalog::MARKER;
 use crate::pg::{PgError, Session, read_life};
 use crate::record::Millis;
 use crate::record::server::{Disturbance, Server, ServerLife};
@@ -43,7 +42,7 @@ pub(super) struct Chain {
     accumulator: StatementAccumulator,
     calls: HashMap<StatementKey, i64>,
     changed: BTreeSet<i64>,
-    texts: BTreeMap<i64, String>,
+    texts: Texts,
     last: Option<StatementSample>,
     evicting: bool,
     losses_seen: u64,
@@ -70,7 +69,7 @@ impl Chain {
             accumulator: StatementAccumulator::new(),
             calls: HashMap::new(),
             changed: BTreeSet::new(),
-            texts: BTreeMap::new(),
+            texts: Texts::default(),
             last: None,
             evicting: false,
             losses_seen: 0,
@@ -271,7 +270,7 @@ impl Chain {
         let new: Vec<i64> = self
             .changed
             .iter()
-            .filter(|id| !self.texts.contains_key(id))
+            .filter(|id| self.texts.get(**id).is_none())
             .copied()
             .collect();
         if new.is_empty() {
@@ -301,7 +300,7 @@ impl Chain {
         all
     }
 
-    /// The window. `own_ids` are statements known to be dbperf's besides those with the marker.
+    /// The window. `own_ids` are statements that a session of dbperf was seen at.
     pub(super) fn finish(
         mut self,
         own_ids: &BTreeSet<i64>,
@@ -321,16 +320,17 @@ impl Chain {
                 self.accumulator.push(last);
             }
             let texts = &self.texts;
-            let marked = |id: i64| texts.get(&id).is_some_and(|t| t.contains(MARKER));
+            // What a text says goes before what a session of dbperf was seen at: others send it, too.
+            let seen = |id: i64| own_ids.contains(&id) && texts.get(id).is_none();
             let mut window = self
                 .accumulator
-                .finish(|id| own_ids.contains(&id.0) || marked(id.0));
+                .finish(|key| texts.is_own(key) || seen(key.queryid.0));
             let kept: BTreeSet<i64> = window.deltas.iter().map(|d| d.key.queryid.0).collect();
             window.texts = self
                 .texts
                 .iter()
                 .filter(|(id, _)| kept.contains(id))
-                .map(|(id, text)| (*id, normalised(text)))
+                .map(|(id, text)| (id, normalised(text)))
                 .collect();
             self.source?
                 .version()

@@ -43,6 +43,8 @@ pub struct ExplainOptions {
     /// Executed once without per-node timing first; only a statement faster than this is executed
     /// again with it, because reading the clock per row can multiply the cost.
     pub timing_limit: Duration,
+    /// The server's major version, where it is known: it tells the time of serialisation from 17 on.
+    pub major: Option<u32>,
 }
 
 impl Default for ExplainOptions {
@@ -51,7 +53,22 @@ impl Default for ExplainOptions {
             statement_timeout: Duration::from_secs(10),
             cost_limit: 1e7,
             timing_limit: Duration::from_secs(2),
+            major: None,
         }
+    }
+}
+
+/// What is asked of every plan: the settings that shaped it cost nothing to tell.
+const PLANNED: &str = "VERBOSE, SETTINGS";
+
+const COARSE: &str = "VERBOSE, SETTINGS, ANALYZE, BUFFERS, WAL, TIMING OFF";
+
+/// With the time of making the answer ready for the wire, which is in no node.
+fn executed(major: Option<u32>) -> &'static str {
+    if major.is_some_and(|major| major >= 17) {
+        "VERBOSE, SETTINGS, ANALYZE, BUFFERS, WAL, SERIALIZE TEXT"
+    } else {
+        "VERBOSE, SETTINGS, ANALYZE, BUFFERS, WAL"
     }
 }
 
@@ -100,7 +117,7 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
         }
     };
     let Some(values) = values else {
-        match in_transaction(client, options, generic(client, &candidate.text, "VERBOSE")).await {
+        match in_transaction(client, options, generic(client, &candidate.text, PLANNED)).await {
             Ok(plan) => record.plan = Some(plan),
             Err(why) => record.error = Some(why.words()),
         }
@@ -125,7 +142,7 @@ async fn probe(client: &Client, candidate: &Candidate, options: &ExplainOptions)
         // The values of the workload do not fit: the generic plan needs none.
         Err(why) => {
             record.error = Some(format!("no plan with values: {}", why.without_values()));
-            let generic = generic(client, &candidate.text, "VERBOSE");
+            let generic = generic(client, &candidate.text, PLANNED);
             if let Ok(plan) = in_transaction(client, options, generic).await {
                 record.plan = Some(plan);
             }
@@ -154,7 +171,7 @@ pub(super) async fn planned(
     {
         return Some(plan);
     }
-    let generic = generic(client, &candidate.text, "VERBOSE");
+    let generic = generic(client, &candidate.text, PLANNED);
     in_transaction(client, options, generic).await.ok()
 }
 
@@ -207,7 +224,12 @@ pub(super) const PREPARED: &str = "dbperf_probe";
 /// The plan without any value: `EXECUTE` with NULLs of a statement whose plan must be generic.
 /// `EXPLAIN (GENERIC_PLAN)` of 16 would need the simple protocol.
 pub(super) async fn generic(client: &Client, text: &str, how: &str) -> Result<Value, ProbeError> {
-    let plan = explain_prepared(client, how, text).await;
+    let mut plan = explain_prepared(client, how, text).await;
+    // That one is dbperf's, and would be told as the user's.
+    let settings = plan.as_mut().ok().and_then(|plan| plan.get_mut("Settings"));
+    if let Some(settings) = settings.and_then(Value::as_object_mut) {
+        settings.remove("plan_cache_mode");
+    }
     // A prepared statement outlives its transaction; in one that failed this is refused, and the
     // next PREPARE of the same name finds it gone only if it is dropped after the rollback.
     if execute(client, &format!("DEALLOCATE {PREPARED}"))
@@ -255,7 +277,7 @@ async fn custom(
     candidate: &Candidate,
     values: &[Option<String>],
 ) -> Result<Value, ProbeError> {
-    explain(client, "VERBOSE", &with_casts(&candidate.text), values).await
+    explain(client, PLANNED, &with_casts(&candidate.text), values).await
 }
 
 /// Executes the statement where that was asked for and is allowed; `None` where it was not asked.
@@ -279,14 +301,14 @@ async fn climb(
     };
     // Without the clock per row first; with it only where that was fast.
     let started = Instant::now();
-    let coarse = match analyze("VERBOSE, ANALYZE, BUFFERS, TIMING OFF").await {
+    let coarse = match analyze(COARSE).await {
         Ok(coarse) => coarse,
         Err(why) => return Some(Err(why)),
     };
     if started.elapsed() > options.timing_limit {
         return Some(Ok(coarse));
     }
-    let fine = analyze("VERBOSE, ANALYZE, BUFFERS").await;
+    let fine = analyze(executed(options.major)).await;
     Some(Ok(fine.unwrap_or(coarse)))
 }
 

@@ -95,15 +95,6 @@ fn planned(major: u32) -> &'static str {
     }
 }
 
-/// A generic plan is asked for under a setting of dbperf's own, which would be told as the user's.
-fn planned_generic(major: u32) -> &'static str {
-    if major >= 17 {
-        "VERBOSE, BUFFERS, SUMMARY, MEMORY"
-    } else {
-        "VERBOSE, BUFFERS, SUMMARY"
-    }
-}
-
 const COARSE: &str = "ANALYZE, VERBOSE, SETTINGS, BUFFERS, WAL, SUMMARY, TIMING OFF";
 
 /// With the time of making the answer ready for the wire, which is in no node.
@@ -210,7 +201,7 @@ struct Course<'a> {
 impl Course<'_> {
     async fn without_values(&self, answer: &mut Answer) {
         let client = self.session.client();
-        let how = planned_generic(self.session.major());
+        let how = planned(self.session.major());
         let rung = generic(client, &self.question.text, how);
         match in_transaction(client, self.options, rung).await {
             Ok(plan) => answer.plan = Some(plan),

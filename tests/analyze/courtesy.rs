@@ -56,7 +56,7 @@ fn it_only_reads_with_few_connections_and_at_little_cost() {
             queries += 1;
             let harmless = [
                 "SELECT /* dbperf */",
-                "EXPLAIN /* dbperf */ (VERBOSE, FORMAT JSON)",
+                "EXPLAIN /* dbperf */ (VERBOSE, SETTINGS, FORMAT JSON)",
                 "PREPARE /* dbperf */",
                 "BEGIN /* dbperf */ READ ONLY",
                 "ROLLBACK /* dbperf */",

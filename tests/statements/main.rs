@@ -5,7 +5,11 @@
     reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
 )]
 
+mod causes;
 mod counts;
+#[expect(dead_code, reason = "the tests of health use the rest")]
+#[path = "../health/observed.rs"]
+mod observed;
 mod own;
 #[path = "../support/mod.rs"]
 mod support;

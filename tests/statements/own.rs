@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dbperf::lab::{Lab, LabOptions};
 use tokio_postgres::Client;
 
-use crate::support::{connect, hypopg, hypopg_lab, lab, servers, setting};
+use crate::support::{connect, hypopg, hypopg_lab, lab, pooled, servers, setting};
 use crate::{dbperf, json};
 
 const SCHEMA: &str = "
@@ -101,7 +101,7 @@ async fn check(lab: &Lab, place: &str) {
     assert_eq!(listed(&dsn), expected(), "{place}: explained first");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn a_look_leaves_nothing_of_itself() {
     // All versions at once: they mostly wait.
     let mut all = tokio::task::JoinSet::new();
@@ -122,4 +122,54 @@ async fn hypothetical_indexes_leave_nothing_either() {
         client.batch_execute("CREATE EXTENSION hypopg").await.unwrap();
         check(&lab, &format!("PostgreSQL {} with HypoPG", server.major)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_both_send_is_told_apart_by_the_role() {
+    for (major, _) in servers() {
+        let lab = lab(major, options()).unwrap();
+        let client = connect(lab.primary()).await;
+        client.batch_execute(SCHEMA).await.unwrap();
+        let role = "CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher; GRANT SELECT ON tasks TO watcher";
+        client.batch_execute(role).await.unwrap();
+        let watcher = format!("{} user=watcher", lab.primary().dsn());
+        application(&client).await;
+        for _ in 0..3 {
+            for sql in ["BEGIN", &format!("{BY_ID}1"), "ROLLBACK"] {
+                client.simple_query(sql).await.unwrap();
+            }
+        }
+        // The first look sends its own, and the second one reads what the first one left.
+        for _ in 0..2 {
+            let listed = listed(&watcher);
+            let calls = |text: &str| listed.get(text).copied();
+            assert_eq!(calls("ROLLBACK"), Some(3), "PostgreSQL {major}: {listed:?}");
+            assert_eq!(calls("BEGIN"), Some(3), "PostgreSQL {major}: {listed:?}");
+            assert_eq!(listed.len(), 5, "PostgreSQL {major}: {listed:?}");
+            assert!(dbperf(&["slow", &watcher]).status.success());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_look_through_a_pooler_leaves_nothing_either() {
+    let Some((major, _)) = servers().pop() else {
+        return;
+    };
+    let Some(lab) = pooled(major, 2) else {
+        return;
+    };
+    let client = connect(lab.primary()).await;
+    client.batch_execute(SCHEMA).await.unwrap();
+    application(&client).await;
+    let pooler = lab.pgbouncer().unwrap().dsn();
+    for command in ["slow", "indexes"] {
+        let output = dbperf(&[command, &pooler]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}: {errors}");
+    }
+    let mut left = listed(&lab.primary().dsn());
+    // PgBouncer itself sends this for every client that has a name.
+    left.retain(|text, _| !text.starts_with("SET application_name"));
+    assert_eq!(left, expected());
 }

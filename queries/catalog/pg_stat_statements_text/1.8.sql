@@ -1,4 +1,6 @@
 SELECT /* dbperf */
+    userid,
+    dbid,
     queryid,
     query
 FROM {schema}.pg_stat_statements(true)

@@ -1,5 +1,7 @@
 //! The server's time, its statements, plans and indexes.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +153,17 @@ pub struct Plan {
     /// Time in triggers, foreign key checks among them, which is in no node; `null` where none fired.
     #[serde(default)]
     pub trigger_ms: Option<f64>,
+    /// Time of making the rows ready for the wire, which is in no node; `null` before PostgreSQL 17 and where it was
+    /// not executed.
+    #[serde(default)]
+    pub serialization_ms: Option<f64>,
+    /// Write-ahead log that the execution wrote; `null` where the plan does not tell.
+    #[serde(default)]
+    pub wal_bytes: Option<u64>,
+    /// Settings of the planner that are not the server's built-in ones, as they were for this plan; empty where there
+    /// is none, and where the plan does not tell.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// Every node in the order EXPLAIN prints, the top node first; empty where the plan could not be had.
     #[serde(default)]
     pub nodes: Vec<PlanNode>,

@@ -63,6 +63,9 @@ pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &
         planning_ms: None,
         execution_ms: None,
         trigger_ms: None,
+        serialization_ms: None,
+        wal_bytes: None,
+        settings: BTreeMap::new(),
         nodes: Vec::new(),
         insights: Vec::new(),
         not_evaluated: Vec::new(),
@@ -78,6 +81,9 @@ pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &
             plan.planning_ms = tree.planning_ms;
             plan.execution_ms = tree.execution_ms.or_else(|| account.statement_ms());
             plan.trigger_ms = tree.trigger_ms;
+            plan.serialization_ms = tree.serialization_ms;
+            plan.wal_bytes = tree.root.fields.get("WAL Bytes").and_then(Value::as_u64);
+            plan.settings.clone_from(&tree.settings);
             plan.nodes = nodes::list(&account);
             (plan.insights, plan.not_evaluated) = insights::find(&Look {
                 tree: &tree,

@@ -1,5 +1,7 @@
 //! EXPLAIN (FORMAT JSON) as a typed tree.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 /// A document that is not a plan.
@@ -34,6 +36,8 @@ pub struct PlanTree {
     pub triggers: Vec<Trigger>,
     /// `Serialization.Time` in milliseconds; only EXPLAIN (SERIALIZE) of PostgreSQL 17 measures it.
     pub serialization_ms: Option<f64>,
+    /// `Settings`: those of the planner that are not built in.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// One element of `Triggers`.
@@ -102,6 +106,12 @@ impl PlanTree {
         let plan = document.get("Plan").and_then(Value::as_object);
         let root = Node::read(plan.ok_or_else(|| missing("Plan", "the document"))?)?;
         let triggers = document.get("Triggers").and_then(Value::as_array);
+        let settings = document.get("Settings").and_then(Value::as_object);
+        let settings = settings.into_iter().flatten();
+        let text_of = |(name, value): (&String, &Value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name.clone(), value)
+        };
         Ok(Self {
             root,
             planning_ms: document.get("Planning Time").and_then(Value::as_f64),
@@ -121,6 +131,7 @@ impl PlanTree {
             serialization_ms: document
                 .pointer("/Serialization/Time")
                 .and_then(Value::as_f64),
+            settings: settings.map(text_of).collect(),
         })
     }
 }

@@ -370,12 +370,12 @@ async fn of_id(sessions: &Sessions, id: i64, server: &Server) -> Result<Statemen
         .await
         .map_err(precondition)?;
     match texts
-        .get(&id)
+        .get(id)
         .filter(|text| *text != "<insufficient privilege>")
     {
         Some(text) => Ok(Statement {
             source: Some(format!("queryid {id}")),
-            text: text.clone(),
+            text: text.to_owned(),
         }),
         None => Err(missing(format!(
             "pg_stat_statements does not show the text of queryid {id}: it is hidden from {} (GRANT pg_read_all_stats \

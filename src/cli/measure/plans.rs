@@ -74,7 +74,10 @@ pub(super) async fn get_plans(
         }
         Err(_) => return,
     };
-    let options = ExplainOptions::default();
+    let options = ExplainOptions {
+        major: Some(session.major()),
+        ..ExplainOptions::default()
+    };
     let asked = explain::plans(session.client(), &candidates, &options);
     if let Ok((records, coverage)) = interrupt.or(asked).await {
         progress.done(&format!("Asked for {} plans", records.len()));

@@ -1,6 +1,6 @@
 //! From a chain of samples to deltas.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::counters::{any_decreased, combine, difference, zero_like};
 use super::{
@@ -135,7 +135,7 @@ impl StatementAccumulator {
     /// The deltas of the whole window, with the number of evicted entries, the intervals and the
     /// share of the window that was covered. `own` decides which entries are dbperf's.
     #[must_use]
-    pub fn finish(self, own: impl Fn(QueryId) -> bool) -> StatementWindow {
+    pub fn finish(self, own: impl Fn(&StatementKey) -> bool) -> StatementWindow {
         let mut window = StatementWindow {
             hidden_rows: self.hidden_rows,
             ..StatementWindow::default()
@@ -157,7 +157,7 @@ impl StatementAccumulator {
                 partial,
                 stats_since: track.last.stats_since,
             };
-            if own(delta.key.queryid) {
+            if own(&delta.key) {
                 window.own.push(delta);
             } else {
                 window.deltas.push(delta);
@@ -165,9 +165,14 @@ impl StatementAccumulator {
         }
         window.deltas.sort_by_key(|d| d.key);
         window.own.sort_by_key(|d| d.key);
+        // An id that others send, too, is not dbperf's.
+        let mut only_own: BTreeSet<i64> = window.own.iter().map(|d| d.key.queryid.0).collect();
+        for delta in &window.deltas {
+            only_own.remove(&delta.key.queryid.0);
+        }
         window.intervals = self.intervals;
         for interval in &mut window.intervals {
-            interval.calls.retain(|id, _| !own(QueryId(*id)));
+            interval.calls.retain(|id, _| !only_own.contains(id));
         }
         let length = self.last_at.0;
         window.covered_ratio = if length > 0.0 {
@@ -385,7 +390,7 @@ mod tests {
             rows: vec![row(1, 1, 1.0, 0.0), row(2, 1, 1.0, 0.0)],
             hidden_rows: 0,
         });
-        let w = accumulator.finish(|id| id == QueryId(2));
+        let w = accumulator.finish(|key| key.queryid == QueryId(2));
         assert_eq!((w.deltas.len(), w.own.len()), (1, 1));
         assert!(!w.intervals[0].calls.contains_key(&2));
     }

@@ -1,14 +1,13 @@
 //! Counters that were read once, without a window: what every entry did since it began to count.
 
-use super::{StatementDelta, StatementSample, StatementWindow};
-use crate::record::QueryId;
+use super::{StatementDelta, StatementKey, StatementSample, StatementWindow};
 
 /// What one reading tells: every entry from its beginning, when it was at zero, to the reading. An entry that was
 /// evicted and came back counts from its return; nothing here shows what was lost before.
 ///
 /// `own` decides which entries are dbperf's.
 #[must_use]
-pub fn counted_so_far(sample: StatementSample, own: impl Fn(QueryId) -> bool) -> StatementWindow {
+pub fn counted_so_far(sample: StatementSample, own: impl Fn(&StatementKey) -> bool) -> StatementWindow {
     let mut window = StatementWindow {
         hidden_rows: sample.hidden_rows,
         covered_ratio: 1.0,
@@ -26,7 +25,7 @@ pub fn counted_so_far(sample: StatementSample, own: impl Fn(QueryId) -> bool) ->
             partial: false,
             stats_since: row.stats_since,
         };
-        if own(delta.key.queryid) {
+        if own(&delta.key) {
             window.own.push(delta);
         } else {
             window.deltas.push(delta);
@@ -40,8 +39,8 @@ pub fn counted_so_far(sample: StatementSample, own: impl Fn(QueryId) -> bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Millis;
-    use crate::record::statements::{StatementCounters, StatementKey, StatementRow};
+    use crate::record::statements::{StatementCounters, StatementRow};
+    use crate::record::{Millis, QueryId};
 
     fn row(id: i64, calls: i64) -> StatementRow {
         StatementRow {
@@ -68,7 +67,7 @@ mod tests {
             rows: vec![row(3, 7), row(2, 1), row(1, 0)],
             hidden_rows: 4,
         };
-        let window = counted_so_far(sample, |id| id == QueryId(2));
+        let window = counted_so_far(sample, |key| key.queryid == QueryId(2));
         let [delta] = &window.deltas[..] else {
             panic!("{:?}", window.deltas);
         };

@@ -57,6 +57,9 @@ fn shown(plan: &Plan, section: &mut Section) {
     match (plan_tree::tree(plan), &plan.error) {
         (Some(tree), error) => {
             section.dim(how(plan));
+            if !plan.settings.is_empty() {
+                section.dim(settings(plan));
+            }
             section.blocks.push(Block::Tree(tree));
             if let Some(error) = error {
                 section
@@ -102,12 +105,22 @@ fn how(plan: &Plan) -> String {
         ("planning", plan.planning_ms),
         ("execution", plan.execution_ms),
         ("triggers", plan.trigger_ms.filter(|ms| *ms > 0.0)),
+        ("serialisation", plan.serialization_ms),
     ];
     for (what, ms) in times {
         words.extend(ms.map(|ms| format!("{what} {}", duration(ms))));
     }
+    let wal = plan.wal_bytes.filter(|bytes| *bytes > 0);
+    words.extend(wal.map(|bytes| format!("WAL {}", format::bytes(bytes))));
     words.extend(plan.total_cost.map(|cost| format!("cost {cost:.0}")));
     format!("{}.", words.join("; "))
+}
+
+/// What shaped the plan beside the data and the statement.
+fn settings(plan: &Plan) -> String {
+    let all = plan.settings.iter().map(|(name, value)| format!("{name} = {value}"));
+    let all: Vec<String> = all.collect();
+    format!("Planned with {}.", all.join(", "))
 }
 
 /// Rules that need executed rows are silent on estimates, and that is not the same as a good plan.

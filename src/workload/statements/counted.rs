@@ -1,6 +1,6 @@
 //! What the server has counted, and what of it can be captured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use super::{text, tree, write};
 use crate::collect::normalised;
 use crate::collect::pg_stat_statements::Source;
 use crate::explain::acts_beyond;
-use crate::pg::catalog::{MARKER, SERVER};
+use crate::pg::catalog::SERVER;
 use crate::pg::column::get;
 use crate::pg::{Session, read_extensions};
 use crate::workload::{StatementKind, Workload, check};
@@ -65,19 +65,24 @@ pub(super) async fn read(session: &Session) -> Result<Read, CaptureError> {
         database: database.clone(),
     })?;
     let sample = source.read(session).await?;
+    let ids = sample.rows.iter().map(|row| row.key.queryid.0);
+    let ids: Vec<i64> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+    let texts = source.read_texts(session, &ids).await?;
     let mut left_out = Vec::new();
     let (mut elsewhere, mut nested) = (Group::default(), Group::default());
     let mut entries: BTreeMap<i64, Entry> = BTreeMap::new();
     for row in &sample.rows {
         let counters = &row.counters;
-        if row.key.dbid != oid {
+        if texts.is_own(&row.key) {
+            // dbperf's own statements are no part of the load.
+        } else if row.key.dbid != oid {
             elsewhere.add(counters.calls);
         } else if row.key.toplevel == Some(false) {
             nested.add(counters.calls);
         } else if counters.calls > 0 {
             let entry = entries.entry(row.key.queryid.0).or_insert_with(|| Entry {
                 id: row.key.queryid.0,
-                text: String::new(),
+                text: texts.get(row.key.queryid.0).unwrap_or_default().to_owned(),
                 calls: 0,
                 rows: 0,
                 exec_ms: 0.0,
@@ -102,19 +107,11 @@ pub(super) async fn read(session: &Session) -> Result<Read, CaptureError> {
             text: String::new(),
         });
     }
-    let ids: Vec<i64> = entries.keys().copied().collect();
-    let mut texts = source.read_texts(session, &ids).await?;
-    let entries = entries.into_values().map(|mut entry| {
-        entry.text = texts.remove(&entry.id).unwrap_or_default();
-        entry
-    });
-    // dbperf's own statements are no part of the load.
-    let entries: Vec<Entry> = entries.filter(|e| !e.text.contains(MARKER)).collect();
     Ok(Read {
         database,
         all_calls: 0,
         all_ms: 0.0,
-        entries,
+        entries: entries.into_values().collect(),
         left_out,
     })
 }
