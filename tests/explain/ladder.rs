@@ -293,3 +293,30 @@ async fn a_role_without_select_gets_the_cure_and_the_others_go_on() {
         assert!(coverage[0].reason.as_ref().unwrap().starts_with("2 of 3"));
     }
 }
+
+#[tokio::test]
+async fn what_shaped_a_plan_and_what_an_execution_cost_beside_it_is_told() {
+    for (major, _) in servers() {
+        let Some((_lab, client)) = prepared(major).await else {
+            continue;
+        };
+        let set = "SET random_page_cost = 1.25";
+        client.batch_execute(set).await.unwrap();
+        let limits = ExplainOptions {
+            major: Some(major),
+            ..ExplainOptions::default()
+        };
+        let text = "SELECT * FROM people WHERE id = $1";
+        for values in [None, Some(&["7"][..])] {
+            let record = one_within(&client, candidate(text, values, true), &limits).await;
+            let plan = record.plan.as_ref().unwrap();
+            let wanted = serde_json::json!({"random_page_cost": "1.25"});
+            // The setting that makes a plan generic is dbperf's.
+            assert_eq!(plan["Settings"], wanted, "{major}: {record:?}");
+            let executed = values.is_some();
+            assert_eq!(plan["Plan"]["WAL Bytes"].is_u64(), executed, "{major}");
+            let serialized = plan.pointer("/Serialization/Time").is_some();
+            assert_eq!(serialized, executed && major >= 17, "{major}");
+        }
+    }
+}
