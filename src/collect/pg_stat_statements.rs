@@ -102,11 +102,7 @@ impl Source {
     /// # Errors
     ///
     /// As [`Session::read`], and [`PgError::Shape`].
-    pub async fn read_texts(
-        &self,
-        session: &Session,
-        ids: &[i64],
-    ) -> Result<Texts, PgError> {
+    pub async fn read_texts(&self, session: &Session, ids: &[i64]) -> Result<Texts, PgError> {
         let view = &catalog::PG_STAT_STATEMENTS_TEXT;
         let params: [crate::pg::Param<'_>; 1] = [(&ids, Type::INT8_ARRAY)];
         let rows = session.rows(view.name, &self.sql(view)?, &params).await?;
@@ -136,10 +132,7 @@ impl Texts {
     /// with dbperf's marker comes from having explained the statement, or is one that both send.
     fn keep(&mut self, entry: (u32, u32, i64), text: &str) {
         let text = application_text(text);
-        let kept = self
-            .by_id
-            .entry(entry.2)
-            .or_insert_with(|| text.to_owned());
+        let kept = self.by_id.entry(entry.2).or_insert_with(|| text.to_owned());
         if text.contains(MARKER) {
             self.own.insert(entry);
         } else if kept.contains(MARKER) {

@@ -47,7 +47,10 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
                 "ROLLBACK /* dbperf */".to_owned(),
             ]
         };
-        let types = ["BEGIN /* dbperf */ READ ONLY".to_owned(), "ROLLBACK /* dbperf */".to_owned()];
+        let types = [
+            "BEGIN /* dbperf */ READ ONLY".to_owned(),
+            "ROLLBACK /* dbperf */".to_owned(),
+        ];
 
         let from = log_length(&lab);
         let (code, stdout, stderr) = run(&dsn, &["SELECT * FROM people WHERE id = 7"]);

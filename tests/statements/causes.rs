@@ -123,7 +123,8 @@ async fn planted(client: &Client) {
         insert(client, "events", rows).await;
     }
     for request in 0..400 {
-        let sql = format!("SELECT b FROM narrow WHERE id = 7 /*traceparent='00-{request:032x}-01'*/");
+        let sql =
+            format!("SELECT b FROM narrow WHERE id = 7 /*traceparent='00-{request:032x}-01'*/");
         send(client, &sql).await;
     }
 }
@@ -162,7 +163,10 @@ async fn one_version(major: u32) {
         let table = sql.split(" WHERE").next().unwrap();
         let mut all = report.statements.iter().flatten();
         let it = all.find(|s| s.query.starts_with(table)).unwrap();
-        assert!(it.share_ratio.unwrap() >= 0.05, "PostgreSQL {major}: {it:?}");
+        assert!(
+            it.share_ratio.unwrap() >= 0.05,
+            "PostgreSQL {major}: {it:?}"
+        );
     }
 
     let report = window(&dsn, async {
@@ -175,7 +179,10 @@ async fn one_version(major: u32) {
         let [title] = &named[..] else {
             panic!("PostgreSQL {major}: {rule}: {named:?}");
         };
-        assert!(title.contains(&format!(": {text}")), "PostgreSQL {major}: {rule}: {title}");
+        assert!(
+            title.contains(&format!(": {text}")),
+            "PostgreSQL {major}: {rule}: {title}"
+        );
     };
     for (rule, sql) in PLANTED {
         if rule != "workers-short" || major >= 18 {
@@ -190,7 +197,8 @@ async fn one_version(major: u32) {
     // An extension that does not count workers.
     if major >= 18 {
         assert_eq!(undecided(&report, "workers-short"), None);
-        let older = "DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements VERSION '1.11'";
+        let older =
+            "DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements VERSION '1.11'";
         client.batch_execute(older).await.unwrap();
     }
     let report = window(&dsn, send(&client, CLEAN[4])).await;
@@ -203,7 +211,10 @@ async fn one_version(major: u32) {
     let report = window(&dsn, async {}).await;
     for rule in RULES {
         let why = undecided(&report, rule).unwrap_or_default();
-        assert!(why.contains("pg_stat_statements"), "PostgreSQL {major}: {rule}: {why}");
+        assert!(
+            why.contains("pg_stat_statements"),
+            "PostgreSQL {major}: {rule}: {why}"
+        );
     }
 }
 

@@ -119,7 +119,10 @@ async fn hypothetical_indexes_leave_nothing_either() {
     for server in hypopg() {
         let lab = hypopg_lab(&server, options());
         let client = connect(lab.primary()).await;
-        client.batch_execute("CREATE EXTENSION hypopg").await.unwrap();
+        client
+            .batch_execute("CREATE EXTENSION hypopg")
+            .await
+            .unwrap();
         check(&lab, &format!("PostgreSQL {} with HypoPG", server.major)).await;
     }
 }

@@ -109,7 +109,9 @@ impl PlanTree {
         let settings = document.get("Settings").and_then(Value::as_object);
         let settings = settings.into_iter().flatten();
         let text_of = |(name, value): (&String, &Value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             (name.clone(), value)
         };
         Ok(Self {

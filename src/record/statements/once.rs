@@ -7,7 +7,10 @@ use super::{StatementDelta, StatementKey, StatementSample, StatementWindow};
 ///
 /// `own` decides which entries are dbperf's.
 #[must_use]
-pub fn counted_so_far(sample: StatementSample, own: impl Fn(&StatementKey) -> bool) -> StatementWindow {
+pub fn counted_so_far(
+    sample: StatementSample,
+    own: impl Fn(&StatementKey) -> bool,
+) -> StatementWindow {
     let mut window = StatementWindow {
         hidden_rows: sample.hidden_rows,
         covered_ratio: 1.0,

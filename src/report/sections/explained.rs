@@ -118,7 +118,10 @@ fn how(plan: &Plan) -> String {
 
 /// What shaped the plan beside the data and the statement.
 fn settings(plan: &Plan) -> String {
-    let all = plan.settings.iter().map(|(name, value)| format!("{name} = {value}"));
+    let all = plan
+        .settings
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"));
     let all: Vec<String> = all.collect();
     format!("Planned with {}.", all.join(", "))
 }
