@@ -23,6 +23,8 @@ use crate::support::{Hypopg, hypopg};
 const DRAWS: u64 = 70;
 /// Turns of every advice.
 const TURNS: usize = 14;
+/// Turns without any index.
+const TURNS_WITHOUT: usize = 3;
 /// Draws of a turn.
 const DRAWS_OF_A_TURN: usize = 5;
 
@@ -178,6 +180,10 @@ async fn measure(client: &Client, reads: &[Read], built: &mut [Built]) {
             order.reverse();
         }
         for position in order {
+            // That of the database without any advice is told and not judged.
+            if built[position].sql.is_empty() && number >= TURNS_WITHOUT {
+                continue;
+            }
             let shown = built[position].oids.clone();
             client.execute(show, &[&shown, &every]).await.unwrap();
             let times = turn(client, reads, number).await;
@@ -203,8 +209,8 @@ fn judge(scenario: &Scenario, reads: &[Read], built: &[Built]) {
         }
     }
     for (r, read) in reads.iter().enumerate() {
-        let turns = TURNS as f64;
         for advice in built {
+            let turns = advice.times.len() as f64;
             let _ = write!(table, "{:8.1}", 1000.0 * advice.by_statement[r] / turns);
         }
         let _ = writeln!(table, " ms {}", read.sql.lines().next().unwrap_or_default());
