@@ -129,6 +129,13 @@ pub async fn undo_ledger(ledger: &mut Ledger, conninfo: &Conninfo) -> Result<Und
     let head = ledger.head().clone();
     let options = SessionOptions::new(&head.run_id);
     let session = Session::connect(conninfo, &options).await?;
+    if session.through_pooler() == Some(true) {
+        return Err(ProveError::Unsafe(
+            "the connection goes through a pooler, whose other clients would get the settings of an undo: name the \
+             server itself; nothing was changed"
+                .to_owned(),
+        ));
+    }
     let life = read_life(&session, None).await?;
     let same =
         session.database() == head.database && life.system_identifier == head.system_identifier;

@@ -13,3 +13,4 @@ mod place;
 mod probe;
 #[path = "../support/mod.rs"]
 mod support;
+mod why_not;

@@ -17,7 +17,7 @@ mod truth;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use dbperf::lab::{Lab, LabOptions};
@@ -26,8 +26,30 @@ use serde_json::Value;
 /// Longest time that any command of a test may take.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Loads that are compared want the machine for themselves.
-static MACHINE: Mutex<()> = Mutex::new(());
+/// Loads that are compared want the machine for themselves; those whose numbers do not matter run side by side.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// How a test holds the machine.
+enum Hold {
+    Alone {
+        _machine: RwLockWriteGuard<'static, ()>,
+    },
+    Beside {
+        _machine: RwLockReadGuard<'static, ()>,
+    },
+}
+
+impl Hold {
+    fn alone() -> Self {
+        let _machine = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        Self::Alone { _machine }
+    }
+
+    fn beside() -> Self {
+        let _machine = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        Self::Beside { _machine }
+    }
+}
 
 /// The oldest version and the newest: what is undone differs between them, and what is judged does not.
 fn oldest_and_newest() -> Vec<u32> {
@@ -48,23 +70,42 @@ fn newest() -> u32 {
 struct Case {
     lab: Lab,
     folder: tempfile::TempDir,
-    _machine: MutexGuard<'static, ()>,
+    hold: Option<Hold>,
 }
 
 impl Case {
+    /// For numbers that matter.
     fn new(major: u32, setup: &str, workload: &str) -> Self {
-        let machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-        let lab = support::lab(major, LabOptions::default()).expect("the server that was found");
+        let lab = || support::lab(major, LabOptions::default());
+        let case = Self::on(lab, Hold::alone(), setup, workload);
+        case.expect("the server that was found")
+    }
+
+    /// For what has to happen, whatever the numbers are.
+    fn beside(major: u32, setup: &str, workload: &str) -> Self {
+        let lab = || support::lab(major, LabOptions::default());
+        let case = Self::on(lab, Hold::beside(), setup, workload);
+        case.expect("the server that was found")
+    }
+
+    /// On a lab that may be missing.
+    fn on(
+        lab: impl FnOnce() -> Option<Lab>,
+        hold: Hold,
+        setup: &str,
+        workload: &str,
+    ) -> Option<Self> {
+        let lab = lab()?;
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("w.sql"), workload).unwrap();
         let case = Self {
             lab,
             folder,
-            _machine: machine,
+            hold: Some(hold),
         };
         case.psql("CREATE EXTENSION pg_stat_statements");
         case.psql(setup);
-        case
+        Some(case)
     }
 
     fn dsn(&self) -> String {
@@ -148,12 +189,17 @@ impl Case {
 
     /// `dbperf analyze … --prove`, on this server and with consent.
     fn proof(&self, flags: &[&str]) -> Command {
+        self.proof_at(&self.dsn(), flags)
+    }
+
+    fn proof_at(&self, dsn: &str, flags: &[&str]) -> Command {
         let workload = self.folder.path().join("w.sql");
-        let mut command = self.dbperf(&["analyze", &self.dsn(), "--prove", "--format", "json"]);
+        let mut command = self.dbperf(&["analyze", dsn, "--prove", "--format", "json"]);
         command
             .arg("--workload")
             .arg(workload)
-            .args(["--duration", "2s", "--warmup", "500ms"])
+            // A block needs no longer warm-up: everything is in memory, and there are more blocks in the time.
+            .args(["--duration", "2s", "--warmup", "100ms"])
             .args(["--writes", "--target-db", "postgres"])
             .args(flags);
         command
@@ -246,3 +292,38 @@ const READ_TASKS: &str = "-- dbperf workload: tasks
 -- param owner: uniform 1 19000
 SELECT count(*) FROM tasks WHERE owner = :owner;
 ";
+
+/// A session of somebody else, in which this ran, until it is dropped.
+struct Client {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Client {
+    fn begun(dsn: &str, sql: &'static str) -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let dsn = dsn.to_owned();
+        let thread = std::thread::spawn(move || {
+            on(&dsn, |client| async move {
+                client.batch_execute(sql).await.unwrap();
+                ready.send(()).unwrap();
+                let _ = stopped.await;
+            });
+        });
+        is_ready.recv().unwrap();
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Where nothing is tried, and what must not be dropped.
 
-use super::{Case, READ_TASKS, TASKS, newest, wait};
+use super::{Case, Client, Hold, READ_TASKS, TASKS, newest, wait};
 
 /// Exit code and standard error of a command that must not change anything.
 fn refused(case: &Case, mut command: std::process::Command) -> (Option<i32>, String) {
@@ -16,7 +16,7 @@ fn refused(case: &Case, mut command: std::process::Command) -> (Option<i32>, Str
 
 #[test]
 fn without_consent_or_with_the_wrong_name_nothing_is_written() {
-    let case = Case::new(newest(), TASKS, READ_TASKS);
+    let case = Case::beside(newest(), TASKS, READ_TASKS);
     let workload = case.folder.path().join("w.sql");
     let workload = workload.to_str().unwrap();
     let dsn = case.dsn();
@@ -62,7 +62,7 @@ fn without_consent_or_with_the_wrong_name_nothing_is_written() {
 
 #[test]
 fn servers_that_are_not_for_trying_are_refused_by_name() {
-    let case = Case::new(newest(), "CREATE DATABASE shop_prod", READ_TASKS);
+    let case = Case::beside(newest(), "CREATE DATABASE shop_prod", READ_TASKS);
     let workload = case.folder.path().join("w.sql");
     let workload = workload.to_str().unwrap();
     let attempt = |dsn: &str, database: &str, flags: &[&str]| {
@@ -88,7 +88,9 @@ fn servers_that_are_not_for_trying_are_refused_by_name() {
     assert_eq!(code, Some(3), "{words}");
     assert!(!words.contains("--prove-despite"), "{words}");
 
-    let crowd: Vec<_> = (0..11).map(|_| Crowd::join(&case.dsn())).collect();
+    let crowd: Vec<_> = (0..11)
+        .map(|_| Client::begun(&case.dsn(), "SELECT 1"))
+        .collect();
     let (code, words) = attempt(&case.dsn(), "postgres", &[]);
     assert_eq!(code, Some(3), "{words}");
     assert!(words.contains("--prove-despite sessions"), "{words}");
@@ -101,18 +103,10 @@ fn a_server_that_a_standby_follows_is_refused() {
         standby: true,
         ..dbperf::lab::LabOptions::default()
     };
-    let Some(lab) = crate::support::lab(newest(), options) else {
+    let lab = || crate::support::lab(newest(), options);
+    let Some(case) = Case::on(lab, Hold::beside(), TASKS, READ_TASKS) else {
         return;
     };
-    let case = Case {
-        lab,
-        folder: tempfile::tempdir().unwrap(),
-        _machine: super::MACHINE
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner),
-    };
-    std::fs::write(case.folder.path().join("w.sql"), READ_TASKS).unwrap();
-    case.psql(TASKS);
     while !case.any("pg_stat_replication WHERE state = 'streaming'") {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
@@ -127,8 +121,8 @@ fn an_index_that_could_not_be_created_again_as_it_was_is_not_dropped() {
         "{TASKS}; CREATE INDEX narrow ON tasks (owner); CREATE INDEX wide ON tasks (owner, kind);
          CLUSTER tasks USING narrow; ANALYZE tasks"
     );
-    let case = Case::new(newest(), &setup, READ_TASKS);
-    let document = case.proved(&["--prove-duration", "20s"]);
+    let case = Case::beside(newest(), &setup, READ_TASKS);
+    let document = case.proved(&["--prove-duration", "15s"]);
     let left = document["proofs"]["left_out"].as_array().unwrap();
     let narrow = left
         .iter()
@@ -139,39 +133,4 @@ fn an_index_that_could_not_be_created_again_as_it_was_is_not_dropped() {
         "{narrow:#}"
     );
     assert!(document["proofs"]["tried"].as_array().unwrap().is_empty());
-}
-
-/// A session of somebody else, until it is dropped.
-struct Crowd {
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Crowd {
-    fn join(dsn: &str) -> Self {
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (ready, is_ready) = std::sync::mpsc::channel();
-        let dsn = dsn.to_owned();
-        let thread = std::thread::spawn(move || {
-            super::on(&dsn, |client| async move {
-                client.batch_execute("SELECT 1").await.unwrap();
-                ready.send(()).unwrap();
-                let _ = stopped.await;
-            });
-        });
-        is_ready.recv().unwrap();
-        Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }

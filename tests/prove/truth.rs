@@ -28,7 +28,7 @@ fn recommended(document: &Value, text: &str) -> bool {
 fn an_index_that_the_workload_needs_is_proved() {
     for major in oldest_and_newest() {
         let case = Case::new(major, TASKS, READ_TASKS);
-        let document = case.proved(&["--prove-duration", "25s"]);
+        let document = case.proved(&["--prove-duration", "18s"]);
         let tried = tried(&document, "public.tasks (owner)");
         let proof = &tried["proof"];
         assert_eq!(proof["verdict"], "proved", "PostgreSQL {major}: {tried:#}");
@@ -77,7 +77,7 @@ fn an_index_that_nothing_uses_is_recommended_no_more() {
          enable_indexonlyscan = off; ALTER DATABASE postgres SET enable_bitmapscan = off"
     );
     let case = Case::new(newest(), &setup, READ_TASKS);
-    let document = case.proved(&["--prove-duration", "20s"]);
+    let document = case.proved(&["--prove-duration", "15s"]);
     let proof = &tried(&document, "public.tasks (owner)")["proof"];
     assert_eq!(proof["index_scans"], 0, "{proof:#}");
     assert_eq!(proof["verdict"], "no-gain", "{proof:#}");
@@ -106,7 +106,7 @@ UPDATE events SET code = md5(random()::text) WHERE id BETWEEN :id AND :id + 200;
 SELECT count(*) FROM events WHERE code = md5(:n::text);
 ";
     let case = Case::new(newest(), setup, workload);
-    let document = case.proved(&["--prove-duration", "25s"]);
+    let document = case.proved(&["--prove-duration", "18s"]);
     let tried = tried(&document, "public.events (code)");
     let proof = &tried["proof"];
     assert_eq!(proof["verdict"], "worse", "{tried:#}");
@@ -129,7 +129,7 @@ fn an_index_that_begins_another_one_is_not_missed() {
     let workload = READ_TASKS.replace("SELECT count(*)", "SELECT pg_sleep(0.02), count(*)");
     let case = Case::new(newest(), &setup, &workload);
     let mut last = Value::Null;
-    for seconds in ["20s", "40s", "60s"] {
+    for seconds in ["15s", "30s", "60s"] {
         let document = case.proved(&["--prove-duration", seconds]);
         let proof = &tried(&document, "public.narrow")["proof"];
         assert_ne!(proof["verdict"], "worse", "{proof:#}");
@@ -169,7 +169,7 @@ fn an_index_that_is_missed_stays() {
 SELECT count(*) FROM tasks WHERE owner BETWEEN :owner AND :owner + 300;
 ";
     let case = Case::new(newest(), setup, workload);
-    let document = case.proved(&["--prove-duration", "25s"]);
+    let document = case.proved(&["--prove-duration", "18s"]);
     let proof = &tried(&document, "public.narrow")["proof"];
     assert_eq!(proof["verdict"], "worse", "{proof:#}");
     assert!(number(proof, "/interval/low_ratio") > 1.0, "{proof:#}");
@@ -189,7 +189,7 @@ fn an_index_of_a_foreign_key_that_the_workload_never_needs_keeps_its_grade() {
     );
     let workload = READ_TASKS.replace("tasks WHERE owner", "owners WHERE id");
     let case = Case::new(newest(), &setup, &workload);
-    let document = case.proved(&["--prove-duration", "20s"]);
+    let document = case.proved(&["--prove-duration", "15s"]);
     let proof = &tried(&document, "public.tasks (owner)")["proof"];
     assert_eq!(proof["verdict"], "undecided", "{proof:#}");
     let missing = missing(&document, "public.tasks (owner)").unwrap();

@@ -23,7 +23,7 @@ pub fn conclude(run: &Run, name: &str) -> TableAdvice {
     let known = super::find_by_name(run, schema, bare);
     let note = match (known, &run.what_if) {
         (None, _) if run.tables.facts.is_none() => "the catalogue was not read".to_owned(),
-        (None, _) => format!("there is no table {name}, or more than one (say SCHEMA.TABLE)"),
+        (None, _) => not_one(run, name, schema, bare),
         (Some(_), None) => not_asked(run),
         (Some(table), Some(what_if)) => return of_table(run, table, what_if),
     };
@@ -35,6 +35,23 @@ pub fn conclude(run: &Run, name: &str) -> TableAdvice {
         scans: Vec::new(),
         considered: Vec::new(),
     }
+}
+
+/// Why the name stands for no table.
+fn not_one(run: &Run, name: &str, schema: &str, bare: &str) -> String {
+    let facts = run.tables.facts.iter().flatten();
+    let mut same: Vec<String> = facts
+        .filter(|t| t.relname == bare && (schema.is_empty() || t.schemaname == schema))
+        .map(|t| format!("{}.{}", t.schemaname, t.relname))
+        .collect();
+    if same.is_empty() {
+        return format!("there is no table {name} in this database");
+    }
+    same.sort();
+    format!(
+        "more than one table is called {name}, say which: {}",
+        same.join(", ")
+    )
 }
 
 /// Why no planner was asked.
@@ -193,3 +210,6 @@ fn verdict(
         time(beside)
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -431,3 +431,6 @@ pub(super) fn text_of(run: &Run, id: QueryId) -> String {
     let text = texts.and_then(|t| t.get(&id.0));
     text.map_or_else(|| "<text not read>".to_owned(), |t| one_line(&t.query))
 }
+
+#[cfg(test)]
+mod tests;

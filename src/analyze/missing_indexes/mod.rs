@@ -15,6 +15,8 @@ mod judged;
 mod predicate;
 mod set;
 mod size;
+#[cfg(test)]
+mod testing;
 mod uses;
 mod wishes;
 mod writes;

@@ -355,3 +355,6 @@ fn once_each(columns: Vec<String>) -> Vec<String> {
         .filter(|c| seen.insert(c.clone()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
