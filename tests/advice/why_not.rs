@@ -61,87 +61,103 @@ async fn each_table_gets_the_reason_that_is_true() {
         drop((client, lab));
 
         // The rest is asked of the run, without a server.
-        let of = |name: &str| {
-            let document = json(&["indexes", "--from", saved, "--table", name]);
-            document["table_advice"].clone()
-        };
-        let wanted = of("wanted");
-        assert_eq!(live["table_advice"], wanted, "{place}");
-        assert_eq!(reasons(&wanted)[0].1, "recommended", "{place}: {wanted:#}");
-        for (definition, _) in reasons(&wanted) {
-            let begin = "CREATE INDEX ON public.wanted (owner)";
-            assert!(definition.starts_with(begin), "{place}: {definition}");
-        }
-        assert_eq!(
-            wanted["scans"][0]["reason"], "no index begins with a column that it seeks: owner",
-            "{place}"
-        );
+        assert_eq!(live["table_advice"], of(saved, "wanted"), "{place}");
+        what_is_wanted(saved, &place);
+        what_is_not(saved, &place);
+        names(saved, &place);
+    }
+}
+
+fn of(saved: &str, name: &str) -> Value {
+    let document = json(&["indexes", "--from", saved, "--table", name]);
+    document["table_advice"].clone()
+}
+
+fn text(saved: &str, name: &str) -> String {
+    let (code, text, stderr) = dbperf(&["indexes", "--from", saved, "--table", name]);
+    assert_eq!(code, Some(0), "{stderr}");
+    text
+}
+
+fn what_is_wanted(saved: &str, place: &str) {
+    let wanted = of(saved, "wanted");
+    assert_eq!(reasons(&wanted)[0].1, "recommended", "{place}: {wanted:#}");
+    for (definition, _) in reasons(&wanted) {
+        let begin = "CREATE INDEX ON public.wanted (owner)";
+        assert!(definition.starts_with(begin), "{place}: {definition}");
+    }
+    assert_eq!(
+        wanted["scans"][0]["reason"], "no index begins with a column that it seeks: owner",
+        "{place}"
+    );
+    assert!(
+        (wanted["rows"].as_f64().unwrap() / 50_000.0 - 1.0).abs() < 0.1,
+        "{place}: {wanted:#}"
+    );
+
+    let text = text(saved, "wanted");
+    for words in [
+        "Indexes that were thought of",
+        "public.wanted has 5",
+        "recommended",
+        "no index begins with",
+    ] {
+        assert!(text.contains(words), "{place}: {words} in {text}");
+    }
+}
+
+fn what_is_not(saved: &str, place: &str) {
+    let halves = of(saved, "public.halves");
+    let why = halves["scans"][0]["reason"].as_str().unwrap();
+    assert!(
+        why.starts_with("it keeps ") && why.ends_with("reading all is cheaper"),
+        "{place}: {why}"
+    );
+    assert!(!reasons(&halves).is_empty(), "{place}: {halves:#}");
+    for index in halves["considered"].as_array().unwrap() {
+        assert_eq!(index["recommended"], false, "{place}: {index:#}");
+    }
+
+    let small = of(saved, "small");
+    let all = reasons(&small);
+    assert!(!all.is_empty(), "{place}");
+    for (definition, why) in all {
         assert!(
-            (wanted["rows"].as_f64().unwrap() / 50_000.0 - 1.0).abs() < 0.1,
-            "{place}: {wanted:#}"
+            why.contains("200 rows, which are read in no time"),
+            "{place}: {definition}: {why}"
         );
+    }
 
-        let halves = of("public.halves");
-        let why = halves["scans"][0]["reason"].as_str().unwrap();
+    let unread = of(saved, "unread");
+    assert_eq!(unread["note"], Value::Null, "{place}");
+    let nothing = Value::Array(Vec::new());
+    assert_eq!(
+        (&unread["scans"], &unread["considered"]),
+        (&nothing, &nothing)
+    );
+
+    let text = text(saved, "unread");
+    assert!(
+        text.contains("No statement asks for an index on it."),
+        "{place}: {text}"
+    );
+}
+
+fn names(saved: &str, place: &str) {
+    for (name, words) in [
+        ("nosuch", "there is no table nosuch in this database"),
+        (
+            "twin",
+            "more than one table is called twin, say which: other.twin, public.twin",
+        ),
+    ] {
+        let advice = of(saved, name);
+        assert_eq!(advice["note"], words, "{place}");
+        let text = text(saved, name);
         assert!(
-            why.starts_with("it keeps ") && why.ends_with("reading all is cheaper"),
-            "{place}: {why}"
-        );
-        assert!(!reasons(&halves).is_empty(), "{place}: {halves:#}");
-        for index in halves["considered"].as_array().unwrap() {
-            assert_eq!(index["recommended"], false, "{place}: {index:#}");
-        }
-
-        let small = of("small");
-        let all = reasons(&small);
-        assert!(!all.is_empty(), "{place}");
-        for (definition, why) in all {
-            assert!(
-                why.contains("200 rows, which are read in no time"),
-                "{place}: {definition}: {why}"
-            );
-        }
-
-        let unread = of("unread");
-        assert_eq!(unread["note"], Value::Null, "{place}");
-        let nothing = Value::Array(Vec::new());
-        assert_eq!(
-            (&unread["scans"], &unread["considered"]),
-            (&nothing, &nothing)
-        );
-
-        for (name, words) in [
-            ("nosuch", "there is no table nosuch in this database"),
-            (
-                "twin",
-                "more than one table is called twin, say which: other.twin, public.twin",
-            ),
-        ] {
-            let advice = of(name);
-            assert_eq!(advice["note"], words, "{place}");
-            let (code, text, stderr) = dbperf(&["indexes", "--from", saved, "--table", name]);
-            assert_eq!(code, Some(0), "{stderr}");
-            assert!(
-                text.contains(&format!("Not measured: {words}")),
-                "{place}: {text}"
-            );
-        }
-        assert_eq!(of("other.twin")["note"], Value::Null, "{place}");
-
-        // As text, for a reader.
-        let (_, text, _) = dbperf(&["indexes", "--from", saved, "--table", "wanted"]);
-        for words in [
-            "Indexes that were thought of",
-            "public.wanted has 5",
-            "recommended",
-            "no index begins with",
-        ] {
-            assert!(text.contains(words), "{place}: {words} in {text}");
-        }
-        let (_, text, _) = dbperf(&["indexes", "--from", saved, "--table", "unread"]);
-        assert!(
-            text.contains("No statement asks for an index on it."),
+            text.contains(&format!("Not measured: {words}")),
             "{place}: {text}"
         );
     }
+    assert_eq!(of(saved, "other.twin")["note"], Value::Null, "{place}");
 }

@@ -121,8 +121,8 @@ const HELD: &str =
 
 #[test]
 fn a_second_ctrl_c_ends_at_once_and_the_ledger_undoes_what_is_left() {
-    let pooled = || crate::support::pooled(newest(), 4);
-    let Some(case) = Case::on(pooled, Hold::beside(), TASKS, READ_TASKS) else {
+    let with_pooler = || crate::support::pooled(newest(), 4);
+    let Some(case) = Case::on(with_pooler, Hold::beside(), TASKS, READ_TASKS) else {
         return;
     };
     let before = case.catalogue();

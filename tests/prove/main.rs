@@ -29,25 +29,20 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Loads that are compared want the machine for themselves; those whose numbers do not matter run side by side.
 static MACHINE: RwLock<()> = RwLock::new(());
 
-/// How a test holds the machine.
+/// How a test holds the machine, until it is dropped.
+#[expect(dead_code, reason = "guards are only held")]
 enum Hold {
-    Alone {
-        _machine: RwLockWriteGuard<'static, ()>,
-    },
-    Beside {
-        _machine: RwLockReadGuard<'static, ()>,
-    },
+    Alone(RwLockWriteGuard<'static, ()>),
+    Beside(RwLockReadGuard<'static, ()>),
 }
 
 impl Hold {
     fn alone() -> Self {
-        let _machine = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
-        Self::Alone { _machine }
+        Self::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn beside() -> Self {
-        let _machine = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        Self::Beside { _machine }
+        Self::Beside(MACHINE.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
