@@ -93,6 +93,8 @@ pub(super) struct Advisor<'a> {
     asks: BTreeSet<Ask>,
     /// Statements that not even all candidates together help.
     hopeless: BTreeSet<usize>,
+    /// Most bytes together, at this step of the search.
+    limit: Option<u64>,
     /// What is not known is asked for; otherwise it is taken as no gain.
     asking: bool,
 }
@@ -106,6 +108,7 @@ impl<'a> Advisor<'a> {
             known: HashMap::new(),
             asks: BTreeSet::new(),
             hopeless: BTreeSet::new(),
+            limit: problem.max_bytes,
             asking: true,
         }
     }
@@ -148,14 +151,29 @@ impl<'a> Advisor<'a> {
 
     fn choose(&mut self) -> Result<Choice, Unknown> {
         self.look_around()?;
-        let mut best = self.search(false)?;
-        if self.problem.max_bytes.is_some() {
-            let dense = self.search(true)?;
-            if self.value(dense) > self.value(best) {
-                best = dense;
+        let best = match self.problem.max_bytes {
+            None => self.search(Set::default(), false)?,
+            Some(most) => self.search_within(most)?,
+        };
+        self.explained(best)
+    }
+
+    /// The best set within a limit. A large index that fits may keep several small ones out, so that a
+    /// greedy search finds less with more bytes: it begins with less, too.
+    fn search_within(&mut self, most: u64) -> Result<Set, Unknown> {
+        let mut best = Set::default();
+        for eighths in t::ADVISOR_LIMITS {
+            for dense in [false, true] {
+                self.limit = Some(most / 8 * eighths);
+                let begun = self.search(Set::default(), dense)?;
+                self.limit = Some(most);
+                let found = self.search(begun, dense)?;
+                if self.value(found) > self.value(best) {
+                    best = found;
+                }
             }
         }
-        self.explained(best)
+        Ok(best)
     }
 
     /// Costs with nothing, with everything, and with each candidate alone where everything helps.
@@ -193,9 +211,8 @@ impl<'a> Advisor<'a> {
         matches!(ends, (Some(none), Some(all)) if all < none * (1.0 - t::CANDIDATE_MIN_STATEMENT_RATIO))
     }
 
-    /// The best set that a greedy search finds; by value per byte where `dense`.
-    fn search(&mut self, dense: bool) -> Result<Set, Unknown> {
-        let mut set = Set::default();
+    /// The best set that a greedy search finds from here on; by value per byte where `dense`.
+    fn search(&mut self, mut set: Set, dense: bool) -> Result<Set, Unknown> {
         for _ in 0..t::ADVISOR_ROUNDS {
             let grown = self.grow(set, dense)?;
             let better = self.improve(grown)?;
@@ -331,7 +348,7 @@ impl<'a> Advisor<'a> {
 
     fn fits(&self, set: Set) -> bool {
         let known = |i: usize| self.problem.candidates[i].bytes.is_some();
-        match self.problem.max_bytes {
+        match self.limit {
             None => true,
             Some(most) => set.iter().all(known) && self.bytes(set) <= most,
         }

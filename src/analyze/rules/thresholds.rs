@@ -221,6 +221,8 @@ pub const INVERTED_ENTRY_FACTOR: f64 = 10.0;
 pub const ADVISOR_ROUNDS: usize = 3;
 /// Changes of one pass (ours).
 pub const ADVISOR_STEPS: usize = 50;
+/// Eighths of a limit of bytes that the search is tried with (ours).
+pub const ADVISOR_LIMITS: [u64; 4] = [8, 7, 6, 4];
 /// Candidates that are asked about at once (ours).
 pub const ADVISOR_BATCH: usize = 16;
 /// Scans by index of all scans below which sequential scans prevail (pghero).

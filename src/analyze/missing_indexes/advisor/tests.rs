@@ -123,6 +123,27 @@ fn a_limit_of_bytes_holds_and_is_filled_well() {
 }
 
 #[test]
+fn a_large_index_that_fits_does_not_keep_better_small_ones_out() {
+    // The first takes most of the bytes and is the best alone, by value and by value per byte; the
+    // others together fit, and give more.
+    let planner = Planner {
+        costs: vec![
+            (1000.0, vec![(0, 400.0)]),
+            (1000.0, vec![(1, 730.0)]),
+            (1000.0, vec![(2, 730.0)]),
+            (1000.0, vec![(3, 850.0)]),
+        ],
+    };
+    let mut limited = problem(&planner, &[65_000, 30_000, 30_000, 20_000], &[0.0; 4]);
+    limited.ms_per_sec_per_byte = 0.0;
+    for candidate in &mut limited.candidates {
+        candidate.kin = Set::default();
+    }
+    limited.max_bytes = Some(80_000);
+    assert_eq!(advise(&limited, &planner).0, [1, 2, 3]);
+}
+
+#[test]
 fn a_cheaper_relative_stands_for_a_covering_index_that_gives_hardly_more() {
     let planner = Planner {
         costs: vec![(1000.0, vec![(0, 10.0), (1, 10.5)])],
