@@ -1,15 +1,15 @@
 //! `--analyze-dml`: executed, rolled back, and refused where that could do harm.
 
-use crate::support::{connect, servers, value};
+use crate::support::{connect, each_version, value};
 use crate::{filled, json, log_from, log_length, run};
 
 const CHANGE: [&str; 3] = ["--analyze-dml", "--target-db", "postgres"];
 
-#[tokio::test]
-async fn a_change_is_executed_once_and_undone() {
-    for (major, _) in servers() {
+#[test]
+fn a_change_is_executed_once_and_undone() {
+    each_version(async |major| {
         let Some((lab, client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let from = log_length(&lab);
@@ -54,14 +54,14 @@ async fn a_change_is_executed_once_and_undone() {
             log[begins..].contains("ROLLBACK") && !log.contains("COMMIT"),
             "{major}"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn locking_reads_and_merges_are_changes_and_a_plain_select_is_none() {
-    for (major, _) in servers() {
+#[test]
+fn locking_reads_and_merges_are_changes_and_a_plain_select_is_none() {
+    each_version(async |major| {
         let Some((lab, client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let executed = |text: &str| {
@@ -88,14 +88,14 @@ async fn locking_reads_and_merges_are_changes_and_a_plain_select_is_none() {
             format!("{count} {ages}"),
             "{major}"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn a_change_is_refused_where_it_could_do_harm() {
-    for (major, _) in servers() {
+#[test]
+fn a_change_is_refused_where_it_could_do_harm() {
+    each_version(async |major| {
         let Some((lab, client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let from = log_length(&lab);
@@ -170,5 +170,5 @@ async fn a_change_is_refused_where_it_could_do_harm() {
             "0",
             "{major}"
         );
-    }
+    });
 }

@@ -8,7 +8,7 @@ use dbperf::lab::LabOptions;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{connect, lab, servers, value};
+use crate::support::{connect, each_version, lab, servers, value};
 use crate::{explain, filled, filled_with, json, log_from, log_length, run, told};
 
 /// The EXPLAIN statements of a log, each by its options, and the ends of its transactions.
@@ -31,11 +31,11 @@ fn ladder(log: &str) -> Vec<String> {
     rungs
 }
 
-#[tokio::test]
-async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
-    for (major, _) in servers() {
+#[test]
+fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
+    each_version(async |major| {
         let Some((lab, _client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let memory = if major >= 17 { ", MEMORY" } else { "" };
@@ -128,14 +128,14 @@ async fn the_ladder_is_climbed_as_far_as_was_asked_and_no_further() {
             "Index Cond: (people.id = $1)",
             "{major}"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn a_statement_is_found_by_its_id_and_what_cannot_be_found_says_why() {
-    for (major, _) in servers() {
+#[test]
+fn a_statement_is_found_by_its_id_and_what_cannot_be_found_says_why() {
+    each_version(async |major| {
         let Some((lab, client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         client
@@ -195,7 +195,7 @@ async fn a_statement_is_found_by_its_id_and_what_cannot_be_found_says_why() {
             hidden.contains("hidden from poor") && hidden.contains("pg_read_all_stats"),
             "{major}: {hidden}"
         );
-    }
+    });
 }
 
 async fn connect_to(dsn: &str) -> tokio_postgres::Client {
@@ -206,11 +206,11 @@ async fn connect_to(dsn: &str) -> tokio_postgres::Client {
     client
 }
 
-#[tokio::test]
-async fn values_have_to_fit_and_null_is_a_value() {
-    for (major, _) in servers() {
+#[test]
+fn values_have_to_fit_and_null_is_a_value() {
+    each_version(async |major| {
         let Some((lab, _client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let text = "SELECT * FROM people WHERE name = $1 AND age > $2";
@@ -255,14 +255,14 @@ async fn values_have_to_fit_and_null_is_a_value() {
             untold.2.contains("$1::type") || untold.0 == 0,
             "{major}: {untold:?}"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn what_could_do_harm_is_planned_and_not_executed() {
-    for (major, _) in servers() {
+#[test]
+fn what_could_do_harm_is_planned_and_not_executed() {
+    each_version(async |major| {
         let Some((lab, client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let from = log_length(&lab);
@@ -304,14 +304,14 @@ async fn what_could_do_harm_is_planned_and_not_executed() {
         let count =
             "SELECT count(*)::text || ' ' || (SELECT last_value FROM pets_id_seq) FROM people";
         assert_eq!(value(&client, count).await, "20000 1", "{major}");
-    }
+    });
 }
 
-#[tokio::test]
-async fn what_costs_or_takes_too_much_stays_a_plan() {
-    for (major, _) in servers() {
+#[test]
+fn what_costs_or_takes_too_much_stays_a_plan() {
+    each_version(async |major| {
         let Some((lab, _client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let cross = "SELECT count(*) FROM people a, people b WHERE a.age + b.age > 5";
@@ -335,14 +335,14 @@ async fn what_costs_or_takes_too_much_stays_a_plan() {
             stderr.contains("took too long") && stdout.contains("Nested Loop"),
             "{major}: {stderr}{stdout}"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn constants_are_in_no_output_unless_they_are_asked_for() {
-    for (major, _) in servers() {
+#[test]
+fn constants_are_in_no_output_unless_they_are_asked_for() {
+    each_version(async |major| {
         let Some((lab, _client)) = filled(major).await else {
-            continue;
+            return;
         };
         let dsn = lab.primary().dsn();
         let typed = "SELECT * FROM people WHERE name = 'canary777' AND age > 41";
@@ -368,7 +368,7 @@ async fn constants_are_in_no_output_unless_they_are_asked_for() {
                 "{major} {format}: {stdout}"
             );
         }
-    }
+    });
 }
 
 #[tokio::test]
@@ -424,11 +424,11 @@ async fn a_file_has_each_of_its_statements_explained() {
     );
 }
 
-#[tokio::test]
-async fn a_role_without_select_is_told_the_grant() {
-    for (major, _) in servers() {
+#[test]
+fn a_role_without_select_is_told_the_grant() {
+    each_version(async |major| {
         let Some((lab, _client)) = filled(major).await else {
-            continue;
+            return;
         };
         let poor = lab.primary().dsn().replace("user=postgres", "user=poor");
         let (code, _, stderr) = run(&poor, &["SELECT * FROM people"]);
@@ -438,7 +438,7 @@ async fn a_role_without_select_is_told_the_grant() {
                 && stderr.contains("GRANT SELECT"),
             "{stderr}"
         );
-    }
+    });
 }
 
 #[tokio::test]
@@ -514,11 +514,11 @@ async fn a_standby_gives_plans_and_takes_no_change() {
     }
 }
 
-#[tokio::test]
-async fn a_signal_ends_what_the_server_does_for_it() {
-    for (major, _) in servers() {
+#[test]
+fn a_signal_ends_what_the_server_does_for_it() {
+    each_version(async |major| {
         let Some((lab, client)) = filled(major).await else {
-            continue;
+            return;
         };
         let cross =
             "SELECT count(*) FROM people a, people b, people c WHERE a.age + b.age + c.age > 5";
@@ -560,7 +560,7 @@ async fn a_signal_ends_what_the_server_does_for_it() {
             assert!(Instant::now() < deadline, "{major}: a backend goes on");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
+    });
 }
 
 #[test]

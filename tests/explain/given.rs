@@ -11,7 +11,7 @@ use dbperf::lab::LabOptions;
 use serde_json::{Map, Value};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::support::{connect, lab, servers};
+use crate::support::{connect, each_version, lab};
 use crate::{explain, told};
 
 const TABLES: &str = "
@@ -147,11 +147,11 @@ async fn lines(client: &Client, sql: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-#[tokio::test]
-async fn a_plan_as_text_is_the_plan_as_json() {
-    for (major, _) in servers() {
+#[test]
+fn a_plan_as_text_is_the_plan_as_json() {
+    each_version(async |major| {
         let Some(lab) = lab(major, LabOptions::default()) else {
-            continue;
+            return;
         };
         let client = connect(lab.primary()).await;
         client.batch_execute(TABLES).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_plan_as_text_is_the_plan_as_json() {
                 }
             }
         }
-    }
+    });
 }
 
 fn walk(node: &dbperf::analyze::plans::tree::Node, labels: &mut Vec<String>) {
@@ -295,9 +295,9 @@ fn a_log_has_as_many_plans_as_were_written_whatever_its_format() {
     }
 }
 
-#[tokio::test]
-async fn a_live_server_logs_the_same_in_both_formats() {
-    for (major, _) in servers() {
+#[test]
+fn a_live_server_logs_the_same_in_both_formats() {
+    each_version(async |major| {
         for format in ["text", "json"] {
             let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
             let options = LabOptions {
@@ -372,7 +372,7 @@ async fn a_live_server_logs_the_same_in_both_formats() {
             let shown = document(&[log.to_str().unwrap(), "--include-literals"]);
             assert!(shown.to_string().contains("canary"), "{major} {format}");
         }
-    }
+    });
 }
 
 #[test]

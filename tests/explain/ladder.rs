@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{connect, lab, servers, setting, value};
+use crate::support::{connect, each_version, lab, servers, setting, value};
 use dbperf::explain::{Candidate, ExplainOptions, plans};
 use dbperf::lab::{Lab, LabOptions};
 use dbperf::record::plan::{PlanMode, PlanRecord};
@@ -60,11 +60,11 @@ fn node_type(record: &PlanRecord) -> &str {
     plan.pointer("/Plan/Node Type").unwrap().as_str().unwrap()
 }
 
-#[tokio::test]
-async fn generic_plans_need_no_values_and_dml_is_planned_only() {
-    for (major, _) in servers() {
+#[test]
+fn generic_plans_need_no_values_and_dml_is_planned_only() {
+    each_version(async |major| {
         let Some((_lab, client)) = prepared(major).await else {
-            continue;
+            return;
         };
         let read = one(
             &client,
@@ -102,14 +102,14 @@ async fn generic_plans_need_no_values_and_dml_is_planned_only() {
             value(&client, "SELECT count(*)::text FROM people").await,
             "20000"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn values_are_planned_with_and_leak_nowhere() {
-    for (major, _) in servers() {
+#[test]
+fn values_are_planned_with_and_leak_nowhere() {
+    each_version(async |major| {
         let Some((lab, client)) = prepared(major).await else {
-            continue;
+            return;
         };
         client
             .batch_execute("SET log_parameter_max_length = 0")
@@ -152,14 +152,14 @@ async fn values_are_planned_with_and_leak_nowhere() {
             !log.contains("canary777"),
             "{major}: a value stands in a statement's text"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn values_that_do_not_fit_fall_back_to_the_generic_plan_unquoted() {
-    for (major, _) in servers() {
+#[test]
+fn values_that_do_not_fit_fall_back_to_the_generic_plan_unquoted() {
+    each_version(async |major| {
         let Some((_lab, client)) = prepared(major).await else {
-            continue;
+            return;
         };
         let text = "SELECT * FROM people WHERE id = $1";
         let record = one(&client, candidate(text, Some(&["canary"]), true)).await;
@@ -172,14 +172,14 @@ async fn values_that_do_not_fit_fall_back_to_the_generic_plan_unquoted() {
             error.contains("22P02") && !error.contains("canary"),
             "{major}: {error}"
         );
-    }
+    });
 }
 
-#[tokio::test]
-async fn what_may_do_more_than_read_is_never_executed() {
-    for (major, _) in servers() {
+#[test]
+fn what_may_do_more_than_read_is_never_executed() {
+    each_version(async |major| {
         let Some((lab, client)) = prepared(major).await else {
-            continue;
+            return;
         };
         let refused = [
             ("SELECT sneaky($1)", &["1"][..], "sneaky"),
@@ -213,7 +213,7 @@ async fn what_may_do_more_than_read_is_never_executed() {
             value(&client, "SELECT count(*)::text FROM people").await,
             "20000"
         );
-    }
+    });
 }
 
 #[tokio::test]
@@ -272,11 +272,11 @@ async fn dear_and_slow_statements_stay_plans() {
     assert!(record.error.unwrap().contains("too long"));
 }
 
-#[tokio::test]
-async fn a_role_without_select_gets_the_cure_and_the_others_go_on() {
-    for (major, _) in servers() {
+#[test]
+fn a_role_without_select_gets_the_cure_and_the_others_go_on() {
+    each_version(async |major| {
         let Some((_lab, client)) = prepared(major).await else {
-            continue;
+            return;
         };
         client.batch_execute("SET ROLE poor").await.unwrap();
         let asked = [
@@ -291,14 +291,14 @@ async fn a_role_without_select_gets_the_cure_and_the_others_go_on() {
         assert!(records[2].plan.is_some(), "{major}: {}", error(2));
         assert_eq!(coverage[0].status, Status::Partial);
         assert!(coverage[0].reason.as_ref().unwrap().starts_with("2 of 3"));
-    }
+    });
 }
 
-#[tokio::test]
-async fn what_shaped_a_plan_and_what_an_execution_cost_beside_it_is_told() {
-    for (major, _) in servers() {
+#[test]
+fn what_shaped_a_plan_and_what_an_execution_cost_beside_it_is_told() {
+    each_version(async |major| {
         let Some((_lab, client)) = prepared(major).await else {
-            continue;
+            return;
         };
         let set = "SET random_page_cost = 1.25";
         client.batch_execute(set).await.unwrap();
@@ -318,5 +318,5 @@ async fn what_shaped_a_plan_and_what_an_execution_cost_beside_it_is_told() {
             let serialized = plan.pointer("/Serialization/Time").is_some();
             assert_eq!(serialized, executed && major >= 17, "{major}");
         }
-    }
+    });
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio_postgres::{Client, NoTls};
 
 use crate::json;
-use crate::support::{connect, lab, servers};
+use crate::support::{connect, each_version, lab};
 
 /// What the server has counted so far.
 fn slow(dsn: &str) -> Vec<Value> {
@@ -43,9 +43,9 @@ async fn started(major: u32, settings: &[(&str, &str)]) -> (Lab, Client) {
     (lab, client)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_statement_sent_in_several_ways_is_one() {
-    for (major, _) in servers() {
+#[test]
+fn one_statement_sent_in_several_ways_is_one() {
+    each_version(async |major| {
         let (lab, client) = started(major, &[]).await;
         // With a parameter, with two types of parameter, and with the value in its text.
         for (kind, times) in [("int4", 3), ("int2", 2)] {
@@ -87,12 +87,12 @@ async fn one_statement_sent_in_several_ways_is_one() {
         );
         let ids = by_list["query_ids"].as_array().unwrap().len();
         assert_eq!(ids, if major >= 18 { 1 } else { 4 }, "PostgreSQL {major}");
-    }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn users_and_databases_stay_apart() {
-    for (major, _) in servers() {
+#[test]
+fn users_and_databases_stay_apart() {
+    each_version(async |major| {
         let (lab, client) = started(major, &[]).await;
         for sql in [
             "CREATE ROLE one LOGIN",
@@ -132,15 +132,15 @@ async fn users_and_databases_stay_apart() {
         assert_eq!(found, expected, "PostgreSQL {major}");
         let shares: f64 = all.iter().filter_map(|s| s["share_ratio"].as_f64()).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{shares}");
-    }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn statements_of_a_function_are_part_of_their_caller() {
-    for (major, _) in servers() {
+#[test]
+fn statements_of_a_function_are_part_of_their_caller() {
+    each_version(async |major| {
         // Before, the extension does not tell levels apart.
         if major < 14 {
-            continue;
+            return;
         }
         let (lab, client) = started(major, &[("pg_stat_statements.track", "all")]).await;
         let function = "CREATE FUNCTION nap() RETURNS void LANGUAGE plpgsql AS
@@ -187,7 +187,7 @@ async fn statements_of_a_function_are_part_of_their_caller() {
             share(caller) > share(sleep) && share(sleep) > 0.5,
             "PostgreSQL {major}"
         );
-    }
+    });
 }
 
 async fn observed(lab: &Lab, work: impl AsyncFnOnce()) -> Observed {
@@ -221,9 +221,9 @@ async fn until_sampled() {
     tokio::time::sleep(Duration::from_millis(600)).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_reset_of_one_entry_spoils_that_entry_alone() {
-    for (major, _) in servers() {
+#[test]
+fn the_reset_of_one_entry_spoils_that_entry_alone() {
+    each_version(async |major| {
         let (lab, client) = started(major, &[]).await;
         let (one, other) = (
             "SELECT note FROM tasks WHERE id = 1",
@@ -261,12 +261,12 @@ async fn the_reset_of_one_entry_spoils_that_entry_alone() {
             "PostgreSQL {major}"
         );
         assert!(!seen.disturbances.contains(&Disturbance::StatementsReset));
-    }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_entry_that_was_evicted_and_came_back_counts_what_is_known() {
-    for (major, _) in servers() {
+#[test]
+fn an_entry_that_was_evicted_and_came_back_counts_what_is_known() {
+    each_version(async |major| {
         let (lab, client) = started(major, &[("pg_stat_statements.max", "100")]).await;
         let rare = "SELECT note FROM tasks WHERE id = 1";
         run(&client, rare, 50).await;
@@ -305,5 +305,5 @@ async fn an_entry_that_was_evicted_and_came_back_counts_what_is_known() {
                 "{d:?}"
             );
         }
-    }
+    });
 }

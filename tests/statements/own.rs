@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dbperf::lab::{Lab, LabOptions};
 use tokio_postgres::Client;
 
-use crate::support::{connect, hypopg, hypopg_lab, lab, pooled, servers, setting};
+use crate::support::{connect, each_version, hypopg, hypopg_lab, lab, pooled, servers, setting};
 use crate::{dbperf, json};
 
 const SCHEMA: &str = "
@@ -114,22 +114,26 @@ async fn a_look_leaves_nothing_of_itself() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hypothetical_indexes_leave_nothing_either() {
+    let mut all = tokio::task::JoinSet::new();
     for server in hypopg() {
         let lab = hypopg_lab(&server, options());
-        let client = connect(lab.primary()).await;
-        client
-            .batch_execute("CREATE EXTENSION hypopg")
-            .await
-            .unwrap();
-        check(&lab, &format!("PostgreSQL {} with HypoPG", server.major)).await;
+        all.spawn(async move {
+            let client = connect(lab.primary()).await;
+            let extension = "CREATE EXTENSION hypopg";
+            client.batch_execute(extension).await.unwrap();
+            check(&lab, &format!("PostgreSQL {} with HypoPG", server.major)).await;
+        });
+    }
+    while let Some(ended) = all.join_next().await {
+        ended.unwrap();
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_both_send_is_told_apart_by_the_role() {
-    for (major, _) in servers() {
+#[test]
+fn what_both_send_is_told_apart_by_the_role() {
+    each_version(async |major| {
         let lab = lab(major, options()).unwrap();
         let client = connect(lab.primary()).await;
         client.batch_execute(SCHEMA).await.unwrap();
@@ -151,7 +155,7 @@ async fn what_both_send_is_told_apart_by_the_role() {
             assert_eq!(listed.len(), 5, "PostgreSQL {major}: {listed:?}");
             assert!(dbperf(&["slow", &watcher]).status.success());
         }
-    }
+    });
 }
 
 #[tokio::test]

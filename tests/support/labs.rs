@@ -23,6 +23,23 @@ pub(crate) fn lab(major: u32, options: LabOptions) -> Option<Lab> {
     }
 }
 
+/// Runs a test on every version at once, each on a thread of its own: for tests whose programs and servers mostly wait
+/// for each other, and that compare no times.
+pub(crate) fn each_version<T: AsyncFn(u32) + Sync>(test: T) {
+    std::thread::scope(|scope| {
+        for (major, _) in servers() {
+            let test = &test;
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build();
+                runtime.expect("a runtime").block_on(test(major));
+            });
+        }
+    });
+}
+
 /// A lab with PgBouncer in front, which has this many server connections. `None`: PgBouncer is not
 /// installed, which was said on stderr, and `DBPERF_TEST_REQUIRE` does not ask for a complete machine.
 pub(crate) fn pooled(major: u32, pool_size: u32) -> Option<Lab> {

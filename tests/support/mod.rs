@@ -15,7 +15,9 @@ mod servers;
 mod watch;
 
 pub(crate) use hypopg::{Hypopg, hypopg};
-pub(crate) use labs::{connect, hypopg_lab, lab, open_parent, pooled, prepared, published};
+pub(crate) use labs::{
+    connect, each_version, hypopg_lab, lab, open_parent, pooled, prepared, published,
+};
 pub(crate) use servers::{TESTED, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
 
@@ -24,6 +26,7 @@ const _: fn() = || {
     let _ = (hypopg, hypopg_lab, Hypopg::hides);
     let _ = (
         connect,
+        each_version::<fn(u32) -> std::future::Ready<()>>,
         lab,
         open_parent,
         pooled,
