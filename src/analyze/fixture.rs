@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::record::database::{DatabaseWindow, StatDatabase};
+use crate::record::database::StatDatabase;
 use crate::record::indexes::{IndexFacts, IndexWindow, StatUserIndex, StatioUserIndex};
-use crate::record::run::{Host, RUN_FORMAT, RunMeta};
+use crate::record::run::{Host, RunMeta};
 use crate::record::server::{Privileges, Server, ServerLife, Setting};
 use crate::record::statements::{
     StatementCounters, StatementDelta, StatementKey, StatementText, StatementWindow,
 };
-use crate::record::tables::{ColumnFacts, StatUserTable, TableFacts, TableWindow};
+use crate::record::tables::{ColumnFacts, StatUserTable, TableFacts};
 use crate::record::{Bytes, Millis, QueryId, Run, Span};
 
 /// 2026-11-23 16:00 UTC, and seconds after it.
@@ -21,44 +21,22 @@ pub(crate) fn at(second: i64) -> Timestamp {
 
 /// A run of 60 s on a PostgreSQL 15 with 4 cores in which nothing was read.
 pub(crate) fn run() -> Run {
+    let meta = RunMeta {
+        run_id: "test".to_owned(),
+        started_at: at(0),
+        ended_at: at(60),
+        window: Millis(60_000.0),
+        since: None,
+        dbperf_version: "0".to_owned(),
+        command: "dbperf analyze".to_owned(),
+        interrupted: false,
+        lab: false,
+        load_command: None,
+    };
     Run {
-        format: RUN_FORMAT,
-        meta: RunMeta {
-            run_id: "test".to_owned(),
-            started_at: at(0),
-            ended_at: at(60),
-            window: Millis(60_000.0),
-            since: None,
-            dbperf_version: "0".to_owned(),
-            command: "dbperf analyze".to_owned(),
-            interrupted: false,
-            lab: false,
-            load_command: None,
-        },
         server: Some(server()),
-        host: Host::default(),
-        coverage: Vec::new(),
         life: vec![life(0), life(60)],
-        disturbances: Vec::new(),
-        activity: None,
-        statements: None,
-        database: DatabaseWindow::default(),
-        tables: TableWindow::default(),
-        indexes: IndexWindow::default(),
-        plans: Vec::new(),
-        what_if: None,
-        replication: None,
-        replay: None,
-        pool: None,
-        comparison: None,
-        sweep: None,
-        proofs: None,
-        merged: Vec::new(),
-        pgbouncer: None,
-        health: None,
-        api: Vec::new(),
-        traces: Vec::new(),
-        pages: Vec::new(),
+        ..Run::of(meta, Host::default())
     }
 }
 

@@ -3,55 +3,26 @@
 use jiff::Timestamp;
 
 use crate::record::activity::{ActivitySample, ActivitySeries, SessionSample};
-use crate::record::database::DatabaseWindow;
-use crate::record::indexes::IndexWindow;
-use crate::record::run::{Host, RUN_FORMAT, RunMeta};
+use crate::record::run::{Host, RunMeta};
 use crate::record::server::{Privileges, Server, Setting};
-use crate::record::tables::TableWindow;
 use crate::record::{Millis, Run};
 
 /// A run in which nothing was measured.
 pub(super) fn run(window: Millis) -> Run {
     let started_at = Timestamp::from_second(1_700_000_000).unwrap();
-    Run {
-        format: RUN_FORMAT,
-        meta: RunMeta {
-            run_id: "test".to_owned(),
-            started_at,
-            ended_at: started_at,
-            window,
-            since: None,
-            dbperf_version: "0".to_owned(),
-            command: String::new(),
-            interrupted: false,
-            lab: false,
-            load_command: None,
-        },
-        server: None,
-        host: Host::default(),
-        coverage: Vec::new(),
-        life: Vec::new(),
-        disturbances: Vec::new(),
-        activity: None,
-        statements: None,
-        database: DatabaseWindow::default(),
-        tables: TableWindow::default(),
-        indexes: IndexWindow::default(),
-        plans: Vec::new(),
-        what_if: None,
-        replication: None,
-        replay: None,
-        pool: None,
-        comparison: None,
-        sweep: None,
-        proofs: None,
-        merged: Vec::new(),
-        pgbouncer: None,
-        health: None,
-        api: Vec::new(),
-        traces: Vec::new(),
-        pages: Vec::new(),
-    }
+    let meta = RunMeta {
+        run_id: "test".to_owned(),
+        started_at,
+        ended_at: started_at,
+        window,
+        since: None,
+        dbperf_version: "0".to_owned(),
+        command: String::new(),
+        interrupted: false,
+        lab: false,
+        load_command: None,
+    };
+    Run::of(meta, Host::default())
 }
 
 /// A server with some settings and a number of cores.

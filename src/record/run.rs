@@ -107,6 +107,39 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run of which nothing but this is known.
+    #[must_use]
+    pub fn of(meta: RunMeta, host: Host) -> Self {
+        Self {
+            format: RUN_FORMAT,
+            meta,
+            server: None,
+            host,
+            coverage: Vec::new(),
+            life: Vec::new(),
+            disturbances: Vec::new(),
+            activity: None,
+            statements: None,
+            database: DatabaseWindow::default(),
+            tables: TableWindow::default(),
+            indexes: IndexWindow::default(),
+            plans: Vec::new(),
+            what_if: None,
+            replication: None,
+            replay: None,
+            pool: None,
+            comparison: None,
+            sweep: None,
+            proofs: None,
+            merged: Vec::new(),
+            pgbouncer: None,
+            health: None,
+            api: Vec::new(),
+            traces: Vec::new(),
+            pages: Vec::new(),
+        }
+    }
+
     /// The time that the counters of statements cover: the window, or, where they were read once, the time since they
     /// were reset. `None` where that is not known, so that there is no rate.
     #[must_use]

@@ -23,10 +23,7 @@ use super::target::Servers;
 use crate::collect::{self, HostMeter, ObserveOptions, Observer};
 use crate::drive::Replayed;
 use crate::record::Millis;
-use crate::record::database::DatabaseWindow;
-use crate::record::indexes::IndexWindow;
-use crate::record::run::{Host, LoadCommand, RUN_FORMAT, Run, RunMeta};
-use crate::record::tables::TableWindow;
+use crate::record::run::{Host, LoadCommand, Run, RunMeta};
 use driver::Driver;
 
 /// What runs inside the window.
@@ -222,45 +219,19 @@ fn of_observed(observed: collect::Observed, meta: RunMeta, blank: Run) -> Run {
 pub(super) fn without_server(run_id: String, started_at: Timestamp, host: Host) -> Run {
     let ended_at = Timestamp::now();
     let window = ended_at.duration_since(started_at).as_secs_f64() * 1000.0;
-    Run {
-        format: RUN_FORMAT,
-        meta: RunMeta {
-            run_id,
-            started_at,
-            ended_at,
-            window: Millis(window),
-            since: None,
-            dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: redacted_command(&std::env::args().collect::<Vec<_>>()),
-            interrupted: false,
-            lab: false,
-            load_command: None,
-        },
-        server: None,
-        host,
-        coverage: Vec::new(),
-        life: Vec::new(),
-        disturbances: Vec::new(),
-        activity: None,
-        statements: None,
-        database: DatabaseWindow::default(),
-        tables: TableWindow::default(),
-        indexes: IndexWindow::default(),
-        plans: Vec::new(),
-        what_if: None,
-        replication: None,
-        replay: None,
-        pool: None,
-        comparison: None,
-        sweep: None,
-        proofs: None,
-        merged: Vec::new(),
-        pgbouncer: None,
-        health: None,
-        api: Vec::new(),
-        traces: Vec::new(),
-        pages: Vec::new(),
-    }
+    let meta = RunMeta {
+        run_id,
+        started_at,
+        ended_at,
+        window: Millis(window),
+        since: None,
+        dbperf_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: redacted_command(&std::env::args().collect::<Vec<_>>()),
+        interrupted: false,
+        lab: false,
+        load_command: None,
+    };
+    Run::of(meta, host)
 }
 
 /// What the window's load left behind.

@@ -5,16 +5,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::database::DatabaseWindow;
-use crate::record::indexes::IndexWindow;
 use crate::record::load::{
     Arrival, Latency, LoadSource, Operation, OperationParts, PercentileMethod, ReplayedStatement,
     Stage,
 };
 use crate::record::pool::AcquireCounters;
 use crate::record::pool::{PoolGauge, PoolRecord};
-use crate::record::run::{Host, RUN_FORMAT, RunMeta};
-use crate::record::tables::TableWindow;
+use crate::record::run::{Host, RunMeta};
 use crate::stats::LatencyHistogram;
 
 fn at(ms: i64) -> Timestamp {
@@ -123,40 +120,18 @@ fn machine(id: &str, begin: i64, latencies: &[u64]) -> Run {
         gauges: (0..100).map(gauge).collect(),
         ..PoolRecord::default()
     };
+    let meta = RunMeta {
+        run_id: id.to_owned(),
+        started_at: start,
+        ended_at: end,
+        window: Millis(5_000.0),
+        dbperf_version: "0".to_owned(),
+        ..RunMeta::default()
+    };
     Run {
-        format: RUN_FORMAT,
-        meta: RunMeta {
-            run_id: id.to_owned(),
-            started_at: start,
-            ended_at: end,
-            window: Millis(5_000.0),
-            dbperf_version: "0".to_owned(),
-            ..RunMeta::default()
-        },
-        server: None,
-        host: Host::default(),
-        coverage: Vec::new(),
-        life: Vec::new(),
-        disturbances: Vec::new(),
-        activity: None,
-        statements: None,
-        database: DatabaseWindow::default(),
-        tables: TableWindow::default(),
-        indexes: IndexWindow::default(),
-        plans: Vec::new(),
-        what_if: None,
-        replication: None,
         replay: Some(load),
         pool: Some(pool),
-        comparison: None,
-        sweep: None,
-        proofs: None,
-        merged: Vec::new(),
-        pgbouncer: None,
-        health: None,
-        api: Vec::new(),
-        traces: Vec::new(),
-        pages: Vec::new(),
+        ..Run::of(meta, Host::default())
     }
 }
 
