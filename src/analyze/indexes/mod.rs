@@ -12,6 +12,7 @@ mod keys;
 mod look;
 mod proof;
 mod same;
+pub(in crate::analyze) mod size;
 pub mod sql;
 mod unused;
 

@@ -26,6 +26,7 @@ use crate::record::indexes::IndexFacts;
 use crate::record::tables::TableFacts;
 
 use super::conclusions::{MissingIndex, Statement};
+use super::indexes::size as btree;
 use super::indexes::sql::{qualified, quote_ident};
 pub use foreign_keys::{WantedByKey, wanted_by_keys};
 use judged::Matter;
@@ -210,10 +211,10 @@ fn estimated_size(table: &TableFacts, columns: &[String]) -> Option<u64> {
     }
     let fixed = columns.iter().map(|name| {
         let column = table.columns.iter().find(|c| &c.attname == name)?;
-        size::Column::of_fixed_type(&column.type_name)
+        btree::Column::of_fixed_type(&column.type_name)
     });
-    let columns: Vec<size::Column> = fixed.collect::<Option<_>>()?;
-    Some(size::of_btree(rows, &columns, None))
+    let columns: Vec<btree::Column> = fixed.collect::<Option<_>>()?;
+    Some(btree::of_btree(rows, &columns, None))
 }
 
 #[cfg(test)]

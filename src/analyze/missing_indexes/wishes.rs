@@ -121,7 +121,7 @@ impl<'a> Place<'a> {
         let stated = self.stats.get(name).and_then(|s| s.avg_width);
         let fixed = self
             .column(name)
-            .and_then(|c| super::size::fixed(&c.type_name));
+            .and_then(|c| crate::analyze::indexes::size::fixed(&c.type_name));
         let fixed = fixed.map(|(width, _)| width);
         stated.map(f64::from).or(fixed).unwrap_or(32.0)
     }
