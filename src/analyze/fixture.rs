@@ -12,6 +12,7 @@ use crate::record::statements::{
     StatementCounters, StatementDelta, StatementKey, StatementText, StatementWindow,
 };
 use crate::record::tables::{ColumnFacts, StatUserTable, TableFacts};
+use crate::record::what_if::ColumnStats;
 use crate::record::{Bytes, Millis, QueryId, Run, Span};
 
 /// 2026-11-23 16:00 UTC, and seconds after it.
@@ -226,6 +227,7 @@ pub(crate) fn table_stats(relid: u32, name: &str) -> StatUserTable {
         n_tup_upd: 50_000,
         n_tup_del: 10_000,
         n_tup_hot_upd: 0,
+        n_tup_newpage_upd: None,
         n_live_tup: 100_000,
         n_dead_tup: 0,
         n_mod_since_analyze: 0,
@@ -352,5 +354,27 @@ pub(crate) fn load_result() -> crate::record::load::LoadResult {
         driver_saturated: None,
         driver_cpu_ratio: None,
         driver: None,
+    }
+}
+
+/// Statistics of a column that is never NULL and as wide as its type, or else 10 bytes.
+pub(crate) fn column_stats(
+    attrelid: u32,
+    attnum: i16,
+    attname: &str,
+    attlen: i16,
+    attalign: &str,
+) -> ColumnStats {
+    ColumnStats {
+        attrelid,
+        attname: attname.to_owned(),
+        attnum,
+        attlen: Some(attlen),
+        attalign: Some(attalign.to_owned()),
+        bytewise: None,
+        relallvisible: 0,
+        n_distinct: Some(-1.0),
+        null_frac: Some(0.0),
+        avg_width: Some(if attlen > 0 { i32::from(attlen) } else { 10 }),
     }
 }

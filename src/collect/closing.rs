@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::column_stats;
 use super::cures::{self, statistics_in_shared_memory};
 use super::ends::{self, End, Facts};
 use super::health;
@@ -73,13 +74,11 @@ impl Closing {
             if let Some(session) = link.current() {
                 last = End::read(session, self.origin, &mut self.ledger).await;
                 facts = Facts::read(session, &mut self.ledger).await;
-                let reading = health::read(
-                    session,
-                    &self.server,
-                    activity.as_ref(),
-                    facts.tables(),
-                    &mut self.ledger,
-                );
+                let ledger = &mut self.ledger;
+                facts.column_stats =
+                    column_stats::read(session, &self.opening, &last, &facts, ledger).await;
+                let reading =
+                    health::read(session, &self.server, activity.as_ref(), &facts, ledger);
                 health = Some(reading.await);
                 statements.finish_texts(session).await;
             } else {

@@ -20,6 +20,7 @@ use crate::record::replication::Slot;
 use crate::record::tables::{
     ExtendedStatistics, StatUserTable, StatioUserTable, TableFacts, TableWindow,
 };
+use crate::record::what_if::ColumnStats;
 use crate::record::{Millis, Span, Status};
 
 /// Rows of one view and when they were read.
@@ -54,6 +55,12 @@ impl End {
             stat_wal: none(),
             stat_io: none(),
         }
+    }
+
+    /// The counters of tables, where they were read.
+    pub(super) fn tables(&self) -> &[StatUserTable] {
+        let rows = self.stat_user_tables.as_ref();
+        rows.map_or(&[], |(_, rows)| rows)
     }
 
     /// Reads every view. Indexes come first: reading plans or facts could add scans.
@@ -114,6 +121,8 @@ pub(super) struct Facts {
     indexes: Option<Vec<IndexFacts>>,
     foreign_keys: Option<Vec<ForeignKey>>,
     extended_statistics: Option<Vec<ExtendedStatistics>>,
+    /// What the planner knows of the columns that matter.
+    pub(super) column_stats: Option<Vec<ColumnStats>>,
     /// Slots, and the processes of those that are logical.
     pub(super) slots: Option<Vec<Slot>>,
     pub(super) logical_senders: Vec<i32>,
@@ -151,6 +160,7 @@ impl Facts {
             indexes: indexes.ok(),
             foreign_keys: keys.ok(),
             extended_statistics: statistics.ok(),
+            column_stats: None,
             slots,
             logical_senders,
         };
@@ -161,6 +171,11 @@ impl Facts {
     /// The tables that were read.
     pub(super) fn tables(&self) -> &[TableFacts] {
         self.tables.as_deref().unwrap_or_default()
+    }
+
+    /// The indexes that were read.
+    pub(super) fn indexes(&self) -> &[IndexFacts] {
+        self.indexes.as_deref().unwrap_or_default()
     }
 
     /// Relations whose size is unknown, because they were locked.
@@ -202,6 +217,7 @@ pub(super) fn windows(
         statio_user_tables: span(first.statio_user_tables, last.statio_user_tables),
         facts: facts.tables,
         extended_statistics: facts.extended_statistics,
+        column_stats: facts.column_stats,
     };
     let indexes = IndexWindow {
         stat_user_indexes: span(first.stat_user_indexes, last.stat_user_indexes),

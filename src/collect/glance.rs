@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::closing::{note_hidden_senders, streaming};
+use super::column_stats;
 use super::cures;
 use super::ends::{self, End, Facts};
 use super::ledger::Ledger;
@@ -64,10 +65,12 @@ pub async fn glance(
     life.statements_dealloc = info.map(|i| i.dealloc);
 
     let mut facts = Facts::read(&session, &mut ledger).await;
+    let opening = End::without_rows();
+    facts.column_stats =
+        column_stats::read(&session, &opening, &counters, &facts, &mut ledger).await;
     cures::privileges(&server, facts.unreadable_tables, &mut ledger);
     let logical = std::mem::take(&mut facts.logical_senders);
-    let (database, tables, mut indexes, _slots) =
-        ends::windows(End::without_rows(), counters, facts);
+    let (database, tables, mut indexes, _slots) = ends::windows(opening, counters, facts);
     let mut nodes = None;
     if !server.in_recovery {
         let reading = pg_stat_replication::read(&session, Millis::default());

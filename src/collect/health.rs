@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cures::grant_monitor;
+use super::ends::Facts;
 use super::ledger::Ledger;
 use super::pgstattuple::{self, Bloat};
 use super::replication::StandbyWatch;
@@ -10,23 +11,25 @@ use super::{
     ages, constraints_not_validated, open_transactions, pg_prepared_xacts, pg_sequence,
     pg_stat_progress_vacuum,
 };
-use crate::pg::{Session, read_extensions};
+use crate::pg::{Extension, Session, read_extensions};
 use crate::record::Status;
 use crate::record::activity::ActivitySeries;
-use crate::record::health::{HealthWindow, Sequence, StandbyTransactions};
+use crate::record::health::{HealthWindow, IndexBloat, Sequence, StandbyTransactions, TableBloat};
+use crate::record::indexes::IndexFacts;
 use crate::record::server::Server;
 use crate::record::tables::TableFacts;
 
 const TRANSACTIONS: &str = "open_transactions";
 const SEQUENCES: &str = "pg_sequence";
 const BLOAT: &str = "pgstattuple";
+const INDEX_BLOAT: &str = "pgstatindex";
 
 /// Reads everything; what cannot be read is a row of coverage.
 pub(super) async fn read(
     session: &Session,
     server: &Server,
     activity: Option<&ActivitySeries>,
-    tables: &[TableFacts],
+    facts: &Facts,
     ledger: &mut Ledger,
 ) -> HealthWindow {
     let open = ledger
@@ -53,7 +56,12 @@ pub(super) async fn read(
     let prepared = prepared.await.ok();
     let vacuums = pg_stat_progress_vacuum::read(session);
     let vacuums = ledger.time("pg_stat_progress_vacuum", vacuums).await.ok();
-    let bloat = bloat(session, tables, ledger).await;
+    let extension = bloat_extension(session, ledger).await;
+    let (mut bloat, mut index_bloat) = (None, None);
+    if let Some(extension) = &extension {
+        bloat = table_bloat(session, extension, facts.tables(), ledger).await;
+        index_bloat = index_bloats(session, extension, facts.indexes(), ledger).await;
+    }
     let databases = ledger.time("database_age", ages::read_databases(session));
     let databases = databases.await.ok();
     let oldest_tables = ledger.time("relation_age", ages::read_oldest_tables(session));
@@ -76,27 +84,53 @@ pub(super) async fn read(
         prepared_blockers,
         bloat_left_out: bloat.as_ref().map_or(0, |b| b.left_out as u64),
         bloat: bloat.map(|b| b.measured),
+        index_bloat: index_bloat.map(|b| b.measured),
         standbys: Vec::new(),
     }
 }
 
-async fn bloat(session: &Session, tables: &[TableFacts], ledger: &mut Ledger) -> Option<Bloat> {
+async fn bloat_extension(session: &Session, ledger: &mut Ledger) -> Option<Extension> {
     let extensions = ledger.time("pg_extension", read_extensions(session)).await;
-    let Some(extension) = extensions.ok()?.remove(BLOAT) else {
+    let found = extensions.ok()?.remove(BLOAT);
+    if found.is_none() {
         let reason = "the extension pgstattuple is not installed in this database: CREATE EXTENSION \
-                      pgstattuple lets the free space of large tables be measured";
+                      pgstattuple lets the free space of large tables and indexes be measured";
         ledger.note(BLOAT, Status::Skipped, reason);
-        return None;
-    };
-    let reading = pgstattuple::read(session, &extension, tables);
+    }
+    found
+}
+
+async fn table_bloat(
+    session: &Session,
+    extension: &Extension,
+    tables: &[TableFacts],
+    ledger: &mut Ledger,
+) -> Option<Bloat<TableBloat>> {
+    let reading = pgstattuple::read(session, extension, tables);
     let bloat = ledger.time(BLOAT, reading).await.ok()?;
+    note_left_out(&bloat, "tables", BLOAT, ledger);
+    Some(bloat)
+}
+
+async fn index_bloats(
+    session: &Session,
+    extension: &Extension,
+    indexes: &[IndexFacts],
+    ledger: &mut Ledger,
+) -> Option<Bloat<IndexBloat>> {
+    let reading = pgstattuple::read_indexes(session, extension, indexes);
+    let bloat = ledger.time(INDEX_BLOAT, reading).await.ok()?;
+    note_left_out(&bloat, "indexes", INDEX_BLOAT, ledger);
+    Some(bloat)
+}
+
+fn note_left_out<T>(bloat: &Bloat<T>, what: &str, collector: &'static str, ledger: &mut Ledger) {
     if bloat.left_out > 0 {
         let why = bloat.failure.as_ref();
         let why = why.map_or_else(|| "there was no time".to_owned(), ToString::to_string);
-        let reason = format!("{} large tables were not read: {why}", bloat.left_out);
-        ledger.note(BLOAT, Status::Partial, reason);
+        let reason = format!("{} large {what} were not read: {why}", bloat.left_out);
+        ledger.note(collector, Status::Partial, reason);
     }
-    Some(bloat)
 }
 
 async fn sequences(

@@ -4,6 +4,7 @@
 
 mod activity;
 mod closing;
+mod column_stats;
 mod cures;
 mod ends;
 mod glance;

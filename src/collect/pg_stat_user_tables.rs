@@ -23,6 +23,7 @@ pub async fn read(session: &Session) -> Result<Vec<StatUserTable>, PgError> {
             n_tup_upd,
             n_tup_del,
             n_tup_hot_upd,
+            n_tup_newpage_upd,
             n_live_tup,
             n_dead_tup,
             n_mod_since_analyze,

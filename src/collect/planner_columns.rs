@@ -2,23 +2,30 @@
 
 use super::rows::read_view;
 use crate::pg::column::get;
-use crate::pg::{PgError, Session, catalog};
+use crate::pg::{Param, PgError, Session, catalog};
 use crate::record::what_if::ColumnStats;
 use tokio_postgres::types::Type;
 
-/// Columns of these tables. What the role may not read has no statistics.
+/// Columns of these tables and indexes, with their names. What the role may not read has no statistics.
 ///
 /// # Errors
 ///
 /// As [`Session::read`], and [`PgError::Shape`].
-pub async fn read(session: &Session, relids: &[u32]) -> Result<Vec<ColumnStats>, PgError> {
-    let params = [(&relids as _, Type::OID_ARRAY)];
+pub async fn read(
+    session: &Session,
+    relations: &[(u32, &str)],
+) -> Result<Vec<ColumnStats>, PgError> {
+    let (relids, names): (Vec<u32>, Vec<&str>) = relations.iter().copied().unzip();
+    let params: [Param<'_>; 2] = [(&relids, Type::OID_ARRAY), (&names, Type::NAME_ARRAY)];
     read_view(session, &catalog::PLANNER_COLUMNS, &params, |row, view| {
         let collation: Option<String> = get(row, view, "collname")?;
         let database: String = get(row, view, "datcollate")?;
         Ok(ColumnStats {
             attrelid: get(row, view, "attrelid")?,
             attname: get(row, view, "attname")?,
+            attnum: get(row, view, "attnum")?,
+            attlen: get(row, view, "attlen")?,
+            attalign: get(row, view, "attalign")?,
             bytewise: collation.map(|name| is_bytewise(&name, &database)),
             relallvisible: get(row, view, "relallvisible")?,
             n_distinct: get(row, view, "n_distinct")?,

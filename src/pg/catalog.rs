@@ -97,6 +97,8 @@ views! { EXTENSION_VIEWS, "pg_stat_statements":
 views! { TUPLE_VIEWS, "pgstattuple":
     /// What a table holds beside live rows.
     PGSTATTUPLE_APPROX = "pgstattuple_approx" ["1.5" (1, 5)];
+    /// How full the pages of a btree are.
+    PGSTATINDEX = "pgstatindex" ["1.5" (1, 5)];
 }
 
 views! { SERVER_VIEWS, "PostgreSQL":
@@ -163,7 +165,7 @@ views! { SERVER_VIEWS, "PostgreSQL":
     /// Indexes' counters.
     PG_STAT_USER_INDEXES = "pg_stat_user_indexes" ["13" (13, 0), "16" (16, 0)];
     /// Tables' counters.
-    PG_STAT_USER_TABLES = "pg_stat_user_tables" ["13" (13, 0)];
+    PG_STAT_USER_TABLES = "pg_stat_user_tables" ["13" (13, 0), "16" (16, 0)];
     /// The planner's statistics of one column, values as text.
     PG_STATS = "pg_stats" ["13" (13, 0)];
     /// Write-ahead log.

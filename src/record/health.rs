@@ -37,6 +37,9 @@ pub struct HealthWindow {
     /// Large tables that it was not asked for, or not in time.
     #[serde(default)]
     pub bloat_left_out: u64,
+    /// `pgstatindex` of large btrees, where the extension is installed. Absent in older files.
+    #[serde(default)]
+    pub index_bloat: Option<Vec<IndexBloat>>,
     /// The same sessions on the standbys that were asked.
     pub standbys: Vec<StandbyTransactions>,
 }
@@ -215,6 +218,25 @@ pub struct TableBloat {
     pub approx_free_space: i64,
     /// `dead_tuple_len`, in bytes.
     pub dead_tuple_len: i64,
+}
+
+/// One row of `pgstatindex`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IndexBloat {
+    /// `pg_class.oid` of the index.
+    pub indexrelid: u32,
+    /// `index_size`, in bytes.
+    pub index_size: i64,
+    /// `internal_pages`.
+    pub internal_pages: i64,
+    /// `leaf_pages`.
+    pub leaf_pages: i64,
+    /// `empty_pages`.
+    pub empty_pages: i64,
+    /// `deleted_pages`.
+    pub deleted_pages: i64,
+    /// `avg_leaf_density`, in percent; `None` without a leaf.
+    pub avg_leaf_density: Option<f64>,
 }
 
 /// Transactions of a standby, which hold back the primary where the standby gives feedback.

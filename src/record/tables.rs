@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::what_if::ColumnStats;
 use super::{Bytes, Span};
 
 /// One row of `pg_stat_user_tables`.
@@ -24,6 +25,9 @@ pub struct StatUserTable {
     pub n_tup_upd: i64,
     pub n_tup_del: i64,
     pub n_tup_hot_upd: i64,
+    /// Updates whose new row went to another page (16+). Absent in older files.
+    #[serde(default)]
+    pub n_tup_newpage_upd: Option<i64>,
     pub n_live_tup: i64,
     pub n_dead_tup: i64,
     pub n_mod_since_analyze: i64,
@@ -145,4 +149,8 @@ pub struct TableWindow {
     /// `pg_statistic_ext`. Absent in older files.
     #[serde(default)]
     pub extended_statistics: Option<Vec<ExtendedStatistics>>,
+    /// `pg_stats` without values, of large and of written tables, and of the expressions of their
+    /// indexes. Absent in older files.
+    #[serde(default)]
+    pub column_stats: Option<Vec<ColumnStats>>,
 }

@@ -58,13 +58,23 @@ pub struct Trial {
     pub used: Vec<usize>,
 }
 
-/// One row of `pg_stats` without its values, with the column's collation and the table's visibility.
+/// One row of `pg_stats` without its values, with the column's layout and collation and the table's
+/// visibility.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStats {
-    /// The table.
+    /// The table, or an index of which it is an expression.
     pub attrelid: u32,
     /// The column.
     pub attname: String,
+    /// `attnum`. Absent in older files, as the next two.
+    #[serde(default)]
+    pub attnum: i16,
+    /// `attlen`: bytes of every value, or negative where their lengths differ.
+    #[serde(default)]
+    pub attlen: Option<i16>,
+    /// `attalign`: `c`, `s`, `i` or `d`.
+    #[serde(default)]
+    pub attalign: Option<String>,
     /// The collation compares bytes, as `C` does; `None` for a type without collation.
     pub bytewise: Option<bool>,
     /// `pg_class.relallvisible`.

@@ -10,6 +10,7 @@ SELECT /* dbperf */
     n_tup_upd,
     n_tup_del,
     n_tup_hot_upd,
+    NULL::bigint AS n_tup_newpage_upd,
     n_live_tup,
     n_dead_tup,
     n_mod_since_analyze,

@@ -1,6 +1,9 @@
 SELECT /* dbperf */
     a.attrelid,
     a.attname::text AS attname,
+    a.attnum,
+    a.attlen,
+    a.attalign::text AS attalign,
     co.collname::text AS collname,
     d.datcollate::text AS datcollate,
     c.relallvisible,
@@ -16,6 +19,8 @@ LEFT JOIN pg_catalog.pg_stats AS s
     ON s.schemaname = n.nspname
     AND s.tablename = c.relname
     AND s.attname = a.attname
+    -- The view keeps joins out; a list of names gets in, to its index.
+    AND s.tablename = ANY ($2)
     AND s.inherited = (c.relkind = 'p')
 WHERE a.attrelid = ANY ($1)
   AND a.attnum > 0

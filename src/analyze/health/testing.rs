@@ -18,6 +18,7 @@ pub(crate) fn window() -> HealthWindow {
         prepared_blockers: Vec::new(),
         bloat: Some(Vec::new()),
         bloat_left_out: 0,
+        index_bloat: Some(Vec::new()),
         standbys: Vec::new(),
     }
 }

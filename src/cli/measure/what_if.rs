@@ -157,8 +157,8 @@ async fn with_session(
     };
     let options = ExplainOptions::default();
     let (records, _) = explain::plans(session.client(), statements, &options).await;
-    let relids = tables(run, statements);
-    let columns = collect::planner_columns::read(session, &relids).await;
+    let relations = tables(run, statements);
+    let columns = collect::planner_columns::read(session, &relations).await;
     let mut what_if = WhatIf {
         method: hypopg.as_ref().map_or(WhatIfMethod::Built, |(_, version)| {
             WhatIfMethod::Hypopg(version.clone())
@@ -216,12 +216,12 @@ async fn installed(session: &Session) -> Result<(String, String), Skipped> {
 }
 
 /// Tables whose names stand in the statements.
-fn tables(run: &Run, statements: &[Candidate]) -> Vec<u32> {
+fn tables<'a>(run: &'a Run, statements: &[Candidate]) -> Vec<(u32, &'a str)> {
     let named = |name: &str| statements.iter().any(|s| s.text.contains(name));
     let facts = run.tables.facts.iter().flatten();
     facts
         .filter(|t| named(&t.relname))
-        .map(|t| t.relid)
+        .map(|t| (t.relid, t.relname.as_str()))
         .collect()
 }
 
