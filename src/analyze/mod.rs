@@ -10,8 +10,9 @@ pub mod database_time;
 mod explained;
 pub mod figures;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod health;
+pub mod heap;
 pub mod indexes;
 pub mod load;
 pub mod missing_indexes;

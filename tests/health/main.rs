@@ -6,6 +6,7 @@
 )]
 
 mod bloat;
+mod estimates;
 mod observed;
 mod planted;
 mod privileges;
@@ -13,4 +14,5 @@ mod sequences;
 mod standby;
 #[path = "../support/mod.rs"]
 mod support;
+mod updates;
 mod wraparound;

@@ -19,7 +19,7 @@ const DROP_CONSTRAINT_NOTE: &str = "ACCESS EXCLUSIVE lock: set lock_timeout; sta
     CONFLICT ON CONSTRAINT with this name fail afterwards";
 
 /// The lock note of a rebuild (PostgreSQL's manual, REINDEX).
-pub(super) const REBUILD_NOTE: &str = "SHARE UPDATE EXCLUSIVE lock; needs free space for one copy; \
+pub const REBUILD_NOTE: &str = "SHARE UPDATE EXCLUSIVE lock; needs free space for one copy; \
     two scans of the table; waits for older transactions";
 
 /// How to do it, how to undo it, what it locks.

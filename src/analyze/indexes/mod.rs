@@ -15,6 +15,7 @@ mod same;
 pub(in crate::analyze) mod size;
 pub mod sql;
 mod unused;
+pub mod widths;
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ use crate::record::Run;
 use crate::record::indexes::IndexFacts;
 
 use super::conclusions::{Evidence, Index, IndexVerdict};
-pub use ddl::DROP_NOTE;
+pub use ddl::{DROP_NOTE, REBUILD_NOTE};
 pub use evidence::saved_scans;
 use look::Look;
 pub use proof::{Droppable, droppable};

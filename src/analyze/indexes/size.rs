@@ -3,10 +3,12 @@
 use crate::record::tables::TableFacts;
 use crate::record::what_if::ColumnStats;
 
-/// Bytes of a leaf that `CREATE INDEX` fills: those behind the headers less a tenth of a page.
-const LEAF_BYTES: f64 = 8152.0 - 819.0;
+/// Bytes of a page behind its headers.
+const PAGE_ROOM: f64 = 8152.0;
+/// Part of a leaf that `CREATE INDEX` fills (`BTREE_DEFAULT_FILLFACTOR`).
+pub(in crate::analyze) const FILL: f64 = 0.9;
 /// The same of an inner page, of which 70 % are filled (`BTREE_NONLEAF_FILLFACTOR`).
-const INNER_BYTES: f64 = 8152.0 - 2457.0;
+const INNER_BYTES: f64 = PAGE_ROOM - 2457.0;
 /// Pages beside those of the tree.
 const META_PAGES: f64 = 1.0;
 /// Bytes of an entry's line pointer.
@@ -66,15 +68,27 @@ pub(in crate::analyze) fn fixed(type_name: &str) -> Option<(f64, f64)> {
 /// Bytes of a btree after `CREATE INDEX`: of so many rows, and of so many different keys where equal
 /// ones share their entry.
 pub(in crate::analyze) fn of_btree(rows: f64, columns: &[Column], distinct: Option<f64>) -> u64 {
+    of_filled_btree(rows, columns, distinct, FILL)
+}
+
+/// The same with leaves that are filled to this part.
+pub(in crate::analyze) fn of_filled_btree(
+    rows: f64,
+    columns: &[Column],
+    distinct: Option<f64>,
+    fill: f64,
+) -> u64 {
     let entry = entry_bytes(columns);
+    let leaf = PAGE_ROOM - (8192.0 * (1.0 - fill)).floor();
     let pages = match (distinct, columns) {
-        (None, _) => rows * entry / usable(entry),
+        (None, _) => rows * entry / usable(leaf, entry),
         // NULLs of one column are equal to each other, whatever the others are.
         (Some(distinct), [only]) => {
             let nulls = rows * only.nulls;
-            pages_of_lists(rows - nulls, distinct, entry) + pages_of_lists(nulls, 1.0, entry)
+            let others = pages_of_lists(rows - nulls, distinct, entry, leaf);
+            others + pages_of_lists(nulls, 1.0, entry, leaf)
         }
-        (Some(distinct), _) => pages_of_lists(rows, distinct, entry),
+        (Some(distinct), _) => pages_of_lists(rows, distinct, entry, leaf),
     };
     let leaves = pages.ceil().max(1.0);
     let inner = if leaves > 1.0 {
@@ -92,7 +106,7 @@ pub(in crate::analyze) fn of_btree(rows: f64, columns: &[Column], distinct: Opti
 }
 
 /// Bytes of an entry with its line pointer, on average.
-fn entry_bytes(columns: &[Column]) -> f64 {
+pub(in crate::analyze) fn entry_bytes(columns: &[Column]) -> f64 {
     POINTER_BYTES + HEADER_BYTES + with_values(columns, 0.0, true, false)
 }
 
@@ -123,13 +137,13 @@ fn aligned(bytes: f64, align: f64) -> f64 {
 }
 
 /// Bytes of a leaf that are used: half an entry does not fit on average.
-fn usable(entry: f64) -> f64 {
-    LEAF_BYTES - entry / 2.0
+fn usable(leaf: f64, entry: f64) -> f64 {
+    leaf - entry / 2.0
 }
 
 /// Leaves of so many rows where equal keys share an entry: a list of places behind the key, where
 /// there is more than one.
-fn pages_of_lists(rows: f64, distinct: f64, entry: f64) -> f64 {
+fn pages_of_lists(rows: f64, distinct: f64, entry: f64, leaf: f64) -> f64 {
     if rows <= 0.0 {
         return 0.0;
     }
@@ -137,11 +151,14 @@ fn pages_of_lists(rows: f64, distinct: f64, entry: f64) -> f64 {
     let equal = rows / keys;
     let lists = (equal / ((LIST_BYTES - entry) / PLACE_BYTES)).ceil();
     let shared = lists * (entry + MEAN_PADDING) + PLACE_BYTES * equal;
-    (keys * shared / LEAF_BYTES).min(rows * entry / usable(entry))
+    (keys * shared / leaf).min(rows * entry / usable(leaf, entry))
 }
 
 /// A column of a table by its statistics; `None` where its width is not known.
 pub(in crate::analyze) fn column(table: &TableFacts, stats: &ColumnStats) -> Option<Column> {
+    if stats.attlen.is_some() {
+        return of_stats(stats);
+    }
     let facts = table.columns.iter().find(|c| c.attname == stats.attname)?;
     let fixed = fixed(&facts.type_name);
     let width = match fixed {
@@ -155,18 +172,44 @@ pub(in crate::analyze) fn column(table: &TableFacts, stats: &ColumnStats) -> Opt
     })
 }
 
+/// The same by the layout of its type alone.
+pub(in crate::analyze) fn of_stats(stats: &ColumnStats) -> Option<Column> {
+    let fixed = stats.attlen.filter(|bytes| *bytes > 0);
+    let width = match fixed {
+        Some(bytes) => f64::from(bytes),
+        None => f64::from(stats.avg_width?),
+    };
+    Some(Column {
+        width,
+        align: fixed.and_then(|_| alignment(stats)),
+        nulls: f64::from(stats.null_frac.unwrap_or(0.0)),
+    })
+}
+
+/// What values that do not have a short header are aligned to (`attalign`).
+pub(in crate::analyze) fn alignment(stats: &ColumnStats) -> Option<f64> {
+    match stats.attalign.as_deref()? {
+        "c" => Some(1.0),
+        "s" => Some(2.0),
+        "i" => Some(4.0),
+        _ => Some(8.0),
+    }
+}
+
 /// Different keys on these columns, where equal ones share an entry: not of types whose equal values
-/// may differ, as `numeric`.
+/// may differ, as `numeric`, nor of arrays.
 pub(in crate::analyze) fn distinct(
     table: &TableFacts,
     stats: &[&ColumnStats],
     rows: f64,
 ) -> Option<f64> {
     const NOT_SHARED: [&str; 4] = ["numeric", "double precision", "real", "jsonb"];
+    let is_shared =
+        |name: &str| !NOT_SHARED.iter().any(|t| name.starts_with(t)) && !name.ends_with("[]");
     let mut distinct = 1.0;
     for stats in stats {
         let facts = table.columns.iter().find(|c| c.attname == stats.attname)?;
-        if NOT_SHARED.iter().any(|t| facts.type_name.starts_with(t)) {
+        if !is_shared(&facts.type_name) {
             return None;
         }
         let known = f64::from(stats.n_distinct?);

@@ -31,6 +31,7 @@ use super::indexes::sql::{qualified, quote_ident};
 pub use foreign_keys::{WantedByKey, wanted_by_keys};
 use judged::Matter;
 pub use judged::{CostAsk, Questions};
+pub(in crate::analyze) use writes::mentions;
 
 /// Indexes that would help, most time given back first. `None` where the catalogue of tables or
 /// indexes was not read, since whether an index exists is then not known.

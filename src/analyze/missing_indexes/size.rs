@@ -83,6 +83,9 @@ mod tests {
         let columns = ["a", "b"].map(|name| ColumnStats {
             attrelid: 1,
             attname: name.to_owned(),
+            attnum: 0,
+            attlen: None,
+            attalign: None,
             bytewise: None,
             relallvisible: 0,
             n_distinct: Some(n_distinct),

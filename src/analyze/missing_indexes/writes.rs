@@ -136,7 +136,7 @@ pub(super) fn entry_ms(candidate: &Candidate) -> f64 {
 }
 
 /// The column stands in the SQL as a word of its own.
-fn mentions(sql: &str, column: &str) -> bool {
+pub(in crate::analyze) fn mentions(sql: &str, column: &str) -> bool {
     sql.match_indices(column).any(|(at, _)| {
         let before = sql[..at].chars().next_back();
         let after = sql[at + column.len()..].chars().next();

@@ -21,6 +21,7 @@ mod waits;
 
 mod autovacuum_behind;
 mod autovacuum_off;
+mod bloated_index;
 mod blocking_tree;
 mod buffer_contention;
 mod chatty_statement;
@@ -36,8 +37,10 @@ mod driver_saturated;
 mod duplicate_index;
 mod durability_off;
 mod fleet_over_budget;
+mod hot_updates_blocked;
 mod idle_in_transaction;
 mod index_unused_by_workload;
+mod index_write_overhead;
 mod invalid_index;
 mod io_timing_off;
 mod jit_heavy;

@@ -225,6 +225,34 @@ pub const ADVISOR_STEPS: usize = 50;
 pub const ADVISOR_LIMITS: [u64; 4] = [8, 7, 6, 4];
 /// Candidates that are asked about at once (ours).
 pub const ADVISOR_BATCH: usize = 16;
+/// Updates of a table in the window below which their kind does not matter (ours).
+pub const HOT_MIN_UPDATES: i64 = 10_000;
+/// HOT updates over all updates (ours).
+pub const HOT_RATIO: f64 = 0.50;
+/// Updates of one cause over those that are not HOT, from which it is named (ours).
+pub const HOT_CAUSE_RATIO: f64 = 0.50;
+/// The fill factor that is proposed first, and by how much it is lowered after that (ours).
+pub const HOT_FILLFACTOR_PERCENT: f64 = 85.0;
+/// The fill factor below which more room is no answer (ours).
+pub const HOT_MIN_FILLFACTOR_PERCENT: f64 = 60.0;
+/// Bytes that the indexes of a table write for each byte of a row (ours).
+pub const INDEX_OVERHEAD_RATIO: f64 = 2.0;
+/// Rows that made index entries, below which the overhead does not matter (ours).
+pub const INDEX_OVERHEAD_MIN_WRITES: i64 = 1_000;
+/// Bytes of an index entry beside its columns (pganalyze).
+pub const INDEX_OVERHEAD_ENTRY_BYTES: f64 = 8.0;
+/// Bytes of a row beside its columns (pganalyze).
+pub const INDEX_OVERHEAD_ROW_BYTES: f64 = 27.0;
+/// How much of its rows a partial index is taken to hold (pganalyze).
+pub const INDEX_OVERHEAD_PARTIAL_FACTOR: f64 = 0.10;
+/// Size from which a bloated index is worth a rebuild (pghero).
+pub const BLOATED_INDEX_MIN_BYTES: u64 = 104_857_600;
+/// `avg_leaf_density` of a bloated index, in percent (`CREATE INDEX` fills 90).
+pub const BLOATED_INDEX_DENSITY_PERCENT: f64 = 50.0;
+/// Bytes that a rebuild gives back (pghero).
+pub const BLOATED_INDEX_WASTE_BYTES: f64 = 104_857_600.0;
+/// The same over the size of the index (ours).
+pub const BLOATED_INDEX_WASTE_RATIO: f64 = 0.50;
 /// Scans by index of all scans below which sequential scans prevail (pghero).
 pub const SEQ_SCAN_INDEX_USE_RATIO: f64 = 0.95;
 /// Rows per sequential scan over the table's rows below which a LIMIT cut it short (ours).

@@ -6,9 +6,11 @@
 mod conclude;
 mod groups;
 mod leaders;
+mod sets;
 mod shape;
 
 pub use conclude::conclude;
 pub use groups::{Group, groups};
 pub use leaders::leaders;
+pub use sets::{Sets, sets};
 pub use shape::{Shape, shape};
