@@ -232,6 +232,28 @@ pub enum IndexVerdict {
     InvalidRebuild,
 }
 
+/// Where the size of an entry is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteBytesBasis {
+    /// The average widths of its columns (`pg_stats`), their alignment and NULLs.
+    ColumnWidths,
+    /// The size of the index over its entries, with the free space in it.
+    IndexSize,
+}
+
+impl WriteBytesBasis {
+    /// The one of two that says less.
+    #[must_use]
+    pub fn weaker(self, other: Self) -> Self {
+        if self == Self::ColumnWidths {
+            other
+        } else {
+            self
+        }
+    }
+}
+
 /// One index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Index {
@@ -251,6 +273,17 @@ pub struct Index {
     /// writes of its table were not read.
     #[serde(default)]
     pub entries_per_sec: Option<f64>,
+    /// Bytes of these entries, estimated: an entry is counted with its header and line pointer, without what the
+    /// write-ahead log and page splits add. `null` where the size of an entry is not known.
+    #[serde(default)]
+    pub write_bytes_per_sec: Option<f64>,
+    /// Where the size of an entry is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_bytes_basis: Option<WriteBytesBasis>,
+    /// These bytes over all write-ahead log of the window (14+), which also holds what tables write and whole
+    /// pages after checkpoints: at least this part is the index's. Absent where the log was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_ratio: Option<f64>,
     /// What to do.
     pub verdict: IndexVerdict,
     /// Why.

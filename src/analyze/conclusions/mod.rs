@@ -23,7 +23,7 @@ pub use breakdown::{
 pub use database::{
     ConsideredIndex, DatabaseTime, HelpedStatement, Index, IndexVerdict, Insight, InsightWeight,
     JudgedBy, MissingIndex, MissingIndexKind, Plan, Statement, StatementLeader, TableAdvice,
-    TableScan, WaitShare, WritingStatement,
+    TableScan, WaitShare, WriteBytesBasis, WritingStatement,
 };
 pub use explained::{AnyStatement, ExplainedStatement, LoggedPlans, PlanNode};
 pub use findings::{

@@ -10,6 +10,7 @@ use crate::record::tables::StatUserTable;
 use crate::record::{Bytes, Run, Span};
 
 use super::unused::Usage;
+use super::widths::Widths;
 use super::{Judged, cost};
 
 /// The run's facts by object id.
@@ -26,6 +27,10 @@ pub(super) struct Look<'a> {
     pub(super) standbys: Vec<HashMap<u32, &'a StatUserIndex>>,
     /// The indexes of each saved run by schema and name, in the order of the run.
     pub(super) saved: Vec<HashMap<(&'a str, &'a str), &'a SavedIndex>>,
+    /// What the planner knows of columns, where it was read.
+    pub(super) widths: Option<Widths<'a>>,
+    /// Bytes of write-ahead log per second, where they were measured.
+    wal: Option<f64>,
     by_oid: HashMap<u32, &'a IndexFacts>,
     by_table: HashMap<u32, Vec<&'a IndexFacts>>,
     children: HashMap<u32, Vec<&'a IndexFacts>>,
@@ -90,6 +95,8 @@ impl<'a> Look<'a> {
             disturbed: run.disturbances.iter().any(|d| lost.contains(d)),
             standbys: standbys(run),
             saved: saved(run),
+            widths: Widths::of_run(run),
+            wal: cost::wal_bytes_per_sec(run),
             by_table,
             by_oid: facts.iter().map(|i| (i.indexrelid, i)).collect(),
             children,
@@ -185,6 +192,7 @@ impl<'a> Look<'a> {
 
     pub(super) fn index(&self, facts: &IndexFacts) -> Index {
         let cost = cost::write_cost(self, facts);
+        let bytes = cost.and_then(|cost| cost.bytes);
         Index {
             schema: facts.schemaname.clone(),
             table: facts.relname.clone(),
@@ -198,7 +206,10 @@ impl<'a> Look<'a> {
             remediation_sql: None,
             undo_sql: None,
             proof: None,
-            entries_per_sec: cost,
+            entries_per_sec: cost.map(|cost| cost.entries),
+            write_bytes_per_sec: bytes.map(|(bytes, _)| bytes),
+            write_bytes_basis: bytes.map(|(_, basis)| basis),
+            wal_ratio: bytes.zip(self.wal).map(|((bytes, _), wal)| bytes / wal),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Indexes to change, and indexes that would help.
 
 use crate::analyze::conclusions::{
-    Conclusions, Index, IndexVerdict, MissingIndex, MissingIndexKind,
+    Conclusions, Index, IndexVerdict, MissingIndex, MissingIndexKind, WriteBytesBasis,
 };
 use crate::report::doc::{Block, Cell, Column, Item, Section, Table};
-use crate::report::format::{self, age, bytes, count_i64, number};
+use crate::report::format::{self, age, bytes, count_i64, number, percent, rate};
 
 use super::{proofs, reason};
 
@@ -43,6 +43,9 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
             Column::number("Size"),
             scans,
             Column::number("Since reset").drop(3),
+            Column::number("Writes")
+                .drop(1)
+                .absent("the writes of their tables were not read"),
             Column::word("Verdict"),
             Column::word("Evidence"),
             Column::prose("Why"),
@@ -54,6 +57,7 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
                 Cell::known(index.size_bytes, bytes),
                 Cell::known(index.scans, count_i64),
                 Cell::known(index.scans_total, count_i64),
+                writes(index),
                 Cell::new(verdict(index.verdict)),
                 Cell::new(format::evidence(index.evidence)),
                 Cell::new(match &index.proof {
@@ -68,6 +72,15 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
         "{} kept.",
         format::plural(keep.len() as u64, "index is", "indexes are")
     ));
+    let most_written = most_written(&keep);
+    if let Some(table) = most_written {
+        section.dim("Those that are written most:");
+        section.table(table);
+    }
+    let shown = indexes.iter().filter_map(|i| i.entries_per_sec);
+    if shown.clone().any(|entries| entries > 0.0) {
+        section.dim(HOW_WRITES);
+    }
     // The recommendations carry the SQL; without them it stands here.
     if c.findings.is_none() {
         let items: Vec<Item> = change.iter().filter_map(|i| remedy(i)).collect();
@@ -76,6 +89,71 @@ pub(super) fn indexes(c: &Conclusions) -> Section {
         }
     }
     section
+}
+
+/// Kept indexes that are shown for what they write; the document has all of them.
+const MOST_WRITTEN: usize = 5;
+const HOW_WRITES: &str = "Writes: entries for inserted rows and for updates that are not HOT, at most \
+    those of a partial index; their bytes are estimated by the widths of the columns or, marked ~, by \
+    the size of the index over its entries. WAL: these bytes over all that was logged, so at least \
+    this part is the index's.";
+
+/// Entries per second, and their bytes.
+fn writes(index: &Index) -> Cell {
+    let bytes = index.write_bytes_per_sec.map(|n| {
+        let mark = match index.write_bytes_basis {
+            Some(WriteBytesBasis::IndexSize) => "~",
+            _ => "",
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate of bytes, not negative"
+        )]
+        let shown = bytes(n.round() as u64);
+        format!(", {mark}{shown}/s")
+    });
+    Cell::known(index.entries_per_sec, |entries| {
+        let bytes = bytes.as_deref().filter(|_| entries > 0.0);
+        format!("{}{}", rate(entries), bytes.unwrap_or_default())
+    })
+}
+
+/// The kept indexes that cost their tables most; nothing where nothing is written.
+fn most_written(keep: &[&Index]) -> Option<Table> {
+    let cost = |index: &Index| index.write_bytes_per_sec.or(index.entries_per_sec);
+    let mut written: Vec<&Index> = keep
+        .iter()
+        .copied()
+        .filter(|index| cost(index).is_some_and(|cost| cost > 0.0))
+        .collect();
+    written.sort_by(|a, b| {
+        let by_cost = cost(b).unwrap_or(0.0).total_cmp(&cost(a).unwrap_or(0.0));
+        by_cost.then_with(|| (&a.schema, &a.index).cmp(&(&b.schema, &b.index)))
+    });
+    let mut table = Table::new([
+        Column::name("Index"),
+        Column::name("Table").drop(2),
+        Column::number("Size"),
+        Column::number("Scans").absent("no window: those since the reset are told"),
+        Column::number("Since reset").drop(3),
+        Column::number("Writes"),
+        Column::number("WAL")
+            .drop(1)
+            .absent("the log was not measured"),
+    ]);
+    for index in written.into_iter().take(MOST_WRITTEN) {
+        table.row([
+            Cell::code(index.index.clone()),
+            Cell::code(format!("{}.{}", index.schema, index.table)),
+            Cell::known(index.size_bytes, bytes),
+            Cell::known(index.scans, count_i64),
+            Cell::known(index.scans_total, count_i64),
+            writes(index),
+            Cell::known(index.wal_ratio, percent),
+        ]);
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// Where the numbers come from, and of which time they are where there was no window.
