@@ -57,7 +57,7 @@ fn plain(width: u16) -> Style {
 /// Replaces every string in the document by a hostile one that keeps its beginning.
 fn hostile() -> Conclusions {
     fn spoil(value: &mut Value, key: &str) {
-        const FIXED: [&str; 7] = [
+        const FIXED: [&str; 8] = [
             "severity",
             "evidence",
             "verdict",
@@ -65,6 +65,7 @@ fn hostile() -> Conclusions {
             "kind",
             "holds",
             "judged_by",
+            "write_bytes_basis",
         ];
         match value {
             Value::String(text) if !FIXED.contains(&key) && key != "part" && key != "status" => {
