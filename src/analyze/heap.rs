@@ -69,20 +69,27 @@ fn row_bytes(columns: &[&ColumnStats]) -> Option<f64> {
     let mut bytes = header_bytes(columns);
     for column in columns {
         let there = 1.0 - nulls(column);
-        let (width, align) = match fixed(column) {
-            Some(width) => (width, alignment(column)?),
-            None => {
-                // NULL in every row that was looked at.
-                let width = column.avg_width.map(f64::from);
-                let width = width.or((there <= 0.0).then_some(0.0))?;
-                let long = width > SHORT_BYTES;
-                (width, if long { alignment(column)? } else { 1.0 })
-            }
-        };
+        let (width, align) = extent(column)?;
         bytes += there * (padding(&places, align) + width);
         places = after(&places, column, align, width, there);
     }
     Some(bytes + padding(&places, ALIGNED as f64))
+}
+
+/// Width and alignment of a value; `None` where the width is not known.
+fn extent(column: &ColumnStats) -> Option<(f64, f64)> {
+    if let Some(width) = fixed(column) {
+        return Some((width, alignment(column)?));
+    }
+    // NULL in every row that was looked at.
+    let nothing = (nulls(column) >= 1.0).then_some(0.0);
+    let width = column.avg_width.map(f64::from).or(nothing)?;
+    let align = if width > SHORT_BYTES {
+        alignment(column)?
+    } else {
+        1.0
+    };
+    Some((width, align))
 }
 
 /// The header, and the bitmap of NULLs in rows that have one.

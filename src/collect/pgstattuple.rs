@@ -119,17 +119,15 @@ async fn within_budget<T>(
     let start = Instant::now();
     for (_, relid) in large.iter().take(MOST) {
         let rest = BUDGET.saturating_sub(start.elapsed());
-        match timeout(rest, one(session, view, sql, *relid)).await {
-            Ok(row) => match row.and_then(|row| build(&row, view, *relid)) {
-                Ok(measured) => bloat.measured.push(measured),
-                Err(e) => {
-                    bloat.failure.get_or_insert(e);
-                }
-            },
-            Err(_) => {
-                // Without it the next statement of the session would wait for this one.
-                let _sent = session.cancel().await;
-                break;
+        let Ok(row) = timeout(rest, one(session, view, sql, *relid)).await else {
+            // Without it the next statement of the session would wait for this one.
+            let _sent = session.cancel().await;
+            break;
+        };
+        match row.and_then(|row| build(&row, view, *relid)) {
+            Ok(measured) => bloat.measured.push(measured),
+            Err(e) => {
+                bloat.failure.get_or_insert(e);
             }
         }
     }

@@ -140,5 +140,4 @@ fn assert_near(computed: f64, real: f64, what: &str) {
         off <= TOLERANCE,
         "{what}: {computed} pages computed, {real} there"
     );
-    eprintln!("{what}: {computed} pages computed, {real} there");
 }

@@ -96,14 +96,17 @@ impl Updates {
     }
 }
 
-/// What statements of the window set, by the table's name with and without its schema.
-struct Writers(BTreeMap<(String, String), Vec<(BTreeSet<String>, i64)>>);
+/// The columns that a statement sets, and the rows that it wrote in the window.
+type Written = (BTreeSet<String>, i64);
+
+/// What statements of the window set, by schema and name of the table as they name it.
+struct Writers(BTreeMap<(String, String), Vec<Written>>);
 
 impl Writers {
     fn of(facts: &Facts<'_>) -> Self {
         let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let database = facts.run.server.as_ref().map(|s| s.database_oid);
-        for window in facts.run.statements.iter() {
+        if let Some(window) = &facts.run.statements {
             for delta in &window.deltas {
                 let here = Some(delta.key.dbid) == database && delta.counters.rows > 0;
                 let text = window.texts.get(&delta.key.queryid.0).filter(|_| here);
@@ -117,7 +120,7 @@ impl Writers {
     }
 
     /// Columns and rows of the statements that update this table, or the one that it is a partition of.
-    fn of_table(&self, all: &[TableFacts], table: &TableFacts) -> Vec<&(BTreeSet<String>, i64)> {
+    fn of_table(&self, all: &[TableFacts], table: &TableFacts) -> Vec<&Written> {
         let mut found = Vec::new();
         let mut next = Some(table);
         while let Some(table) = next {
@@ -161,7 +164,7 @@ struct Blocked<'a> {
     facts: &'a Facts<'a>,
     table: &'a TableFacts,
     updates: Updates,
-    writers: Vec<&'a (BTreeSet<String>, i64)>,
+    writers: Vec<&'a Written>,
     blockers: Vec<(&'a IndexFacts, BTreeSet<String>)>,
 }
 

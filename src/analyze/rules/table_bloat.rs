@@ -23,8 +23,8 @@ const PAGE_BYTES: f64 = 8192.0;
 fn judge(facts: &Facts<'_>) -> Judgement {
     let health = facts.run.health.as_ref();
     let measured = health.and_then(|h| h.bloat.as_ref());
-    let estimates = Estimates::of(facts);
-    if measured.is_none() && estimates.is_none() {
+    let packed = Packed::of(facts);
+    if measured.is_none() && packed.is_none() {
         return Err(facts.missing("pgstattuple"));
     }
     let tables = facts.run.tables.facts.as_ref();
@@ -40,7 +40,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         if let Some(bloat) = measured.get(&table.relid) {
             outcomes.push(outcome(facts, bloat, table));
         } else if is_large(table) {
-            match estimates.as_ref().and_then(|e| e.outcome(facts, table)) {
+            match packed.as_ref().and_then(|p| p.outcome(facts, table)) {
                 Some(outcome) => {
                     estimated += 1;
                     outcomes.push(outcome);
@@ -63,9 +63,9 @@ fn is_large(table: &TableFacts) -> bool {
 }
 
 /// What tables would take if they were written anew.
-struct Estimates<'a>(Widths<'a>);
+struct Packed<'a>(Widths<'a>);
 
-impl<'a> Estimates<'a> {
+impl<'a> Packed<'a> {
     fn of(facts: &Facts<'a>) -> Option<Self> {
         Widths::of_run(facts.run).map(Self)
     }
