@@ -34,6 +34,9 @@ pub(super) fn column(name: &str, n_distinct: f32) -> ColumnStats {
     ColumnStats {
         attrelid: 1,
         attname: name.to_owned(),
+        attnum: 0,
+        attlen: None,
+        attalign: None,
         bytewise: None,
         relallvisible: 0,
         n_distinct: Some(n_distinct),
