@@ -50,7 +50,7 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     if let Some(name) = unknown.first() {
         outcomes.push(Outcome::NotEvaluated(format!(
             "the column widths of {} that were written to are not known, such as those of {name}: \
-             ANALYZE, and SELECT for the role",
+             ANALYZE, SELECT for the role, and no more than 500 tables that matter",
             crate::analyze::figures::plural(unknown.len() as u64, "table", "tables")
         )));
     }
