@@ -75,7 +75,7 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         statements,
         explained: None,
         statements_coverage,
-        indexes: indexes::conclude(run),
+        indexes: None,
         missing_indexes,
         proofs: None,
         table_advice: options
@@ -95,11 +95,15 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         checklist: None,
     };
     proofs::apply(run, &mut conclusions);
-    let (mut findings, not_evaluated) = rules::evaluate(&rules::Facts::new(run, &conclusions));
+    let facts = rules::Facts::new(run, &conclusions);
+    let (mut findings, not_evaluated) = rules::evaluate(&facts);
+    let mut indexes = facts.into_judged().map(indexes::in_order);
     if let Some(proofs) = &conclusions.proofs {
         proofs::follow(&mut findings, proofs);
         rules::sort(&mut findings);
+        proofs::apply_to_indexes(indexes.as_deref_mut().unwrap_or_default(), proofs);
     }
+    conclusions.indexes = indexes;
     conclusions.findings = Some(findings);
     conclusions.not_evaluated = Some(not_evaluated);
     health::judge(run, &mut conclusions);

@@ -67,7 +67,7 @@ pub(super) async fn run(
         import::add_api(&mut run, &args.evidence.api)?;
         demand_api(&run, &args.evidence)?;
         let conclusions = conclusions(&run, &options)?;
-        return conclude(&run, conclusions, view, Files::default(), context);
+        return conclude(run, conclusions, view, Files::default(), context);
     }
     if args.watch.command.is_empty() {
         import::check_api(&args.evidence.api)?;
@@ -140,7 +140,7 @@ pub(super) async fn run(
         }
     };
     let files = Files::saved(args.watch.save.as_deref());
-    let exit = conclude(&run, conclusions, view, files, context)?;
+    let exit = conclude(run, conclusions, view, files, context)?;
     Ok(match failed {
         Some(failed) if exit != Exit::Interrupted => failed,
         _ => exit,
@@ -195,9 +195,10 @@ pub(super) async fn replay(args: &ReplayArgs, context: &Context) -> Result<Exit,
         fleet: args.fleet.options(),
         ..Options::default()
     };
+    let conclusions = conclusions(&run, &options)?;
     conclude(
-        &run,
-        conclusions(&run, &options)?,
+        run,
+        conclusions,
         View::Replay,
         Files::saved(args.save.as_deref()),
         context,
@@ -250,7 +251,7 @@ pub(super) fn report(args: &ReportArgs, context: &Context) -> Result<Exit, Failu
         save: None,
         chart: Some(&args.chart),
     };
-    conclude(&run, conclusions, View::Everything, files, context)
+    conclude(run, conclusions, View::Everything, files, context)
 }
 
 /// The servers of a load; one that writes goes only where it may.
@@ -462,12 +463,15 @@ impl<'a> Files<'a> {
 }
 
 pub(super) fn conclude(
-    run: &Run,
+    run: Run,
     conclusions: Conclusions,
     view: View,
     files: Files<'_>,
     context: &Context,
 ) -> Result<Exit, Failure> {
+    let interrupted = run.meta.interrupted;
+    // What is not saved makes room for the report.
+    let saved = files.save.map(move |path| (path, run));
     let shown = only(conclusions, view);
     let picture = match files.chart {
         Some(chart) => chart.draw(&shown, context)?,
@@ -480,7 +484,7 @@ pub(super) fn conclude(
     };
     // What can still be written is, whatever else could not.
     let drawn = picture.map_or(Ok(()), |picture| picture.write(context));
-    if let Some(path) = files.save {
+    if let Some((path, run)) = &saved {
         run_file::save(run, path)?;
         context.detail(&format!("Saved the run to {}", path.display()));
     }
@@ -489,7 +493,7 @@ pub(super) fn conclude(
     if written != Exit::Done {
         return Ok(written);
     }
-    if run.meta.interrupted {
+    if interrupted {
         return Ok(Exit::Interrupted);
     }
     if let Some(failed) = context.failed() {

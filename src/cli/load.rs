@@ -128,7 +128,7 @@ pub(super) async fn run(args: &LoadArgs, context: &Context) -> Result<Exit, Fail
     };
     let conclusions = analyze::conclusions(&run, &judged_by)?;
     let files = Files::saved(args.save.as_deref());
-    analyze::conclude(&run, conclusions, view, files, context)
+    analyze::conclude(run, conclusions, view, files, context)
 }
 
 fn read(args: &LoadArgs) -> Result<Scenario, Failure> {

@@ -33,7 +33,7 @@ pub(super) fn run(args: &MergeArgs, context: &Context) -> Result<Exit, Failure> 
     env!("CARGO_PKG_VERSION").clone_into(&mut merged.meta.dbperf_version);
     let conclusions = analyze::conclusions(&merged, &Options::default())?;
     analyze::conclude(
-        &merged,
+        merged,
         conclusions,
         View::Replay,
         analyze::Files::saved(args.save.as_deref()),

@@ -1,7 +1,7 @@
 //! The result leaves the program: standard output or a file, and the exit code it means.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::args::{FailOn, OutputFormat};
@@ -15,7 +15,7 @@ use crate::report::{self, Format, Style};
 /// # Errors
 /// The file cannot be written. A closed pipe is no error.
 pub(super) fn write(conclusions: &Conclusions, context: &Context) -> Result<Exit, Failure> {
-    emit(&rendered(conclusions, context)?, context)
+    emit_by(&|out| render(conclusions, context, out), context)
 }
 
 /// The same, with the sweep as a picture of this address where the format can show one.
@@ -44,7 +44,7 @@ pub(super) fn write_to_terminal(
     conclusions: &Conclusions,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    to_stdout(&rendered(conclusions, context)?)
+    to_stdout_by(&|out| render(conclusions, context, out))
 }
 
 /// Renders the report of a command whose result went to standard output, on standard error.
@@ -52,12 +52,14 @@ pub(super) fn write_to_terminal(
 /// # Errors
 /// The report cannot be rendered.
 pub(super) fn write_beside(conclusions: &Conclusions, context: &Context) -> Result<Exit, Failure> {
-    let bytes = rendered(conclusions, context)?;
+    let mut bytes = Vec::new();
+    render(conclusions, context, &mut bytes)
+        .map_err(|e| Failure::new(Exit::Bug, format!("cannot render the report: {e}")))?;
     context.say(String::from_utf8_lossy(&bytes).trim_end());
     Ok(Exit::Done)
 }
 
-fn rendered(conclusions: &Conclusions, context: &Context) -> Result<Vec<u8>, Failure> {
+fn render(conclusions: &Conclusions, context: &Context, out: &mut dyn Write) -> io::Result<()> {
     let format = match context.format {
         OutputFormat::Text => Format::Text,
         OutputFormat::Json => Format::Json,
@@ -68,8 +70,7 @@ fn rendered(conclusions: &Conclusions, context: &Context) -> Result<Vec<u8>, Fai
         color: context.color,
         unicode: context.unicode,
     };
-    report::render(conclusions, format, &style)
-        .map_err(|e| Failure::new(Exit::Bug, format!("cannot render the report: {e}")))
+    report::write(conclusions, format, &style, out)
 }
 
 /// Prints the JSON Schema of the JSON format.
@@ -87,14 +88,29 @@ pub(super) fn schema(context: &Context) -> Result<Exit, Failure> {
 /// # Errors
 /// The file or standard output cannot be written to.
 pub(super) fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
+    emit_by(&|out| out.write_all(bytes), context)
+}
+
+/// Writes to standard output; a reader that went away is no error.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub(super) fn to_stdout(bytes: &[u8]) -> Result<Exit, Failure> {
+    to_stdout_by(&|out| out.write_all(bytes))
+}
+
+/// Writes a result, which need not be in memory as a whole.
+type Fill<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
+fn emit_by(fill: Fill<'_>, context: &Context) -> Result<Exit, Failure> {
     let Some(path) = &context.output else {
-        return to_stdout(bytes);
+        return to_stdout_by(fill);
     };
     // A report names tables and statements: a new file is for its owner only.
     let mut new_file = OpenOptions::new();
     new_file.write(true).create(true).truncate(true).mode(0o600);
     let opened = new_file.open(path);
-    let written = opened.and_then(|mut file| file.write_all(bytes));
+    let written = opened.and_then(|file| filled(file, fill));
     written.map_err(|e| {
         let path = path.display();
         Failure::new(
@@ -105,19 +121,20 @@ pub(super) fn emit(bytes: &[u8], context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Writes to standard output; a reader that went away is no error.
-///
-/// # Errors
-/// Standard output cannot be written to.
-pub(super) fn to_stdout(bytes: &[u8]) -> Result<Exit, Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+fn to_stdout_by(fill: Fill<'_>) -> Result<Exit, Failure> {
+    match filled(io::stdout().lock(), fill) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
             Exit::Precondition,
             format!("cannot write the result to standard output: {e}; write it to a file with -o"),
         )),
         _ => Ok(Exit::Done),
     }
+}
+
+fn filled(out: impl Write, fill: Fill<'_>) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    fill(&mut out)?;
+    out.flush()
 }
 
 /// The exit code that the conclusions mean under `--fail-on`.

@@ -118,7 +118,7 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
         save: save.as_deref(),
         chart: Some(&args.chart),
     };
-    analyze::conclude(&run, conclusions, View::Pool, files, context)
+    analyze::conclude(run, conclusions, View::Pool, files, context)
 }
 
 /// What needs one long window, or has no pool, does not go with a sweep.

@@ -20,8 +20,8 @@ pub async fn read(
 ) -> Result<Vec<IndexFacts>, PgError> {
     read_view(session, &catalog::PG_INDEX, &[], |row, view| {
         let indexrelid = get(row, view, "indexrelid")?;
-        let numbers: Vec<i16> = get(row, view, "stat_attnums")?;
-        let targets: Vec<i32> = get(row, view, "stat_targets")?;
+        let numbers: Option<Vec<i16>> = get(row, view, "stat_attnums")?;
+        let targets: Option<Vec<i32>> = get(row, view, "stat_targets")?;
         Ok(IndexFacts {
             indexrelid,
             indrelid: get(row, view, "indrelid")?,
@@ -57,7 +57,11 @@ pub async fn read(
             reltuples: get(row, view, "reltuples")?,
             relpages: get(row, view, "relpages")?,
             tablespace: get(row, view, "tablespace")?,
-            stat_targets: numbers.into_iter().zip(targets).collect(),
+            stat_targets: numbers
+                .into_iter()
+                .zip(targets)
+                .flat_map(|(n, t)| n.into_iter().zip(t))
+                .collect(),
             has_comment: get(row, view, "has_comment")?,
             extension_owned: get(row, view, "extension_owned")?,
         })

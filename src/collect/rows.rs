@@ -27,6 +27,5 @@ pub(super) async fn read_view<T>(
     params: &[Param<'_>],
     build: impl Fn(&Row, &str) -> Result<T, PgError>,
 ) -> Result<Vec<T>, PgError> {
-    let rows = session.read(view, params).await?;
-    rows.iter().map(|row| build(row, view.name)).collect()
+    session.read_each(view, params, build).await
 }

@@ -60,15 +60,18 @@ const CONNECTION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The values of one session, in the order of `queries/catalog/guard`.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    values: [(&'static str, String); 7],
+    /// `None` stands for what the role has: it resets the setting.
+    values: [(&'static str, Option<String>); 8],
 }
 
 impl Guard {
     pub(super) fn new(options: &SessionOptions, role_search_path: &str) -> Self {
-        let ms = |d: Duration| format!("{}ms", d.as_millis().max(1));
-        let search_path = match options.search_path {
-            SearchPath::Pinned => "pg_catalog, pg_temp".to_owned(),
-            SearchPath::Role => role_search_path.to_owned(),
+        let ms = |d: Duration| Some(format!("{}ms", d.as_millis().max(1)));
+        let (search_path, jit) = match options.search_path {
+            // Compiling the catalogue's statements takes longer than it saves.
+            SearchPath::Pinned => ("pg_catalog, pg_temp", Some("off".to_owned())),
+            // The application's plans are to be as they are.
+            SearchPath::Role => (role_search_path, None),
         };
         Self {
             values: [
@@ -78,14 +81,15 @@ impl Guard {
                     "idle_in_transaction_session_timeout",
                     ms(IDLE_IN_TRANSACTION_TIMEOUT),
                 ),
-                ("default_transaction_read_only", "on".to_owned()),
-                ("search_path", search_path),
+                ("default_transaction_read_only", Some("on".to_owned())),
+                ("search_path", Some(search_path.to_owned())),
                 (
                     "client_connection_check_interval",
                     ms(CONNECTION_CHECK_INTERVAL),
                 ),
                 // Longer than any statement, shorter than for ever.
                 ("transaction_timeout", ms(options.statement_timeout * 2)),
+                ("jit", jit),
             ],
         }
     }
@@ -94,7 +98,7 @@ impl Guard {
     pub(super) fn without_connection_check(mut self) -> Self {
         for (setting, value) in &mut self.values {
             if *setting == "client_connection_check_interval" {
-                "0ms".clone_into(value);
+                *value = Some("0ms".to_owned());
             }
         }
         self
@@ -113,7 +117,9 @@ impl Guard {
 
     /// Compares what `guard_check` returned; a setting that this version lacks is NULL there.
     pub(super) fn verify(&self, address: &str, row: &Row) -> Result<(), PgError> {
-        for (setting, wanted) in &self.values {
+        let wanted = self.values.iter();
+        let wanted = wanted.filter_map(|(setting, wanted)| Some((setting, wanted.as_ref()?)));
+        for (setting, wanted) in wanted {
             let got = row.try_get::<_, Option<String>>(*setting);
             if let Some(got) = got.unwrap_or_else(|_| Some("(unreadable)".to_owned()))
                 && !same(wanted, &got)

@@ -1,13 +1,15 @@
 //! The guarded session: read-only, with limits that were read back, and a name of its own.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, RowStream, Statement};
 
 use super::cancel::Canceller;
 use super::catalog::{self, Since, View};
@@ -196,6 +198,23 @@ impl Session {
         self.rows(view.name, sql, params).await
     }
 
+    /// What `build` makes of each row of a view, as the rows arrive: of a view with very many rows, those of the
+    /// protocol are never there all at once. `build` also gets the view's name for errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`], and the first error of `build`.
+    pub async fn read_each<T>(
+        &self,
+        view: &View,
+        params: &[Param<'_>],
+        build: impl Fn(&Row, &str) -> Result<T, PgError>,
+    ) -> Result<Vec<T>, PgError> {
+        let sql = view.select(self.server_version())?;
+        let build = |row: Row| build(&row, view.name);
+        self.each_row(view.name, sql, params, build).await
+    }
+
     /// [`Self::read`] of a view with exactly one row.
     ///
     /// # Errors
@@ -218,15 +237,25 @@ impl Session {
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, PgError> {
+        self.each_row(what, sql, params, Ok).await
+    }
+
+    async fn each_row<T>(
+        &self,
+        what: &str,
+        sql: &str,
+        params: &[Param<'_>],
+        build: impl Fn(Row) -> Result<T, PgError>,
+    ) -> Result<Vec<T>, PgError> {
         let run = async {
             if self.facts.through_pooler == Some(true) {
-                self.rows_in_own_transaction(sql, params).await
+                self.rows_in_own_transaction(sql, params, build).await
             } else {
-                self.rows_prepared(sql, params).await
+                self.rows_prepared(sql, params, build).await
             }
         };
         if let Ok(result) = timeout(self.limit, run).await {
-            result.map_err(|e| statement_error(&self.facts.address, what, &e))
+            result.map_err(|e| statement_error(&self.facts.address, what, &e))?
         } else {
             // The timeout below is what is reported; that the cancel failed adds nothing.
             let _sent = self.cancel().await;
@@ -238,11 +267,12 @@ impl Session {
         }
     }
 
-    async fn rows_prepared(
+    async fn rows_prepared<T>(
         &self,
         sql: &str,
         params: &[Param<'_>],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        build: impl Fn(Row) -> Result<T, PgError>,
+    ) -> Result<Result<Vec<T>, PgError>, tokio_postgres::Error> {
         let cached = self
             .statements
             .lock()
@@ -260,8 +290,8 @@ impl Session {
                 .insert(sql.to_owned(), statement.clone());
             statement
         };
-        let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(v, _)| *v).collect();
-        self.client.query(&statement, &values).await
+        let values = params.iter().map(|(value, _)| *value);
+        build_each(self.client.query_raw(&statement, values).await?, build).await
     }
 
     /// Median of `count` round trips of an empty statement.
@@ -369,6 +399,25 @@ impl Session {
     pub fn through_pooler(&self) -> Option<bool> {
         self.facts.through_pooler
     }
+}
+
+/// Builds from every row as it arrives. The rows are read to the end even after an error of `build`, so that the
+/// next statement does not wait behind them.
+pub(super) async fn build_each<T>(
+    rows: RowStream,
+    build: impl Fn(Row) -> Result<T, PgError>,
+) -> Result<Result<Vec<T>, PgError>, tokio_postgres::Error> {
+    let mut rows = pin!(rows);
+    let mut built = Ok(Vec::new());
+    while let Some(row) = rows.try_next().await? {
+        if let Ok(all) = &mut built {
+            match build(row) {
+                Ok(one) => all.push(one),
+                Err(e) => built = Err(e),
+            }
+        }
+    }
+    Ok(built)
 }
 
 impl Facts {

@@ -4,6 +4,7 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::error::statement_error;
+use super::session::build_each;
 use super::{Param, PgError, Session, catalog};
 
 impl Session {
@@ -56,16 +57,18 @@ impl Session {
     }
 
     /// Behind a pooler: named statements and session settings belong to somebody else.
-    pub(super) async fn rows_in_own_transaction(
+    pub(super) async fn rows_in_own_transaction<T>(
         &self,
         sql: &str,
         params: &[Param<'_>],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let begun = self.begin_guarded().await;
-        let result = match begun {
-            Ok(()) => self.client.query_typed(sql, params).await,
-            Err(e) => Err(e),
+        build: impl Fn(Row) -> Result<T, PgError>,
+    ) -> Result<Result<Vec<T>, PgError>, tokio_postgres::Error> {
+        let read = async {
+            self.begin_guarded().await?;
+            let params = params.iter().map(|(value, kind)| (*value, kind.clone()));
+            build_each(self.client.query_typed_raw(sql, params).await?, build).await
         };
+        let result = read.await;
         // After an error this rolls back; otherwise it must not count as somebody's rollback.
         self.client.batch_execute("COMMIT /* dbperf */").await?;
         result

@@ -14,5 +14,5 @@ mod text;
 
 pub use chart::{Chart, CurvePoint, Mark, MarkKind, Panel, Point, Unit, svg};
 pub use json::schema;
-pub use render::{Format, ReportError, Style, markdown_with_picture, render};
+pub use render::{Format, ReportError, Style, markdown_with_picture, render, write};
 pub use sections::sweep_chart;

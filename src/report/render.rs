@@ -1,5 +1,6 @@
 //! The one way into the room.
 
+use std::io::{self, Write};
 use std::str::FromStr;
 
 use crate::analyze::conclusions::Conclusions;
@@ -59,9 +60,9 @@ pub enum ReportError {
     /// There is no format of that name.
     #[error("there is no report format `{0}`; there are text, json and markdown")]
     UnknownFormat(String),
-    /// The conclusions could not be written as JSON.
-    #[error("the conclusions could not be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    /// The report could not be written.
+    #[error("the report could not be written: {0}")]
+    Write(#[from] io::Error),
 }
 
 /// Renders conclusions; the bytes are UTF-8 and end in a line break.
@@ -73,11 +74,27 @@ pub fn render(
     format: Format,
     style: &Style,
 ) -> Result<Vec<u8>, ReportError> {
-    match format {
-        Format::Text => Ok(text::render(&sections::report(conclusions), *style).into_bytes()),
-        Format::Json => json::render(conclusions),
-        Format::Markdown => Ok(markdown::render(&sections::report(conclusions), None).into_bytes()),
-    }
+    let mut out = Vec::new();
+    write(conclusions, format, style, &mut out)?;
+    Ok(out)
+}
+
+/// Writes what [`render`] returns. JSON of a large database is never there as a whole; `out` should have a buffer.
+///
+/// # Errors
+/// `out` could not be written to.
+pub fn write(
+    conclusions: &Conclusions,
+    format: Format,
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let page = match format {
+        Format::Text => text::render(&sections::report(conclusions), *style),
+        Format::Markdown => markdown::render(&sections::report(conclusions), None),
+        Format::Json => return json::write(conclusions, out),
+    };
+    out.write_all(page.as_bytes())
 }
 
 /// Renders Markdown that shows the sizes of a sweep as the picture at `address`, instead of drawing them in

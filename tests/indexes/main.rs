@@ -8,6 +8,7 @@
 )]
 
 mod changes;
+mod definitions;
 mod hidden;
 mod nodes;
 mod planted;

@@ -5,4 +5,5 @@ SELECT /* dbperf */
     pg_catalog.set_config('default_transaction_read_only', $5, $1) AS default_transaction_read_only,
     pg_catalog.set_config('search_path', $6, $1) AS search_path,
     NULL::text || $7 AS client_connection_check_interval,
-    NULL::text || $8 AS transaction_timeout
+    NULL::text || $8 AS transaction_timeout,
+    pg_catalog.set_config('jit', $9, $1) AS jit

@@ -6,4 +6,5 @@ SELECT /* dbperf */
     pg_catalog.set_config('search_path', $6, $1) AS search_path,
     pg_catalog.set_config('client_connection_check_interval', $7, $1)
         AS client_connection_check_interval,
-    NULL::text || $8 AS transaction_timeout
+    NULL::text || $8 AS transaction_timeout,
+    pg_catalog.set_config('jit', $9, $1) AS jit

@@ -5,4 +5,5 @@ SELECT /* dbperf */
     pg_catalog.current_setting('default_transaction_read_only') AS default_transaction_read_only,
     pg_catalog.current_setting('search_path') AS search_path,
     NULL::text AS client_connection_check_interval,
-    NULL::text AS transaction_timeout
+    NULL::text AS transaction_timeout,
+    pg_catalog.current_setting('jit') AS jit

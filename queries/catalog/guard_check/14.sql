@@ -6,4 +6,5 @@ SELECT /* dbperf */
     pg_catalog.current_setting('search_path') AS search_path,
     pg_catalog.current_setting('client_connection_check_interval')
         AS client_connection_check_interval,
-    NULL::text AS transaction_timeout
+    NULL::text AS transaction_timeout,
+    pg_catalog.current_setting('jit') AS jit

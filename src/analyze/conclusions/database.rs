@@ -295,8 +295,9 @@ pub struct Index {
     /// SQL that takes it back.
     pub undo_sql: Option<String>,
     /// What came of trying it.
+    // On the heap, because few of very many indexes are tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proof: Option<Proof>,
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Where the wish for an index comes from.

@@ -17,6 +17,7 @@ pub mod sql;
 mod unused;
 pub mod widths;
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::record::Run;
@@ -30,28 +31,22 @@ pub use proof::{Droppable, droppable};
 use sql::qualified;
 pub use unused::Usage;
 
-/// Verdicts for every index outside the system schemas, those that ask for a change first, the
-/// larger the earlier. `None` where the catalogue was not read.
+/// The verdicts alone, those that ask for a change first, the larger the earlier.
 #[must_use]
-pub fn conclude(run: &Run) -> Option<Vec<Index>> {
-    let mut judged = judge(run)?;
-    judged.sort_by_key(|j| order(&j.index));
-    Some(judged.into_iter().map(|j| j.index).collect())
+pub fn in_order(mut judged: Vec<Judged>) -> Vec<Index> {
+    judged.sort_by(|a, b| order(&a.index).cmp(&order(&b.index)));
+    judged.into_iter().map(|j| j.index).collect()
 }
 
-fn order(index: &Index) -> (bool, std::cmp::Reverse<u64>, String, String) {
+fn order(index: &Index) -> (bool, Reverse<u64>, [&str; 3]) {
     let keep = index.verdict == IndexVerdict::Keep;
     let size = if keep {
         0
     } else {
         index.size_bytes.unwrap_or(0)
     };
-    (
-        keep,
-        std::cmp::Reverse(size),
-        format!("{}.{}", index.schema, index.table),
-        index.index.clone(),
-    )
+    let names = [&index.schema, &index.table, &index.index];
+    (keep, Reverse(size), names.map(String::as_str))
 }
 
 /// A verdict with what the rules need beside it.
@@ -69,7 +64,7 @@ pub struct Judged {
     pub lock_note: Option<String>,
 }
 
-/// Judges every index of the run; `None` where the catalogue was not read.
+/// Judges every index of the run outside the system schemas; `None` where the catalogue was not read.
 #[must_use]
 pub fn judge(run: &Run) -> Option<Vec<Judged>> {
     let look = Look::new(run)?;
@@ -241,6 +236,10 @@ mod tests {
     use super::*;
     use crate::analyze::fixture::{index, run, run_with_indexes};
     use crate::record::server::Disturbance;
+
+    fn conclude(run: &Run) -> Option<Vec<Index>> {
+        judge(run).map(in_order)
+    }
 
     fn one(facts: IndexFacts) -> Judged {
         judge(&run_with_indexes(vec![(facts, 9)]))

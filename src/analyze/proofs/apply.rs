@@ -9,7 +9,7 @@ use crate::record::proof::{ChangeKind, TriedChange};
 
 use super::judge::judge;
 
-/// Puts what was tried into the sections: what is proved says so with its gain, what is not disappears, what the
+/// Puts what was tried into the sections other than that of the existing indexes: what is proved says so with its gain, what is not disappears, what the
 /// blocks do not tell keeps its grade.
 pub(in crate::analyze) fn apply(run: &Run, conclusions: &mut Conclusions) {
     let Some(record) = &run.proofs else { return };
@@ -18,16 +18,10 @@ pub(in crate::analyze) fn apply(run: &Run, conclusions: &mut Conclusions) {
         if let Some(missing) = &mut conclusions.missing_indexes {
             apply_to_missing(missing, tried);
         }
-        for index in conclusions.indexes.iter_mut().flatten() {
-            apply_to_index(index, tried);
-        }
     }
     if let Some(missing) = &mut conclusions.missing_indexes {
         let saves = |m: &MissingIndex| m.saves_ms_per_sec.unwrap_or(-1.0);
         missing.sort_by(|a, b| saves(b).total_cmp(&saves(a)));
-    }
-    if let Some(indexes) = &mut conclusions.indexes {
-        indexes.sort_by_key(|index| index.verdict == IndexVerdict::Keep);
     }
     let left_out = record.left_out.iter().map(|left| NotTried {
         sql: left.sql.clone(),
@@ -83,6 +77,16 @@ fn apply_to_missing(missing: &mut Vec<MissingIndex>, tried: &Tried) {
     }
 }
 
+/// The same for the indexes that exist.
+pub(in crate::analyze) fn apply_to_indexes(indexes: &mut [Index], proofs: &Proofs) {
+    for tried in &proofs.tried {
+        for index in indexes.iter_mut() {
+            apply_to_index(index, tried);
+        }
+    }
+    indexes.sort_by_key(|index| index.verdict == IndexVerdict::Keep);
+}
+
 fn apply_to_index(index: &mut Index, tried: &Tried) {
     if index.schema != tried.schema || Some(&index.index) != tried.index.as_ref() {
         return;
@@ -99,7 +103,7 @@ fn apply_to_index(index: &mut Index, tried: &Tried) {
         }
         ProofVerdict::Undecided => {}
     }
-    index.proof = Some(proof.clone());
+    index.proof = Some(Box::new(proof.clone()));
 }
 
 /// Findings follow what was tried.

@@ -9,7 +9,7 @@ mod plan;
 pub use judge::{LEAST_ROUNDS, enough, judge};
 pub use plan::{ProofPlan, plan};
 
-pub(super) use apply::{apply, follow};
+pub(super) use apply::{apply, apply_to_indexes, follow};
 
 #[cfg(test)]
 mod tests;

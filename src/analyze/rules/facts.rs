@@ -17,7 +17,8 @@ use crate::record::tables::StatUserTable;
 use super::continuity::continuous;
 use super::{Judgement, Outcome, thresholds as t};
 
-/// Everything that a rule may look at: the run, and all conclusions but the findings.
+/// Everything that a rule may look at: the run, and all conclusions but the findings. The verdicts on indexes are
+/// here with what belongs to them, not among the conclusions.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// What was measured.
@@ -42,6 +43,15 @@ impl<'a> Facts<'a> {
             conclusions,
             judged: OnceCell::new(),
         }
+    }
+
+    /// The verdicts on indexes, which become a section of the conclusions: of fifty thousand indexes they are not to
+    /// be there twice.
+    pub(crate) fn into_judged(self) -> Option<Vec<Judged>> {
+        let run = self.run;
+        self.judged
+            .into_inner()
+            .unwrap_or_else(|| indexes::judge(run))
     }
 
     /// Length of the window in seconds.

@@ -4,7 +4,7 @@ use crate::analyze::conclusions::{
     Conclusions, DatabaseTime, Finding, Pool, RunInfo, SCHEMA_VERSION, Statement, Summary,
     WaitShare,
 };
-use crate::analyze::{fixture, indexes, missing_indexes, statements};
+use crate::analyze::{fixture, missing_indexes, statements};
 use crate::record::Run;
 use crate::record::statements::StatementDelta;
 
@@ -22,7 +22,7 @@ impl Case {
         Self::of(fixture::run())
     }
 
-    /// A run with what statements, indexes and missing indexes conclude from it.
+    /// A run with what statements and missing indexes conclude from it.
     pub(super) fn of(run: Run) -> Self {
         let mut case = Self {
             conclusions: empty(&run),
@@ -39,7 +39,6 @@ impl Case {
         self.conclusions.missing_indexes = missing_indexes::conclude(&self.run, known);
         self.conclusions.statements = list;
         self.conclusions.statements_coverage = coverage;
-        self.conclusions.indexes = indexes::conclude(&self.run);
     }
 
     /// A window of 60 s with these statements.
