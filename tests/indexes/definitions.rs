@@ -24,15 +24,17 @@ CREATE INDEX "table" ON kinds (words);
 CREATE INDEX each_kind ON kinds
   (small, number, words, named, fixed, raw, flag, day, moment, span, address, net, key, list, feeling, tiny, object,
    label, range, collated, mac, bits);
+CREATE INDEX ordinary_kinds ON kinds
+  (small, number, words, named, fixed, raw, flag, day, moment, span, address, net, key, object, label, collated);
 CREATE INDEX by_pair ON kinds (both_of);
 CREATE INDEX of_doc ON kinds (doc);
-CREATE INDEX other_operators ON kinds (words text_pattern_ops, object int4_ops, named varchar_ops);
+CREATE INDEX other_operators ON kinds (words text_pattern_ops, fixed bpchar_pattern_ops, named varchar_ops);
 CREATE INDEX other_collation ON kinds (words COLLATE "C", collated COLLATE "POSIX");
 CREATE INDEX same_collation ON kinds (words, collated COLLATE "C");
 CREATE INDEX downwards ON kinds (small DESC, number NULLS FIRST, day DESC NULLS LAST);
 CREATE UNIQUE INDEX only_one ON kinds (number, day);
 CREATE INDEX carries ON kinds (small) INCLUDE (number);
-CREATE UNIQUE INDEX some ON kinds (small) WHERE number > 3;
+CREATE UNIQUE INDEX few ON kinds (small) WHERE number > 3;
 CREATE INDEX computed ON kinds (lower(words), small);
 CREATE INDEX fill ON kinds (small) WITH (fillfactor = 70);
 CREATE INDEX hashed ON kinds USING hash (words);
@@ -43,7 +45,7 @@ CREATE INDEX spgist ON kinds USING spgist (range);
 ALTER TABLE kinds ADD CONSTRAINT apart EXCLUDE USING gist (range WITH &&);
 ALTER TABLE kinds ADD CONSTRAINT differ EXCLUDE USING btree (small WITH =);
 CREATE TABLE "Two Words"."user" ("end" int);
-CREATE INDEX "user" ON "Two Words"."user" ("end");
+CREATE INDEX "order" ON "Two Words"."user" ("end");
 ALTER TABLE "Two Words"."user" RENAME "end" TO "Renamed";
 CREATE TABLE parts (id int, at date) PARTITION BY RANGE (at);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
@@ -75,7 +77,7 @@ async fn a_definition_is_what_the_server_writes() {
             .await
             .unwrap();
         let facts = facts.unwrap();
-        assert!(facts.len() >= 30, "{}", facts.len());
+        assert!(facts.len() >= 29, "{}", facts.len());
         for index in facts {
             let sql = "SELECT pg_get_indexdef($1)";
             let row = client.query_one(sql, &[&index.indexrelid]).await.unwrap();
