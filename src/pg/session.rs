@@ -408,16 +408,16 @@ pub(super) async fn build_each<T>(
     build: impl Fn(Row) -> Result<T, PgError>,
 ) -> Result<Result<Vec<T>, PgError>, tokio_postgres::Error> {
     let mut rows = pin!(rows);
-    let mut built = Ok(Vec::new());
+    let mut all = Ok(Vec::new());
     while let Some(row) = rows.try_next().await? {
-        if let Ok(all) = &mut built {
+        if let Ok(some) = &mut all {
             match build(row) {
-                Ok(one) => all.push(one),
-                Err(e) => built = Err(e),
+                Ok(one) => some.push(one),
+                Err(e) => all = Err(e),
             }
         }
     }
-    Ok(built)
+    Ok(all)
 }
 
 impl Facts {
