@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use dbperf::lab::{Lab, LabOptions};
 use serde_json::Value;
-use support::{connect, lab, servers};
+use support::{connect, each_version, lab, servers};
 
 fn dbperf(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dbperf"))
@@ -86,9 +86,9 @@ fn index<'a>(report: &'a Value, name: &str) -> &'a Value {
     all.iter().find(|i| i["index"] == name).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_counters_since_the_reset_are_told_and_called_so() {
-    for (major, _) in servers() {
+#[test]
+fn the_counters_since_the_reset_are_told_and_called_so() {
+    each_version(async |major| {
         let lab = with_history(major).await;
         let dsn = lab.primary().dsn();
         let report = json(&["slow", &dsn]);
@@ -129,12 +129,12 @@ async fn the_counters_since_the_reset_are_told_and_called_so() {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbperf/%'";
         let left: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
         assert_eq!(left, 0, "nothing is left on the server");
-    }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn verdicts_rest_on_the_scans_since_the_reset() {
-    for (major, _) in servers() {
+#[test]
+fn verdicts_rest_on_the_scans_since_the_reset() {
+    each_version(async |major| {
         let lab = with_history(major).await;
         let dsn = lab.primary().dsn();
         let folder = tempfile::tempdir().unwrap();
@@ -163,7 +163,7 @@ async fn verdicts_rest_on_the_scans_since_the_reset() {
             .unwrap();
         let reason = churn["reason"].as_str().unwrap();
         assert!(reason.contains("--window"), "{reason}");
-    }
+    });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
