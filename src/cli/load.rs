@@ -8,14 +8,16 @@ use clap::Args;
 use jiff::Timestamp;
 use url::Url;
 
-use super::analyze::{self, Files, View};
-use super::args::{ArrivalArg, define, duration, duration_or_zero, rate};
+use super::analyze;
+use super::args::ArrivalArg;
+use super::conclude::{Files, View, conclude};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::measure;
 use super::progress::Progress;
 use super::target::read_input;
+use super::values::{define, duration, duration_or_zero, rate};
 use crate::analyze::Options;
 use crate::collect::HostMeter;
 use crate::drive::{
@@ -126,9 +128,9 @@ pub(super) async fn run(args: &LoadArgs, context: &Context) -> Result<Exit, Fail
         sla,
         ..Options::default()
     };
-    let conclusions = analyze::conclusions(&run, &judged_by)?;
+    let conclusions = super::conclude::conclusions(&run, &judged_by)?;
     let files = Files::saved(args.save.as_deref());
-    analyze::conclude(run, conclusions, view, files, context)
+    conclude(run, conclusions, view, files, context)
 }
 
 fn read(args: &LoadArgs) -> Result<Scenario, Failure> {

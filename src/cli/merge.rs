@@ -1,7 +1,7 @@
 //! `merge`: the runs of several machines as one.
 
-use super::analyze::{self, View};
 use super::args::MergeArgs;
+use super::conclude::{Files, View, conclude, conclusions};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::redact::redacted_command;
@@ -31,12 +31,12 @@ pub(super) fn run(args: &MergeArgs, context: &Context) -> Result<Exit, Failure> 
     let mut merged = merge(&parts).map_err(|e| Failure::input(e.to_string()))?;
     merged.meta.command = redacted_command(&std::env::args().collect::<Vec<_>>());
     env!("CARGO_PKG_VERSION").clone_into(&mut merged.meta.dbperf_version);
-    let conclusions = analyze::conclusions(&merged, &Options::default())?;
-    analyze::conclude(
+    let conclusions = conclusions(&merged, &Options::default())?;
+    conclude(
         merged,
         conclusions,
         View::Replay,
-        analyze::Files::saved(args.save.as_deref()),
+        Files::saved(args.save.as_deref()),
         context,
     )
 }

@@ -8,6 +8,7 @@ mod capture;
 mod capture_statements;
 mod captured;
 mod chart;
+mod conclude;
 mod context;
 mod exit;
 mod explain;
@@ -27,6 +28,7 @@ mod redact;
 mod run_file;
 mod target;
 mod usage;
+mod values;
 mod whole_file;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +38,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
 use capture::CaptureSource;
+use conclude::View;
 use context::Context;
 use exit::{Exit, Failure};
 
@@ -72,12 +75,10 @@ fn run(cli: Cli) -> Exit {
         Command::Import(args) => import::run(&args, &context),
         Command::Merge(args) => merge::run(&args, &context),
         Command::Lab(args) => lab::run(&args, &context),
-        Command::Analyze(args) => {
-            on_runtime(analyze::run(&args, analyze::View::Everything, &context))
-        }
-        Command::Slow(args) => on_runtime(analyze::run(&args, analyze::View::Statements, &context)),
-        Command::Indexes(args) => on_runtime(analyze::run(&args, analyze::View::Indexes, &context)),
-        Command::Lag(args) => on_runtime(analyze::run(&args, analyze::View::Replication, &context)),
+        Command::Analyze(args) => on_runtime(analyze::run(&args, View::Everything, &context)),
+        Command::Slow(args) => on_runtime(analyze::run(&args, View::Statements, &context)),
+        Command::Indexes(args) => on_runtime(analyze::run(&args, View::Indexes, &context)),
+        Command::Lag(args) => on_runtime(analyze::run(&args, View::Replication, &context)),
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
         Command::Load(args) => on_runtime(load::run(&args, &context)),
         Command::Pool(args) => on_runtime(pool::run(&args, &context)),

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::analyze::{self, Files, View};
-use super::args::{DriveArgs, ReplayArgs, duration};
+use super::analyze;
+use super::args::{DriveArgs, ReplayArgs};
 use super::chart::ChartArgs;
+use super::conclude::{self, Files, View};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::measure::{self, Job, Load, Plans, SweepJob, WhatIfOptions};
 use super::target::{self, Servers};
+use super::values::duration;
+use crate::analyze::Options;
 use crate::analyze::pool::{SweepPlan, usable_connections};
-use crate::analyze::{Options, conclude};
 use crate::collect::pg_stat_activity;
 use crate::drive::{DriveOptions, LoadShape, PoolKind, SweepTerms};
 use crate::pg::{OWN_PREFIX, Session, SessionOptions, read_server};
@@ -112,13 +114,13 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
         fleet: fleet.options(),
         ..Options::default()
     };
-    let conclusions = conclude(&run, &options)
+    let conclusions = crate::analyze::conclude(&run, &options)
         .map_err(|e| Failure::new(Exit::Bug, format!("the sweep cannot be read: {e}")))?;
     let files = Files {
         save: save.as_deref(),
         chart: Some(&args.chart),
     };
-    analyze::conclude(run, conclusions, View::Pool, files, context)
+    conclude::conclude(run, conclusions, View::Pool, files, context)
 }
 
 /// What needs one long window, or has no pool, does not go with a sweep.

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::analyze::View;
-use super::args::{DriveArgs, TargetArgs, duration};
+use super::args::{DriveArgs, TargetArgs};
+use super::conclude::View;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::measure::{Job, Load};
 use super::progress::Progress;
 use super::target::Servers;
+use super::values::duration;
 use crate::analyze::{self, Options, figures, proofs};
 use crate::drive::DriveOptions;
 use crate::pg::{Connector, Session, SessionOptions, read_life};

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{TargetArgs, duration};
+use super::args::TargetArgs;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::redact::redacted_command;
+use super::values::duration;
 use super::{output, target};
 use crate::analyze;
 use crate::explain::{Allowed, Execute, ExplainOptions};
