@@ -12,12 +12,13 @@ use crate::drive::DriveOptions;
 use crate::pg::{Connector, Conninfo, Session, SessionOptions};
 use crate::record::Millis;
 use crate::record::load::Arrival;
-use crate::record::proof::{Change, ChangeKind, LeftOut, ProofBlock, Proofs, TriedChange};
+use crate::record::proof::{Change, LeftOut, ProofBlock, Proofs, TriedChange};
 use crate::workload::{Think, Workload};
 
 use super::hand::Hand;
 use super::index;
 use super::ledger::{Head, Ledger, Step};
+use super::prepared::{Prepared, told};
 use super::undo::{UNDO_LIMIT, undo};
 use super::witness::Witness;
 use super::{ProveError, blocks, sql};
@@ -236,64 +237,10 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    /// Looks at the change before anything is done.
     async fn prepare(&mut self, number: usize, change: &Change) -> Result<Prepared, ProveError> {
+        let run_id = &self.terms.run_id;
         let (session, _) = self.connected().await?;
-        let schema = change.schema.clone();
-        match (change.kind, &change.index) {
-            (ChangeKind::CreateIndex, _) => {
-                let name = sql::proof_name(&self.terms.run_id, number);
-                let create = sql::create_as(&change.sql, &name).ok_or_else(|| {
-                    ProveError::Unfit("it would block writers while it is created".to_owned())
-                })?;
-                let comment = format!(
-                    "made by dbperf to try it in the run {}; it may be dropped",
-                    self.terms.run_id
-                );
-                Ok(Prepared {
-                    make: create,
-                    then: vec![sql::comment(&schema, &name, &comment)],
-                    step: Step::Created {
-                        schema,
-                        index: name,
-                    },
-                })
-            }
-            (ChangeKind::DropIndex, Some(name)) => {
-                let state = index::read(session, &schema, name).await?;
-                let state = state
-                    .ok_or_else(|| ProveError::Unfit("it is not there any more".to_owned()))?;
-                if let Some(reason) = state.not_restorable {
-                    return Err(ProveError::Unfit(format!(
-                        "it could not be created again as it is: {reason}"
-                    )));
-                }
-                if !state.is_owned {
-                    return Err(ProveError::Unfit(
-                        "the role does not own its table".to_owned(),
-                    ));
-                }
-                if !state.usable || change.definition.as_deref().is_none_or(str::is_empty) {
-                    return Err(ProveError::Unfit(
-                        "it is not valid at this moment".to_owned(),
-                    ));
-                }
-                Ok(Prepared {
-                    make: sql::drop(&schema, name),
-                    then: Vec::new(),
-                    step: Step::Dropped {
-                        schema,
-                        index: name.clone(),
-                        definition: state.definition,
-                        tablespace: state.tablespace,
-                        comment: state.comment,
-                    },
-                })
-            }
-            (ChangeKind::DropIndex, None) => {
-                Err(ProveError::Unfit("the index has no name".to_owned()))
-            }
-        }
+        Prepared::of(session, run_id, number, change).await
     }
 
     /// Rounds of two blocks, until there are enough or the time is up.
@@ -542,25 +489,7 @@ fn round_of(options: &DriveOptions) -> Duration {
     2 * (options.duration + options.warmup) + ROUND_OVERHEAD
 }
 
-/// A change with its statements.
-struct Prepared {
-    make: String,
-    then: Vec<String>,
-    step: Step,
-}
-
 async fn connect(terms: &Terms) -> Result<Session, ProveError> {
     let options = SessionOptions::new(&terms.run_id);
     Ok(Session::connect(&terms.conninfo, &options).await?)
-}
-
-fn told(change: &Change) -> String {
-    match (&change.index, change.kind) {
-        (Some(index), ChangeKind::DropIndex) => format!("Trying it without the index {index}"),
-        _ => format!(
-            "Trying an index on {} ({})",
-            change.table,
-            change.columns.join(", ")
-        ),
-    }
 }

@@ -13,6 +13,7 @@ mod error;
 mod hand;
 mod index;
 mod ledger;
+mod prepared;
 mod safety;
 mod sql;
 mod undo;

@@ -1,11 +1,11 @@
 //! What the blocks of a change say.
 
-use crate::analyze::conclusions::{
-    Proof, ProofInterval, ProofOperation, ProofSide, ProofVerdict, WriteCost,
-};
+use crate::analyze::conclusions::{Proof, ProofInterval, ProofOperation, ProofSide, ProofVerdict};
 use crate::analyze::figures::{duration, percent, plural};
-use crate::record::proof::{ChangeKind, ProofBlock, ServerWork, TriedChange};
-use crate::stats::{Change, LatencyHistogram, MIN_PAIRS, PairedRatio, compare_pairs};
+use crate::record::proof::{ChangeKind, ProofBlock, TriedChange};
+use crate::stats::{Change, MIN_PAIRS, PairedRatio, compare_pairs};
+
+use super::sides::{bytes, side, write_cost};
 
 /// Rounds below which there is no verdict.
 pub const LEAST_ROUNDS: usize = MIN_PAIRS;
@@ -459,66 +459,6 @@ fn saves(look: &Look, verdict: ProofVerdict) -> Option<f64> {
     (sum > 0.0).then_some(sum)
 }
 
-fn side(tried: &TriedChange, changed: bool) -> Option<ProofSide> {
-    let blocks: Vec<&ProofBlock> = tried
-        .blocks
-        .iter()
-        .filter(|b| b.changed == changed)
-        .collect();
-    let mut latency = LatencyHistogram::new();
-    for block in &blocks {
-        latency.add(&block.latency);
-    }
-    let summary = latency.summary()?;
-    let requests: u64 = blocks.iter().map(|b| b.requests).sum();
-    let failures: u64 = blocks.iter().map(|b| b.failures).sum();
-    let seconds: f64 = blocks.iter().map(|b| b.length.secs()).sum();
-    let server = blocks
-        .iter()
-        .map(|b| b.server)
-        .collect::<Option<Vec<ServerWork>>>();
-    let calls: i64 = server.iter().flatten().map(|s| s.calls).sum();
-    let per_call = |sum: &dyn Fn(&ServerWork) -> f64| {
-        let sum: f64 = server.as_ref()?.iter().map(sum).sum();
-        (calls > 0).then(|| sum / calls as f64)
-    };
-    Some(ProofSide {
-        blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
-        requests,
-        failures,
-        throughput_per_sec: if seconds > 0.0 {
-            requests.saturating_sub(failures) as f64 / seconds
-        } else {
-            0.0
-        },
-        mean_ms: summary.mean_ms,
-        p50_ms: summary.p50_ms,
-        p99_ms: summary.p99_ms,
-        exec_ms_per_call: per_call(&|s| s.exec.0),
-        blocks_per_call: per_call(&|s| s.blocks as f64),
-        wal_bytes_per_call: per_call(&|s| s.wal_bytes as f64),
-    })
-}
-
-fn write_cost(before: Option<&ProofSide>, after: Option<&ProofSide>) -> Option<WriteCost> {
-    Some(WriteCost {
-        wal_bytes_per_call: after?.wal_bytes_per_call? - before?.wal_bytes_per_call?,
-    })
-}
-
-fn bytes(tried: &TriedChange) -> Option<i64> {
-    let size = i64::try_from(tried.index_bytes?.0).ok()?;
-    Some(match tried.change.kind {
-        ChangeKind::CreateIndex => size,
-        ChangeKind::DropIndex => -size,
-    })
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (count, sum) = values.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
-    (count > 0.0).then(|| sum / count)
-}
-
 fn shown(ratio: &PairedRatio) -> ProofInterval {
     ProofInterval {
         pairs: u32::try_from(ratio.pairs).unwrap_or(u32::MAX),
@@ -527,4 +467,9 @@ fn shown(ratio: &PairedRatio) -> ProofInterval {
         high_ratio: ratio.interval.high,
         threshold_ratio: ratio.threshold,
     }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    (count > 0.0).then(|| sum / count)
 }

@@ -5,6 +5,7 @@
 mod apply;
 mod judge;
 mod plan;
+mod sides;
 
 pub use judge::{LEAST_ROUNDS, enough, judge};
 pub use plan::{ProofPlan, plan};
