@@ -18,7 +18,7 @@ use dbperf::pg::{Target, resolve};
 use dbperf::record::server::Disturbance;
 use dbperf::record::statements::StatementDelta;
 use dbperf::record::{Coverage, Status};
-use support::{connect, lab, servers};
+use support::{connect, lab, left_sessions, servers};
 use tokio_postgres::Client;
 
 const WINDOW: Duration = Duration::from_secs(3);
@@ -170,9 +170,8 @@ async fn a_statement_of_known_cost_is_reported_and_dbperf_is_not() {
             own_ratio < 0.02,
             "PostgreSQL {major}: {own_ratio} of the window"
         );
-        tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(
-            own_sessions(&client).await,
+            left_sessions(&client).await,
             0,
             "nothing is left on the server"
         );

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use dbperf::lab::{Lab, LabOptions};
 use serde_json::Value;
-use support::{connect, each_version, lab, servers};
+use support::{connect, each_version, lab, left_sessions, servers};
 
 fn dbperf(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dbperf"))
@@ -126,9 +126,11 @@ fn the_counters_since_the_reset_are_told_and_called_so() {
         assert_eq!(own, None, "{major}");
         assert_eq!(statement(&again, "WHERE id = $1")["calls"], 40);
         let client = connect(lab.primary()).await;
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbperf/%'";
-        let left: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
-        assert_eq!(left, 0, "nothing is left on the server");
+        assert_eq!(
+            left_sessions(&client).await,
+            0,
+            "nothing is left on the server"
+        );
     });
 }
 

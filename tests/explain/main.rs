@@ -7,6 +7,7 @@
 
 mod changes;
 mod command;
+mod ends;
 mod given;
 mod joined;
 mod ladder;
@@ -84,4 +85,9 @@ fn log_from(lab: &Lab, from: usize) -> String {
 
 fn log_length(lab: &Lab) -> usize {
     log_from(lab, 0).len()
+}
+
+/// The newest version that is installed.
+fn newest() -> u32 {
+    support::servers().last().map_or(18, |(major, _)| *major)
 }

@@ -8,7 +8,7 @@ use dbperf::record::indexes::IndexFacts;
 use dbperf::record::tables::TableFacts;
 
 use crate::observed::watch;
-use crate::support::{connect, lab, published, servers};
+use crate::support::{connect, each_version, lab, published};
 
 /// How far an estimate may be from the truth.
 const TOLERANCE: f64 = 0.10;
@@ -42,9 +42,9 @@ const TABLES: &str = "
     CREATE INDEX mixed_full ON mixed (id) WITH (fillfactor = 60);
     DELETE FROM halved WHERE id % 4 < 2;";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn packed_tables_and_built_indexes_are_as_large_as_computed() {
-    for (major, _) in servers() {
+#[test]
+fn packed_tables_and_built_indexes_are_as_large_as_computed() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         let primary = lab.primary();
         let run = watch(&primary.dsn(), &[], build(primary, TABLES)).await;
@@ -67,7 +67,7 @@ async fn packed_tables_and_built_indexes_are_as_large_as_computed() {
             }
         }
         rebuilt(primary, &run, major).await;
-    }
+    });
 }
 
 /// Every index is as large after a rebuild as computed before it, over the rows that are left.

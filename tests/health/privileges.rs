@@ -4,11 +4,11 @@ use dbperf::analyze::conclusions::HealthState;
 use dbperf::lab::LabOptions;
 
 use crate::observed::{WINDOW, assert_state, concluded, findings, health, later, session, watch};
-use crate::support::{connect, lab, servers};
+use crate::support::{connect, each_version, lab};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_hidden_is_not_absent() {
-    for (major, _) in servers() {
+#[test]
+fn what_is_hidden_is_not_absent() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         let client = connect(lab.primary()).await;
         client
@@ -62,5 +62,5 @@ async fn what_is_hidden_is_not_absent() {
         assert_eq!(findings(&all, "xmin-horizon-held").len(), 1);
         assert_state(&all, "sequences", HealthState::Critical);
         drop(holder);
-    }
+    });
 }

@@ -4,11 +4,11 @@ use dbperf::analyze::conclusions::{HealthState, SequenceUse, Severity};
 use dbperf::lab::LabOptions;
 
 use crate::observed::{assert_state, concluded, findings, health, watch};
-use crate::support::{connect, lab, servers, setting};
+use crate::support::{connect, each_version, lab, setting};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_end_of_every_kind_of_sequence_is_known() {
-    for (major, _) in servers() {
+#[test]
+fn the_end_of_every_kind_of_sequence_is_known() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         let client = connect(lab.primary()).await;
         client
@@ -79,13 +79,13 @@ async fn the_end_of_every_kind_of_sequence_is_known() {
         let left = findings(&cured, "sequence-exhaustion");
         assert!(left.iter().all(|f| f.subject.name != "public.short"));
         client.batch_execute(&cure.undo_sql.unwrap()).await.unwrap();
-    }
+    });
 }
 
 /// `pg_sequences` would need more locks at once than this server has.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_sequences_do_not_fill_the_lock_table() {
-    for (major, _) in servers() {
+#[test]
+fn many_sequences_do_not_fill_the_lock_table() {
+    each_version(async |major| {
         let mut settings = setting("max_locks_per_transaction", "10");
         settings.extend(setting("max_connections", "20"));
         let options = LabOptions {
@@ -120,5 +120,5 @@ async fn many_sequences_do_not_fill_the_lock_table() {
         assert_eq!(sequences.len(), 5_000);
         assert!(sequences.iter().all(|s| s.last_value == Some(1)));
         assert_state(&concluded(&run), "sequences", HealthState::Ok);
-    }
+    });
 }

@@ -6,7 +6,7 @@ use dbperf::analyze::conclusions::HolderKind;
 use dbperf::lab::{LabOptions, StopMode};
 
 use crate::observed::{concluded, findings, health, later, session, until, watch};
-use crate::support::{connect, lab, servers, setting};
+use crate::support::{connect, each_version, lab, servers, setting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_on_a_standby_is_named_and_so_is_the_slot_that_stays() {
@@ -87,9 +87,9 @@ async fn a_query_on_a_standby_is_named_and_so_is_the_slot_that_stays() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn queries_that_replay_cancels_are_counted() {
-    for (major, _) in servers() {
+#[test]
+fn queries_that_replay_cancels_are_counted() {
+    each_version(async |major| {
         let mut standby_settings = setting("hot_standby_feedback", "off");
         standby_settings.extend(setting("max_standby_streaming_delay", "100ms"));
         let options = LabOptions {
@@ -123,5 +123,5 @@ async fn queries_that_replay_cancels_are_counted() {
         let found = findings(&all, "standby-conflicts");
         assert_eq!(found.len(), 1, "PostgreSQL {major}");
         assert!(found[0].title.starts_with("1 queries were cancelled"));
-    }
+    });
 }

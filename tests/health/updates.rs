@@ -4,7 +4,7 @@ use dbperf::analyze::conclusions::{Conclusions, Evidence, Finding};
 use dbperf::lab::{Cluster, LabOptions};
 
 use crate::observed::{concluded, findings, watch};
-use crate::support::{connect, lab, published, servers, value};
+use crate::support::{connect, each_version, lab, published, value};
 
 /// Each table has 12 000 rows that one statement updates; only `is_full` has no room for the new ones.
 const TABLES: &str = "
@@ -42,9 +42,9 @@ const WORK: &str = "
     INSERT INTO many SELECT md5(i::text), md5((-i)::text) FROM generate_series(3001, 5000) AS i;
     INSERT INTO unknown SELECT i::text FROM generate_series(1, 2000) AS i;";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_keeps_updates_from_being_hot_is_told_apart() {
-    for (major, _) in servers() {
+#[test]
+fn what_keeps_updates_from_being_hot_is_told_apart() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         let primary = lab.primary();
         let client = connect(primary).await;
@@ -74,7 +74,7 @@ async fn what_keeps_updates_from_being_hot_is_told_apart() {
         );
         fill_less(primary, found[2], major).await;
         overhead(&all, major);
-    }
+    });
 }
 
 async fn work(primary: &Cluster) {

@@ -5,11 +5,11 @@ use dbperf::analyze::conclusions::{HealthState, Severity};
 use dbperf::lab::LabOptions;
 
 use crate::observed::{assert_state, concluded, findings, health, watch};
-use crate::support::{connect, lab, servers, setting};
+use crate::support::{connect, each_version, lab, setting};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_cannot_be_frozen_is_found_with_its_oldest_table() {
-    for (major, _) in servers() {
+#[test]
+fn a_database_that_cannot_be_frozen_is_found_with_its_oldest_table() {
+    each_version(async |major| {
         let mut settings = setting("autovacuum_freeze_max_age", "100000");
         settings.extend(setting("max_prepared_transactions", "1"));
         settings.extend(setting("synchronous_commit", "off"));
@@ -52,5 +52,5 @@ async fn a_database_that_cannot_be_frozen_is_found_with_its_oldest_table() {
             .batch_execute("ROLLBACK PREPARED 'stuck'")
             .await
             .unwrap();
-    }
+    });
 }

@@ -6,7 +6,7 @@ use dbperf::lab::LabOptions;
 use tokio_postgres::Client;
 
 use super::planted::{grown_old, plant, saved, situations, verdicts};
-use super::support::{connect, lab, servers};
+use super::support::{connect, each_version, lab};
 
 /// Everything that an undo has to bring back, by index.
 const CATALOGUE: &str = r"
@@ -84,9 +84,9 @@ async fn costs(client: &Client, major: u32) -> BTreeMap<String, f64> {
     costs
 }
 
-#[tokio::test]
-async fn no_drop_does_harm_and_every_undo_restores_the_catalogue() {
-    for (major, _) in servers() {
+#[test]
+fn no_drop_does_harm_and_every_undo_restores_the_catalogue() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         plant(lab.primary(), major).await;
         let run = grown_old(saved(&lab.primary().dsn(), &[]));
@@ -126,5 +126,5 @@ async fn no_drop_does_harm_and_every_undo_restores_the_catalogue() {
             before,
             "PostgreSQL {major}"
         );
-    }
+    });
 }

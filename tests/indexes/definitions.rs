@@ -6,7 +6,7 @@ use dbperf::collect;
 use dbperf::lab::LabOptions;
 use dbperf::pg::{Conninfo, Session, SessionOptions};
 
-use crate::support::{connect, lab, servers};
+use crate::support::{connect, each_version, lab};
 
 /// Everything that a definition may say, and names and types that are easily mistaken for ordinary ones.
 const PLANTED: &str = r#"
@@ -60,9 +60,9 @@ CREATE INDEX of_seen ON seen (one);
 /// Since 15.
 const NULLS: &str = "CREATE UNIQUE INDEX one_null ON kinds (day, moment) NULLS NOT DISTINCT";
 
-#[tokio::test]
-async fn a_definition_is_what_the_server_writes() {
-    for (major, _) in servers() {
+#[test]
+fn a_definition_is_what_the_server_writes() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         let client = connect(lab.primary()).await;
         client.batch_execute(PLANTED).await.unwrap();
@@ -84,5 +84,5 @@ async fn a_definition_is_what_the_server_writes() {
             let written: String = row.get(0);
             assert_eq!(index.definition, written, "PostgreSQL {major}");
         }
-    }
+    });
 }

@@ -19,11 +19,11 @@ mod support;
 use dbperf::analyze::conclusions::IndexVerdict;
 use dbperf::lab::LabOptions;
 use planted::{grown_old, plant, saved, situations, verdicts};
-use support::{lab, servers};
+use support::{each_version, lab};
 
-#[tokio::test]
-async fn every_planted_situation_gets_its_verdict() {
-    for (major, _) in servers() {
+#[test]
+fn every_planted_situation_gets_its_verdict() {
+    each_version(async |major| {
         let lab = lab(major, LabOptions::default()).unwrap();
         plant(lab.primary(), major).await;
         let run = grown_old(saved(&lab.primary().dsn(), &[]));
@@ -50,5 +50,5 @@ async fn every_planted_situation_gets_its_verdict() {
         });
         let changed: Vec<_> = changed.map(|j| &j.index).collect();
         assert!(changed.is_empty(), "PostgreSQL {major}: {changed:#?}");
-    }
+    });
 }

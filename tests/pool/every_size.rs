@@ -128,8 +128,9 @@ impl EverySize {
     }
 
     /// Measures every size, and judges this one: it is good, and better than two connections per core and one where those
-    /// are not. Where it falls short, all sizes are measured twice more, and then it must not be sure that it falls short.
-    /// `seconds` is how long a measurement takes: what sleeps differs less from block to block than what works.
+    /// are not. Where it falls short, all sizes are measured twice more and for longer, and then it must not be sure that
+    /// it falls short. `seconds` is how long such a measurement takes, twice the first: what sleeps differs less from
+    /// block to block than what works.
     ///
     /// # Errors
     /// It falls short, and how.
@@ -141,7 +142,7 @@ impl EverySize {
         seconds: u32,
     ) -> Result<Self, String> {
         let mut all = Self::new(sizes);
-        all.measure(case, clients, seconds);
+        all.measure(case, clients, seconds / 2);
         say(&format!("{size} of:{}", all.table()));
         if all.is_good(size) && all.is_better_than_the_rule(size) {
             return Ok(all);

@@ -166,3 +166,19 @@ pub(crate) async fn published(cluster: &Cluster, client: tokio_postgres::Client)
     }
     panic!("the backend {pid} does not end");
 }
+
+/// Sessions of dbperf that are left when those that have ended had their moment: a backend goes a little after its
+/// client.
+pub(crate) async fn left_sessions(client: &tokio_postgres::Client) -> i64 {
+    let there = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbperf/%'";
+    let mut left = 0;
+    for _ in 0..200 {
+        let row = client.query_one(there, &[]).await;
+        left = row.expect("read pg_stat_activity").get(0);
+        if left == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    left
+}

@@ -16,7 +16,7 @@ mod watch;
 
 pub(crate) use hypopg::{Hypopg, hypopg};
 pub(crate) use labs::{
-    connect, each_version, hypopg_lab, lab, open_parent, pooled, prepared, published,
+    connect, each_version, hypopg_lab, lab, left_sessions, open_parent, pooled, prepared, published,
 };
 pub(crate) use servers::{TESTED, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
@@ -28,6 +28,7 @@ const _: fn() = || {
         connect,
         each_version::<fn(u32) -> std::future::Ready<()>>,
         lab,
+        left_sessions,
         open_parent,
         pooled,
         prepared,

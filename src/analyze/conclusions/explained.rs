@@ -76,7 +76,8 @@ pub struct PlanNode {
     pub estimated_rows: f64,
     /// Rows that came, of all loops and processes together; `null` where it was not executed.
     pub actual_rows: Option<f64>,
-    /// The larger of both over the smaller, each at least 1; `null` where it was not executed.
+    /// The larger of both over the smaller, each at least 1; `null` where it was not executed, where fewer rows came
+    /// because a node above had enough, and for nodes whose number of rows is no estimate of their own.
     pub rows_off_factor: Option<f64>,
     /// Executions, processes of parallel workers included; `null` where it was not executed.
     pub loops: Option<f64>,

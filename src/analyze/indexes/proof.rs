@@ -1,6 +1,8 @@
 //! What the planner says of a drop: with the index hidden no plan of the workload gets worse, or the
 //! verdict is withdrawn.
 
+use std::collections::HashMap;
+
 use crate::analyze::conclusions::IndexVerdict;
 use crate::analyze::rules::thresholds as t;
 use crate::record::Run;
@@ -26,10 +28,10 @@ pub fn droppable(run: &Run) -> Vec<Droppable> {
     let (Some(look), Some(judged)) = (Look::new(run), judge(run)) else {
         return Vec::new();
     };
+    let by_oid: HashMap<u32, &IndexFacts> = look.facts.iter().map(|f| (f.indexrelid, f)).collect();
     let dropped = judged.into_iter().filter(|j| drops(j.index.verdict));
     let found = dropped.filter_map(|judged| {
-        let mut facts = look.facts.iter();
-        let facts = facts.find(|facts| facts.indexrelid == judged.indexrelid)?;
+        let facts = *by_oid.get(&judged.indexrelid)?;
         let mut members: Vec<&IndexFacts> = look.members(facts);
         if facts.relkind == "I" {
             members.push(facts);

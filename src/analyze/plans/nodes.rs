@@ -34,7 +34,7 @@ pub(super) fn list(account: &Account<'_>) -> Vec<PlanNode> {
                 cost_ratio: visit.cost_ratio,
                 estimated_rows: estimated,
                 actual_rows: actual,
-                rows_off_factor: actual.map(|actual| off(estimated, actual)),
+                rows_off_factor: actual.and_then(|actual| off(visit, estimated, actual)),
                 loops: visit.node.actual.map(|a| a.loops),
                 never_executed: visit.node.actual.is_none()
                     && visit.node.fields.contains_key("Actual Loops"),
@@ -56,9 +56,13 @@ fn rows(visit: &Visit<'_>) -> (f64, Option<f64>) {
     (visit.estimated_rows * visit.executions, actual)
 }
 
-fn off(estimated: f64, actual: f64) -> f64 {
+/// How far off the estimate was; `None` where it is none of the node's own, or where fewer rows came because the node
+/// was stopped.
+fn off(visit: &Visit<'_>, estimated: f64, actual: f64) -> Option<f64> {
     let (estimated, actual) = (estimated.max(1.0), actual.max(1.0));
-    (estimated / actual).max(actual / estimated)
+    let stopped = visit.may_stop_early && actual < estimated;
+    let judged = visit.has_own_estimate() && !stopped;
+    judged.then(|| (estimated / actual).max(actual / estimated))
 }
 
 /// What each node counted by itself under keys whose numbers hold those of everything that ran inside: blocks and
@@ -196,6 +200,17 @@ mod tests {
         object.insert("Plans".to_owned(), Value::Array(children));
         object.extend(extra.as_object().unwrap().clone());
         node
+    }
+
+    #[test]
+    fn an_early_stop_is_no_error_of_the_estimate() {
+        let limited = |rows: f64, came: f64| {
+            let scan = node("Seq Scan", (rows, came), 1.0, &json!({}), vec![]);
+            let nodes = of(&node("Limit", (3.0, 3.0), 1.0, &json!({}), vec![scan]));
+            (nodes[0].rows_off_factor, nodes[1].rows_off_factor)
+        };
+        assert_eq!(limited(1000.0, 3.0), (None, None));
+        assert_eq!(limited(10.0, 1000.0), (None, Some(100.0)));
     }
 
     #[test]

@@ -65,6 +65,23 @@ pub struct Visit<'a> {
     pub processes: f64,
 }
 
+impl Visit<'_> {
+    /// The number of rows is an estimate of the node's own: a Limit has that of its count, and the nodes of a bitmap
+    /// count none.
+    #[must_use]
+    pub fn has_own_estimate(&self) -> bool {
+        !matches!(
+            self.node.node_type.as_str(),
+            "ModifyTable"
+                | "BitmapAnd"
+                | "BitmapOr"
+                | "Bitmap Index Scan"
+                | "WorkTable Scan"
+                | "Limit"
+        )
+    }
+}
+
 /// All nodes of a plan.
 #[derive(Debug, Clone)]
 pub struct Account<'a> {

@@ -95,10 +95,7 @@ fn by_inference(look: &Look<'_>, above: &Visit<'_>) -> Share {
 /// How far off a node is, in powers of ten: above 0 if more rows came. `None` for nodes whose number
 /// of rows is not an estimate of their own, and 0 for one that was stopped early.
 fn error(visit: &Visit<'_>) -> Option<f64> {
-    if matches!(
-        visit.node.node_type.as_str(),
-        "ModifyTable" | "BitmapAnd" | "BitmapOr" | "Bitmap Index Scan" | "WorkTable Scan" | "Limit"
-    ) {
+    if !visit.has_own_estimate() {
         return None;
     }
     let (came, expected) = (visit.actual_rows?.max(1.0), visit.estimated_rows.max(1.0));
