@@ -10,7 +10,7 @@ pub mod database_time;
 mod explained;
 pub mod figures;
 #[cfg(test)]
-pub(crate) mod fixture;
+mod fixture;
 pub mod health;
 pub mod heap;
 pub mod indexes;

@@ -75,20 +75,32 @@ fn matter(
         .filter(|i| i.size_bytes.is_some_and(|size| size.0 >= LARGE_BYTES))
         .map(|i| i.indrelid)
         .collect();
-    let mut matter: Vec<(bool, i64, u32)> = tables
-        .iter()
-        .filter(|t| t.relkind != "p")
-        .map(|t| {
-            let large = t.size_bytes.is_some_and(|size| size.0 >= LARGE_BYTES);
-            let large = large || large_index.contains(&t.relid);
-            let written = written.get(&t.relid).copied().unwrap_or(0);
-            (large, written, t.relid)
-        })
-        // After a reset of the counters the difference is negative.
-        .filter(|(large, written, _)| *large || *written != 0)
-        .collect();
-    matter.sort_by_key(|(large, written, relid)| (Reverse(*large), Reverse(*written), *relid));
-    matter.into_iter().map(|(_, _, relid)| relid).collect()
+    let large = |t: &TableFacts| {
+        t.size_bytes.is_some_and(|size| size.0 >= LARGE_BYTES) || large_index.contains(&t.relid)
+    };
+    let tables = tables.iter().filter(|t| t.relkind != "p");
+    let weights = tables.map(|t| Weight {
+        relid: t.relid,
+        is_large: large(t),
+        written: written.get(&t.relid).copied().unwrap_or(0),
+    });
+    in_order(weights.collect())
+}
+
+/// What makes a table matter.
+#[derive(Debug, Clone, Copy)]
+struct Weight {
+    relid: u32,
+    is_large: bool,
+    written: i64,
+}
+
+/// Those that matter, in the order in which they do.
+fn in_order(mut weights: Vec<Weight>) -> Vec<u32> {
+    // After a reset of the counters the difference is negative.
+    weights.retain(|w| w.is_large || w.written != 0);
+    weights.sort_by_key(|w| (Reverse(w.is_large), Reverse(w.written), w.relid));
+    weights.into_iter().map(|w| w.relid).collect()
 }
 
 fn writes(table: &StatUserTable) -> i64 {
@@ -98,20 +110,22 @@ fn writes(table: &StatUserTable) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::fixture::{index, table, table_stats};
-    use crate::record::Bytes;
 
     #[test]
     fn large_and_written_tables_matter() {
-        let names = ["idle", "busy", "large", "indexed", "new", "parts"];
-        let mut tables: Vec<TableFacts> = (1..).zip(names).map(|(i, n)| table(i, n)).collect();
-        tables[2].size_bytes = Some(Bytes(LARGE_BYTES));
-        tables[5].relkind = "p".to_owned();
-        let mut wide = index(9, 4, "i", &[2]);
-        wide.size_bytes = Some(Bytes(LARGE_BYTES));
-        let first: Vec<_> = (1..=4).map(|i| table_stats(i, "t")).collect();
-        let mut last: Vec<_> = (1..=5).map(|i| table_stats(i, "t")).collect();
-        last[1].n_tup_ins += 1;
-        assert_eq!(matter(&first, &last, &tables, &[wide]), [3, 4, 5, 2]);
+        let weight = |relid, is_large, written| Weight {
+            relid,
+            is_large,
+            written,
+        };
+        let weights = vec![
+            weight(1, false, 0),
+            weight(2, false, 1),
+            weight(3, true, 0),
+            weight(4, true, 0),
+            weight(5, false, 900),
+            weight(6, false, -7),
+        ];
+        assert_eq!(in_order(weights), [3, 4, 5, 2, 6]);
     }
 }

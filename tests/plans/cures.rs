@@ -3,7 +3,7 @@
 use dbperf::analyze::conclusions::{Insight, Plan};
 
 use crate::planted::Planted;
-use crate::support::{servers, value};
+use crate::support::{each_version, value};
 
 fn of<'p>(plan: &'p Plan, rule: &str) -> Option<&'p Insight> {
     plan.insights.iter().find(|i| i.rule == rule)
@@ -53,9 +53,9 @@ const MEMORY: &[(&str, &str, &str)] = &[
     ),
 ];
 
-#[tokio::test]
-async fn the_work_mem_that_is_proposed_holds_what_went_to_disk() {
-    for (major, _) in servers() {
+#[test]
+fn the_work_mem_that_is_proposed_holds_what_went_to_disk() {
+    each_version(async |major| {
         let mut planted = Planted::new(major).await;
         // Proposals are for the settings of a new session; here the session's own are far smaller.
         let server = planted.run.server.as_mut().unwrap();
@@ -85,12 +85,12 @@ async fn the_work_mem_that_is_proposed_holds_what_went_to_disk() {
                 "{place}: {cure} does not do: {cured:#?}"
             );
         }
-    }
+    });
 }
 
-#[tokio::test]
-async fn statistics_that_are_proposed_mend_the_estimate() {
-    for (major, _) in servers() {
+#[test]
+fn statistics_that_are_proposed_mend_the_estimate() {
+    each_version(async |major| {
         let planted = Planted::new(major).await;
         let heavy = uncommon(&planted).await;
         // The value that was too rare for the sample first: each ANALYZE takes another sample.
@@ -137,7 +137,7 @@ async fn statistics_that_are_proposed_mend_the_estimate() {
             "-1",
             "PostgreSQL {major}"
         );
-    }
+    });
 }
 
 /// A frequent value of `skewed.k` that is not among the most common ones that the planner knows.
@@ -148,9 +148,9 @@ async fn uncommon(planted: &Planted) -> i32 {
     planted.client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-#[tokio::test]
-async fn a_vacuum_ends_heap_fetches() {
-    for (major, _) in servers() {
+#[test]
+fn a_vacuum_ends_heap_fetches() {
+    each_version(async |major| {
         let planted = Planted::new(major).await;
         let settings = "SET enable_seqscan = off; SET enable_bitmapscan = off";
         let sql = "SELECT count(id) FROM fresh WHERE id < 40000";
@@ -167,5 +167,5 @@ async fn a_vacuum_ends_heap_fetches() {
             of(&cured, "heap-fetches").is_none(),
             "PostgreSQL {major}: {cured:#?}"
         );
-    }
+    });
 }
