@@ -35,9 +35,23 @@ fn measured_for(case: &Case, flags: &[&str], durations: &[&str]) -> Value {
     pool
 }
 
+/// They hardly take the CPU, so that they are measured side by side.
 #[test]
-fn sleeping_statements_want_a_connection_for_each_client() {
+fn loads_that_sleep_get_their_verdicts_and_sizes() {
     let _machine = beside_others();
+    let cases = [
+        sleeping_statements_want_a_connection_for_each_client,
+        one_lock_is_served_by_few_connections,
+        an_application_that_holds_connections_is_told_so,
+    ];
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(case);
+        }
+    });
+}
+
+fn sleeping_statements_want_a_connection_for_each_client() {
     let case = Case::new("", "SELECT pg_sleep(0.02);\n");
     let pool = in_the_end(&case, &["--clients", "12", "--pool-size", "4"]);
     let (found, size) = recommendation(&pool);
@@ -60,9 +74,7 @@ fn sleeping_statements_want_a_connection_for_each_client() {
     EverySize::judge(&case, 12, &ALL, size, 50);
 }
 
-#[test]
 fn one_lock_is_served_by_few_connections() {
-    let _machine = beside_others();
     // One at a time has the lock, for 20 ms: a second connection is there when it is free again.
     let case = Case::new(
         "CREATE TABLE one (id int PRIMARY KEY, n int); INSERT INTO one VALUES (1, 0)",
@@ -78,9 +90,7 @@ fn one_lock_is_served_by_few_connections() {
     EverySize::judge(&case, 12, &ALL, size, 50);
 }
 
-#[test]
 fn an_application_that_holds_connections_is_told_so() {
-    let _machine = beside_others();
     let case = Case::new("", "BEGIN;\nSELECT 1;\n\\sleep 20 ms\nSELECT 2;\nEND;\n");
     let pool = in_the_end(&case, &["--clients", "12", "--pool-size", "4"]);
     let (found, size) = recommendation(&pool);
