@@ -87,7 +87,8 @@ fn one_lock_is_served_by_few_connections() {
     assert!((2..=3).contains(&size), "{size}");
     let reasons = found["reasons"].to_string();
     assert!(reasons.contains("Lock"), "{reasons}");
-    EverySize::judge(&case, 12, &ALL, size, 50);
+    // Fifty requests a second: in less time one of them more or less is two per cent.
+    EverySize::judge(&case, 12, &ALL, size, 100);
 }
 
 fn an_application_that_holds_connections_is_told_so() {
