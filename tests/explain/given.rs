@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::support::{connect, each_version, lab};
-use crate::{explain, told};
+use crate::{explain, logging_plans, told};
 
 const TABLES: &str = "
     CREATE TABLE people (id int PRIMARY KEY, name text, age int, \"odd \"\"name\" int);
@@ -299,21 +299,11 @@ fn a_log_has_as_many_plans_as_were_written_whatever_its_format() {
 fn a_live_server_logs_the_same_in_both_formats() {
     each_version(async |major| {
         for format in ["text", "json"] {
-            let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-            let options = LabOptions {
-                settings: vec![
-                    pair(
-                        "shared_preload_libraries",
-                        "pg_stat_statements,auto_explain",
-                    ),
-                    pair("auto_explain.log_min_duration", "0"),
-                    pair("auto_explain.log_analyze", "on"),
-                    pair("auto_explain.log_buffers", "on"),
-                    pair("auto_explain.log_verbose", "on"),
-                    pair("auto_explain.log_format", format),
-                ],
-                ..LabOptions::default()
-            };
+            let more = [
+                ("auto_explain.log_buffers", "on"),
+                ("auto_explain.log_verbose", "on"),
+            ];
+            let options = logging_plans(format, &more);
             let Some(lab) = lab(major, options) else {
                 continue;
             };

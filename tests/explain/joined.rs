@@ -13,20 +13,7 @@ fn slow(arguments: &[&str]) -> Output {
 
 /// A server whose log holds the plans of all that is executed.
 fn logging(major: u32) -> Option<Lab> {
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let options = LabOptions {
-        settings: vec![
-            pair(
-                "shared_preload_libraries",
-                "pg_stat_statements,auto_explain",
-            ),
-            pair("auto_explain.log_min_duration", "0"),
-            pair("auto_explain.log_analyze", "on"),
-            pair("auto_explain.log_format", "json"),
-        ],
-        ..LabOptions::default()
-    };
-    lab(major, options)
+    lab(major, logging_plans("json", &[]))
 }
 
 #[tokio::test]

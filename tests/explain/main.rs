@@ -49,6 +49,26 @@ async fn filled_with(major: u32, options: LabOptions) -> Option<(Lab, Client)> {
     Some((lab, client))
 }
 
+/// A server that logs the plan of whatever is executed, in this format.
+fn logging_plans(format: &str, more: &[(&str, &str)]) -> LabOptions {
+    let settings = [
+        (
+            "shared_preload_libraries",
+            "pg_stat_statements,auto_explain",
+        ),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_analyze", "on"),
+        ("auto_explain.log_format", format),
+    ];
+    let settings = settings.iter().chain(more);
+    LabOptions {
+        settings: settings
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..LabOptions::default()
+    }
+}
+
 /// `dbperf explain` with this connection in the environment.
 fn explain(dsn: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));

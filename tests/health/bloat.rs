@@ -6,13 +6,17 @@ use dbperf::lab::LabOptions;
 use crate::observed::{assert_state, concluded, findings, subject, watch};
 use crate::support::{connect, lab, published, servers};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn free_space_is_measured_where_the_extension_is() {
+/// Filling what is large takes a while.
+fn oldest_and_newest() -> Vec<u32> {
     let all: Vec<u32> = servers().into_iter().map(|(major, _)| major).collect();
-    // The oldest and the newest: filling the table takes a while.
     let mut some = vec![all[0], all[all.len() - 1]];
     some.dedup();
-    for major in some {
+    some
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn free_space_is_measured_where_the_extension_is() {
+    for major in oldest_and_newest() {
         let lab = lab(major, LabOptions::default()).unwrap();
         let client = connect(lab.primary()).await;
         for statement in [
@@ -62,10 +66,7 @@ const KEYS: [&str; 4] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_is_measured_where_the_extension_is_and_else_estimated() {
-    let all: Vec<u32> = servers().into_iter().map(|(major, _)| major).collect();
-    let mut some = vec![all[0], all[all.len() - 1]];
-    some.dedup();
-    for major in some {
+    for major in oldest_and_newest() {
         let lab = lab(major, LabOptions::default()).unwrap();
         let client = connect(lab.primary()).await;
         for statement in KEYS {

@@ -8,7 +8,7 @@ use dbperf::collect::{LoadState, ObserveOptions, Observer};
 use dbperf::lab::Cluster;
 use dbperf::pg::resolve;
 use dbperf::record::Run;
-use dbperf::record::run::{Host, RUN_FORMAT, RunMeta};
+use dbperf::record::run::{Host, RunMeta};
 use jiff::{Timestamp, ToSpan as _};
 use tokio_postgres::Client;
 
@@ -30,23 +30,21 @@ pub(crate) async fn watch(dsn: &str, replicas: &[&Cluster], during: impl Future)
     let (observer, _) = started.unwrap();
     Box::pin(during).await;
     let seen = Box::pin(observer.finish(LoadState::GoesOn)).await;
+    let meta = RunMeta {
+        run_id: "health".to_owned(),
+        started_at,
+        ended_at: Timestamp::now(),
+        window: seen.window,
+        dbperf_version: String::new(),
+        command: String::new(),
+        interrupted: false,
+        // Of a lab some things are expected that a real server is told of.
+        lab: false,
+        load_command: None,
+        since: None,
+    };
     Run {
-        format: RUN_FORMAT,
-        meta: RunMeta {
-            run_id: "health".to_owned(),
-            started_at,
-            ended_at: Timestamp::now(),
-            window: seen.window,
-            dbperf_version: String::new(),
-            command: String::new(),
-            interrupted: false,
-            // Of a lab some things are expected that a real server is told of.
-            lab: false,
-            load_command: None,
-            since: None,
-        },
         server: Some(seen.server),
-        host: Host::default(),
         coverage: seen.coverage,
         life: seen.life,
         disturbances: seen.disturbances,
@@ -55,20 +53,9 @@ pub(crate) async fn watch(dsn: &str, replicas: &[&Cluster], during: impl Future)
         database: seen.database,
         tables: seen.tables,
         indexes: seen.indexes,
-        plans: Vec::new(),
-        what_if: None,
         replication: seen.replication,
-        replay: None,
-        pool: None,
-        comparison: None,
-        sweep: None,
-        proofs: None,
-        merged: Vec::new(),
-        pgbouncer: None,
         health: seen.health,
-        api: Vec::new(),
-        traces: Vec::new(),
-        pages: Vec::new(),
+        ..Run::of(meta, Host::default())
     }
 }
 

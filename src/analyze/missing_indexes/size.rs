@@ -68,6 +68,7 @@ fn rows_behind(told: u64, stats: &[&ColumnStats]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::super::candidate::Key;
+    use super::super::testing::column as column_of_tasks;
     use super::*;
     use crate::analyze::fixture::run_with_indexes;
     use crate::record::Bytes;
@@ -80,18 +81,7 @@ mod tests {
         method: &'static str,
     ) -> u64 {
         let run = run_with_indexes(vec![]);
-        let columns = ["a", "b"].map(|name| ColumnStats {
-            attrelid: 1,
-            attname: name.to_owned(),
-            attnum: 0,
-            attlen: None,
-            attalign: None,
-            bytewise: None,
-            relallvisible: 0,
-            n_distinct: Some(n_distinct),
-            null_frac: Some(0.0),
-            avg_width: Some(4),
-        });
+        let columns = ["a", "b"].map(|name| column_of_tasks(name, n_distinct));
         let what_if = WhatIf {
             method: WhatIfMethod::Hypopg("1.4.1".to_owned()),
             statements: Vec::new(),

@@ -119,7 +119,7 @@ fn unescape(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// `XXXX`, and a second half of a surrogate pair; the server itself writes it for control
+/// The four hexadecimal digits behind `\u`, and a second half of a surrogate pair; the server itself writes it for control
 /// characters only.
 fn code_point<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let unit = |bytes: &[u8]| {
