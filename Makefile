@@ -66,4 +66,5 @@ matrix: setup-versions setup-hypopg setup-tools
 bench: setup
 	$(CARGO) bench $(LOCKED) --bench pgbench
 	$(CARGO) bench $(LOCKED) --bench scale
+	$(CARGO) bench $(LOCKED) --bench seed
 	benches/log.sh

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::import::EndpointMap;
 use crate::import::Imported;
+use crate::record::fidelity::Fidelity;
 use crate::record::server::{Disturbance, Server};
-use crate::record::{CaptureSummary, Coverage, Millis, Run, Status};
+use crate::record::{CaptureSummary, Coverage, Millis, Run, SeedSummary, Status};
 
 /// What the user knows beside the run.
 #[derive(Debug, Default)]
@@ -86,6 +87,8 @@ pub fn conclude(run: &Run, options: &Options) -> Result<Conclusions, breakdown::
         replication: replication::conclude(run),
         health: health::conclude(run),
         capture: None,
+        seed: None,
+        fidelity: None,
         load: load::conclude(run),
         traces: traces::conclude(&run.traces),
         pages: pages::conclude(&run.pages),
@@ -342,6 +345,20 @@ pub fn captured(summary: CaptureSummary, command: &str, dbperf_version: &str) ->
             load_command: None,
         },
         capture: Some(summary),
+        ..Conclusions::empty()
+    }
+}
+
+/// The document of `seed`: what was loaded, where, and how well it stands for the source of its profile.
+#[must_use]
+pub fn filled(run: &Run, summary: SeedSummary, fidelity: Option<Fidelity>) -> Conclusions {
+    Conclusions {
+        schema_version: SCHEMA_VERSION,
+        run: run_info(run),
+        server: run.server.as_ref().map(server_info),
+        coverage: run.coverage.iter().map(coverage_row).collect(),
+        seed: Some(summary),
+        fidelity,
         ..Conclusions::empty()
     }
 }

@@ -112,7 +112,13 @@ pub fn is_busy_client(session: &SessionSample) -> bool {
 /// The session is one of dbperf's own replay.
 #[must_use]
 pub fn is_own_replay(session: &SessionSample) -> bool {
-    session.application_name.starts_with(REPLAY_PREFIX)
+    is_replay_name(&session.application_name)
+}
+
+/// The `application_name` is that of a replay's sessions.
+#[must_use]
+pub fn is_replay_name(application_name: &str) -> bool {
+    application_name.starts_with(REPLAY_PREFIX)
 }
 
 fn wait_of(session: &SessionSample) -> (String, Option<String>) {

@@ -322,6 +322,7 @@ pub(crate) fn run_with_indexes(indexes: Vec<(IndexFacts, i64)>) -> Run {
         standbys_not_asked: Some(0),
         standbys_not_asked_names: Vec::new(),
         standbys_unread: Vec::new(),
+        slots_away: Vec::new(),
         saved: Vec::new(),
         hidden: None,
     };

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::record::load::{
-    Arrival, LoadResult, Measures, Omission, Operation, PercentileMethod, RequestPhases, Stage,
+    Arrival, FailuresTimed, LoadResult, LoadSource, Measures, Omission, Operation,
+    PercentileMethod, RequestPhases, Stage,
 };
 use crate::record::{Millis, Run};
 
@@ -39,6 +40,8 @@ fn section(result: &LoadResult, others: usize) -> Load {
         source: result.source.tool.clone(),
         arrival: arrival(result.source.arrival).to_owned(),
         percentile_note: percentile_note(result),
+        failures_timed: failures_timed(&result.source).map(str::to_owned),
+        length_ms: result.length.map(|length| length.0),
         total: operation(&result.total, result.length, own),
         driver_saturated: result.driver_saturated,
         driver: result.driver.as_ref().map(|driver| LoadDriver {
@@ -73,6 +76,18 @@ fn arrival(arrival: Arrival) -> &'static str {
         Arrival::Open => "open",
         Arrival::Closed => "closed",
         Arrival::Unknown => "unknown",
+    }
+}
+
+/// dbperf's own load times every request; older run files of it do not say so.
+fn failures_timed(source: &LoadSource) -> Option<&'static str> {
+    if source.tool.starts_with("dbperf ") {
+        return Some("all");
+    }
+    match source.failures_timed {
+        FailuresTimed::All => Some("all"),
+        FailuresTimed::Answered => Some("answered"),
+        FailuresTimed::Unknown => None,
     }
 }
 
@@ -127,6 +142,7 @@ fn operation(operation: &Operation, length: Option<Millis>, own: bool) -> LoadOp
         name: operation.name.clone(),
         requests: operation.requests,
         failures: operation.failures,
+        failures_untold: operation.failures_untold.clone(),
         throughput_per_sec: length
             .filter(|l| l.0 > 0.0)
             .map(|l| operation.requests as f64 / l.secs()),
@@ -218,6 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn a_source_says_which_failures_its_times_have() {
+        let oha = br#"{"summary":{"successRate":0.5,"total":1.0,"slowest":0.002,"fastest":0.001,"average":0.0015},
+            "responseTimeHistogram":{"0.0015":400},"latencyPercentiles":{"p50":0.0015},
+            "statusCodeDistribution":{"200":400},"errorDistribution":{"connection refused":400}}"#;
+        let loads = import(vec![ImportFile::of_bytes("oha", oha)])
+            .unwrap()
+            .loads;
+        let load = of_results(&loads).unwrap();
+        assert_eq!((load.total.requests, load.total.failures), (800, 400));
+        assert_eq!(load.failures_timed.as_deref(), Some("answered"));
+        // A run file of dbperf's own load does not say it, and has every time.
+        let mut own = loads[0].clone();
+        own.source = LoadSource {
+            tool: "dbperf load".to_owned(),
+            ..LoadSource::default()
+        };
+        let own = of_results(&[own]).unwrap();
+        assert_eq!(own.failures_timed.as_deref(), Some("all"));
+    }
+
+    #[test]
     fn the_api_is_the_clients_view() {
         let stats = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats.csv");
         let history = include_bytes!("../../fixtures/load/locust-2.47.0/full_stats_history.csv");
@@ -242,6 +279,9 @@ mod tests {
         // Locust's own rate of the same file.
         assert!((load.total.throughput_per_sec.unwrap() - 69.713_409).abs() < 1e-5);
         assert_eq!(load.total.p999_ms, Some(82.0));
+        // The load's own time, not the 12 s of the window.
+        assert_eq!(load.length_ms, run.api[0].length.map(|l| l.0));
+        assert!(load.length_ms.unwrap() < 11_900.0, "{:?}", load.length_ms);
         assert_eq!(load.operations.len(), 5);
         let stage = &load.stages[0];
         assert_eq!(stage.users, 10);

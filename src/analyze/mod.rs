@@ -29,6 +29,6 @@ pub mod summary;
 mod testing;
 pub mod traces;
 
-pub use conclude::{Options, captured, conclude, imported};
+pub use conclude::{Options, captured, conclude, filled, imported};
 pub use explained::explained;
 pub use sla::Sla;

@@ -101,7 +101,7 @@ pub(super) fn activity(samples: impl Iterator<Item = Vec<SessionSample>>) -> Act
             .map(|(i, sessions)| ActivitySample {
                 at: Millis(100.0 * i as f64),
                 sessions,
-                idle: std::collections::BTreeMap::new(),
+                ..ActivitySample::default()
             })
             .collect(),
         missed: 0,

@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::measure::{self, Job, Load, Plans, SweepJob, WhatIfOptions};
 use super::target::{self, Servers, read_input};
-use super::{captured, import, run_file, usage};
+use super::{captured, consent, import, run_file, usage};
 use crate::analyze::{Options, Sla};
 use crate::import::EndpointMap;
 use crate::record::Run;
@@ -244,7 +244,7 @@ async fn servers(
     if let Load::Replay(job) = load
         && job_writes(job)?
     {
-        confirm_writes(drive, &servers)?;
+        consent::to_write(drive, &servers).await?;
     }
     Ok(servers)
 }
@@ -397,24 +397,4 @@ fn replay_load(workload: Workload, drive: &DriveArgs, allow_writes: bool) -> Loa
         workload: Arc::new(workload),
         options,
     }))
-}
-
-/// A workload that writes goes only to the database that was named.
-pub(super) fn confirm_writes(drive: &DriveArgs, servers: &Servers) -> Result<(), Failure> {
-    if servers.lab {
-        return Ok(());
-    }
-    let database = servers.target.conninfo.dbname();
-    match drive.target_db.as_deref() {
-        Some(named) if named == database => Ok(()),
-        Some(named) => Err(Failure::new(
-            Exit::Precondition,
-            format!(
-                "--target-db says {named}, but the connection goes to {database}: nothing was written"
-            ),
-        )),
-        None => Err(Failure::usage(format!(
-            "the workload writes: confirm the database with --writes --target-db {database}"
-        ))),
-    }
 }

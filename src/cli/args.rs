@@ -11,8 +11,9 @@ use super::capture::CaptureArgs;
 use super::chart::ChartArgs;
 use super::fleet::FleetArgs;
 use super::plan_files::PlanFileArgs;
-use super::prove::ProveArgs;
+use super::prove::{DespiteArg, ProveArgs};
 use super::values::{bytes, define, duration, duration_or_zero, rate, weighted_file};
+use crate::collect::Refusal;
 use crate::drive::{Shard, Stages};
 use crate::workload::Think;
 
@@ -125,6 +126,15 @@ pub(super) enum Command {
     /// Measures one pool at several sizes under the same load, each early and late, more closely around the
     /// knee, then replays the recommended size in turns with the present one (`--pool-size`) and the next ones.
     Pool(Box<super::pool::PoolArgs>),
+    /// Write the shape of a database's data to a file, without its rows.
+    ///
+    /// Tables, types and constraints, and what the planner's statistics know of their rows. No row is read, and unless
+    /// `--values keep` asks for them no value is in the file.
+    Profile(super::profile::ProfileArgs),
+    /// Fill an empty database with production-like data.
+    ///
+    /// Everything is one transaction: whatever ends it early leaves nothing.
+    Seed(super::seed::SeedArgs),
     /// Make a workload of what a server has run.
     Capture(CaptureArgs),
     /// Show what the result files of a load tool say.
@@ -267,6 +277,25 @@ pub(super) struct DriveArgs {
     /// Name of the database that may be written to; must be the connected one.
     #[arg(long, value_name = "NAME", requires = "writes", group = "drive")]
     pub(super) target_db: Option<String>,
+    /// Write although the server has a name like production, is followed by standbys, or is used by many others.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        requires = "writes",
+        group = "drive"
+    )]
+    writes_despite: Vec<DespiteArg>,
+}
+
+impl DriveArgs {
+    pub(super) fn writes_despite(&self) -> Vec<Refusal> {
+        self.writes_despite
+            .iter()
+            .map(|arg| arg.refusal())
+            .collect()
+    }
 }
 
 /// Speed of a captured workload; `None` for as fast as possible.

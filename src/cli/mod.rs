@@ -9,6 +9,7 @@ mod capture_statements;
 mod captured;
 mod chart;
 mod conclude;
+mod consent;
 mod context;
 mod exit;
 mod explain;
@@ -22,14 +23,17 @@ mod merge;
 mod output;
 mod plan_files;
 mod pool;
+mod profile;
 mod progress;
 mod prove;
 mod redact;
 mod run_file;
+mod seed;
 mod target;
 mod usage;
 mod values;
 mod whole_file;
+mod workload_plans;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -82,10 +86,12 @@ fn run(cli: Cli) -> Exit {
         Command::Replay(args) => on_runtime(analyze::replay(&args, &context)),
         Command::Load(args) => on_runtime(load::run(&args, &context)),
         Command::Pool(args) => on_runtime(pool::run(&args, &context)),
+        Command::Seed(args) => on_runtime(seed::run(&args, &context)),
         Command::Capture(args) => match args.source {
             CaptureSource::Log(args) => capture::log(&args, &context),
             CaptureSource::Statements(args) => on_runtime(capture_statements::run(&args, &context)),
         },
+        Command::Profile(args) => on_runtime(profile::run(&args, &context)),
         Command::Explain(args) => on_runtime(explain::run(&args, &context)),
         Command::Report(args) => analyze::report(&args, &context),
         Command::Undo(args) => on_runtime(prove::undo(&args, &context)),

@@ -9,6 +9,7 @@ use super::analyze;
 use super::args::{DriveArgs, ReplayArgs};
 use super::chart::ChartArgs;
 use super::conclude::{self, Files, View};
+use super::consent;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
@@ -86,7 +87,7 @@ pub(super) async fn run(args: &PoolArgs, context: &Context) -> Result<Exit, Fail
     let walk = async {
         let servers = target::prepare(&target, drive.seed, &interrupt, context).await?;
         if workload.writes {
-            analyze::confirm_writes(drive, &servers)?;
+            consent::to_write(drive, &servers).await?;
         }
         let room = interrupt.or(Box::pin(room(&servers))).await??;
         let terms = terms(args, &options, room)?;

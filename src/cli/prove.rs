@@ -68,9 +68,9 @@ pub(super) struct ProveArgs {
     prove_despite: Vec<DespiteArg>,
 }
 
-/// A reason for which nothing is tried.
+/// A reason for which nothing is tried, or loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DespiteArg {
+pub(super) enum DespiteArg {
     /// Its name sounds like production.
     Name,
     /// Standbys follow it.
@@ -137,7 +137,8 @@ impl ProveArgs {
 }
 
 impl DespiteArg {
-    fn refusal(self) -> Refusal {
+    /// What it overrides.
+    pub(super) fn refusal(self) -> Refusal {
         match self {
             Self::Name => Refusal::Name,
             Self::Standbys => Refusal::Standbys,
@@ -176,7 +177,7 @@ impl Proving {
         if servers.lab {
             return Ok(());
         }
-        super::analyze::confirm_writes(drive, servers)?;
+        super::consent::to_database(drive, servers).await?;
         let options = SessionOptions::new("prove");
         let session = Session::connect(&servers.target.conninfo, &options).await;
         let session = session.map_err(|e| Failure::precondition(&e))?;

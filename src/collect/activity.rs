@@ -116,6 +116,7 @@ impl Activity {
             at,
             sessions: reading.sessions,
             idle: reading.idle,
+            idle_elsewhere: reading.idle_elsewhere,
         });
         Some(())
     }

@@ -105,7 +105,7 @@ impl Closing {
         if let Some(primary) = primary {
             self.ledger.merge(primary.ledger);
             primary.link.close().await;
-            if primary.senders_read {
+            if primary.senders_read_at.is_some() {
                 let mut known = Nodes::default();
                 known.expect(streaming(&primary.senders, &logical));
                 nodes = Some(known);
@@ -113,6 +113,7 @@ impl Closing {
             note_hidden_senders(&primary.senders, &self.server, &mut self.ledger);
             replication.primary = primary.points;
             replication.senders = primary.senders;
+            replication.senders_read_at = primary.senders_read_at;
         }
         for mut watch in standbys {
             self.ledger.merge(std::mem::take(&mut watch.ledger));
@@ -241,6 +242,7 @@ mod tests {
             flush_lag: None,
             replay_lag: None,
             sync_state: None,
+            slot_type: None,
         }
     }
 

@@ -224,9 +224,16 @@ pub(super) fn windows(
         statio_user_indexes: span(first.statio_user_indexes, last.statio_user_indexes),
         facts: facts.indexes,
         foreign_keys: facts.foreign_keys,
+        slots_away: away(facts.slots.as_deref().unwrap_or_default()),
         ..IndexWindow::default()
     };
     (database, tables, indexes, facts.slots)
+}
+
+/// Names of the slots whose standbys are not connected.
+fn away(slots: &[Slot]) -> Vec<String> {
+    let away = slots.iter().filter(|slot| slot.is_away());
+    away.map(|slot| slot.slot_name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -239,5 +246,28 @@ mod tests {
         assert!(span(end(), None).is_none());
         assert!(span(None, end()).is_none());
         assert_eq!(span(end(), end()).unwrap().first, [1]);
+    }
+
+    #[test]
+    fn a_physical_slot_that_nobody_uses_is_away() {
+        let slot = |name: &str, kind: &str, active| Slot {
+            slot_name: name.to_owned(),
+            slot_type: kind.to_owned(),
+            active,
+            restart_lsn: None,
+            wal_status: None,
+            safe_wal_size: None,
+            database: None,
+            active_pid: None,
+            xmin_age: None,
+            catalog_xmin_age: None,
+            inactive_since: None,
+        };
+        let slots = [
+            slot("here", "physical", true),
+            slot("gone", "physical", false),
+            slot("subscriber", "logical", false),
+        ];
+        assert_eq!(away(&slots), ["gone"]);
     }
 }

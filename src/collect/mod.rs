@@ -6,6 +6,7 @@ mod activity;
 mod closing;
 mod column_stats;
 mod cures;
+mod doubts;
 mod ends;
 mod glance;
 mod health;
@@ -50,8 +51,9 @@ pub mod planner_columns;
 pub mod relation_size;
 pub mod standby;
 
+pub use doubts::{Doubt, Refusal, doubts};
 pub use glance::glance;
 pub use host::{ChildrenMeter, HostMeter};
 pub use observer::{LoadState, ObserveOptions, Observed, Observer};
 pub use pgbouncer::PgBouncerTarget;
-pub use texts::{application_text, normalised};
+pub use texts::{application_text, normalised, without_values};

@@ -121,14 +121,9 @@ fn fits(life: &ServerLife, server: &Server) -> Result<(), String> {
     Ok(())
 }
 
-/// A sender whose receiver can answer queries: an archiver of WAL never reports a replayed position.
+/// A sender whose receiver can answer queries now.
 pub(super) fn can_be_asked(sender: &SenderSample) -> bool {
-    match sender.state.as_deref() {
-        // Hidden from this role: it may be one.
-        None => true,
-        Some("streaming") => sender.replay_lsn.is_some() || sender.flush_lsn.is_none(),
-        Some(_) => false,
-    }
+    matches!(sender.state.as_deref(), None | Some("streaming")) && sender.may_be_standby()
 }
 
 #[cfg(test)]
@@ -151,6 +146,7 @@ mod tests {
             flush_lag: None,
             replay_lag: None,
             sync_state: None,
+            slot_type: None,
         }
     }
 

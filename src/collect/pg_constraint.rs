@@ -18,6 +18,7 @@ pub async fn read(session: &Session) -> Result<Vec<ForeignKey>, PgError> {
             conkey,
             confkey,
             conindid,
+            conparentid,
         }))
     })
     .await

@@ -18,6 +18,8 @@ pub struct Reading {
     pub sessions: Vec<SessionSample>,
     /// Other idle client sessions by `application_name`.
     pub idle: BTreeMap<String, u32>,
+    /// Those of them that are in other databases than the session's own.
+    pub idle_elsewhere: BTreeMap<String, u32>,
     /// Sessions whose state the role may not see.
     pub hidden: u64,
     /// Statements as they were sent, values among them, of sessions that wait for a lock or are waited
@@ -64,7 +66,7 @@ pub async fn read(session: &Session, own: &str) -> Result<Reading, PgError> {
         sample
     });
     let rows = rows.collect();
-    let mut reading = sort_out(rows, own);
+    let mut reading = sort_out(rows, own, session.database());
     add_blockers(session, &mut reading.sessions).await?;
     reading.queries = of_lock_trees(&reading.sessions, queries);
     Ok(reading)
@@ -85,7 +87,7 @@ fn of_lock_trees(
         .collect()
 }
 
-fn sort_out(rows: Vec<SessionSample>, own: &str) -> Reading {
+fn sort_out(rows: Vec<SessionSample>, own: &str, database: &str) -> Reading {
     let mut reading = Reading::default();
     for row in rows {
         if row.application_name.starts_with(OWN_PREFIX) {
@@ -97,6 +99,10 @@ fn sort_out(rows: Vec<SessionSample>, own: &str) -> Reading {
         // A session that is just being opened has no state either, but a type that everybody may see.
         reading.hidden += u64::from(row.is_hidden());
         if row.state.as_deref() == Some("idle") {
+            if row.datname.as_deref().is_some_and(|name| name != database) {
+                let name = row.application_name.clone();
+                *reading.idle_elsewhere.entry(name).or_default() += 1;
+            }
             *reading.idle.entry(row.application_name).or_default() += 1;
         } else {
             reading.sessions.push(row);
@@ -158,7 +164,14 @@ mod tests {
                 session("dbperf/1/other", Some("active")),
                 session("dbperf-replay", Some("active")),
                 session("api", Some("idle")),
-                session("api", Some("idle")),
+                SessionSample {
+                    datname: Some("shop".to_owned()),
+                    ..session("api", Some("idle"))
+                },
+                SessionSample {
+                    datname: Some("other".to_owned()),
+                    ..session("api", Some("idle"))
+                },
                 session("api", None),
                 SessionSample {
                     backend_type: HIDDEN_TYPE.to_owned(),
@@ -166,9 +179,11 @@ mod tests {
                 },
             ],
             "dbperf/1/me",
+            "shop",
         );
         assert_eq!(reading.sessions.len(), 3);
-        assert_eq!(reading.idle["api"], 2);
+        assert_eq!(reading.idle["api"], 3);
+        assert_eq!(reading.idle_elsewhere["api"], 1);
         assert_eq!(reading.hidden, 1);
         assert_eq!(reading.own_ids, [7]);
     }

@@ -1,4 +1,4 @@
-//! `pg_stat_replication` and the position of the primary.
+//! `pg_stat_replication` with the kind of slot that a sender uses, and the position of the primary.
 
 use super::rows::{columns, read_view};
 use crate::pg::column::{get, interval, lsn};
@@ -27,6 +27,7 @@ pub async fn read(session: &Session, at: Millis) -> Result<Vec<SenderSample>, Pg
             flush_lag: interval,
             replay_lag: interval,
             sync_state,
+            slot_type,
         });
         sender.at = at;
         Ok(sender)

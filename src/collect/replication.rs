@@ -23,8 +23,8 @@ const SENDERS_EVERY: u64 = 5;
 pub(super) struct Primary {
     pub(super) points: Vec<LsnPoint>,
     pub(super) senders: Vec<SenderSample>,
-    /// The senders were read at least once: none found is then none there.
-    pub(super) senders_read: bool,
+    /// When the senders were last read: none found is then none there.
+    pub(super) senders_read_at: Option<Millis>,
     pub(super) ledger: Ledger,
     pub(super) link: Link,
 }
@@ -42,7 +42,7 @@ impl Primary {
         let mut primary = Self {
             points: Vec::new(),
             senders: Vec::new(),
-            senders_read: false,
+            senders_read_at: None,
             ledger: Ledger::default(),
             link,
         };
@@ -88,7 +88,7 @@ impl Primary {
                 sender.at = at;
             }
             self.senders.extend(senders);
-            self.senders_read = true;
+            self.senders_read_at = Some(at);
         }
         Ok(())
     }
@@ -193,9 +193,10 @@ async fn describe(session: &Session, standby: &mut Standby) -> Result<(), PgErro
     if let Some(name) = value("cluster_name").filter(|n| !n.is_empty()) {
         name.clone_into(&mut standby.name);
     }
-    // The unit of the setting is the millisecond.
-    let delay = value("recovery_min_apply_delay").and_then(|v| v.parse::<f64>().ok());
-    standby.recovery_min_apply_delay = delay.map(Millis);
+    // The unit of both settings is the millisecond.
+    let time = |name: &str| value(name)?.parse::<f64>().ok().map(Millis);
+    standby.recovery_min_apply_delay = time("recovery_min_apply_delay");
+    standby.wal_receiver_timeout = time("wal_receiver_timeout");
     standby.application_name = standby_application_name(session).await?;
     Ok(())
 }

@@ -58,7 +58,7 @@ pub fn normalised(text: &str) -> StatementText {
 /// the parser refuses, such as a text that the server has cut, is read as words only; what cannot even
 /// be read so is withheld.
 #[must_use]
-pub(super) fn without_values(text: &str) -> String {
+pub fn without_values(text: &str) -> String {
     let normal = pg_query::normalize(text).unwrap_or_else(|_| text.to_owned());
     // The server cuts long texts in the midst of a word or a constant.
     let Ok(scan) = pg_query::scan(&normal) else {

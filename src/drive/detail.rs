@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::collect::without_values;
+use crate::record::fingerprint;
 use crate::record::load::{Operation, OperationParts, ReplayedStatement};
 
 use super::program::OperationNames;
@@ -54,7 +56,9 @@ impl Statements {
             .iter()
             .map(|(name, sql)| ReplayedStatement {
                 name: name.clone(),
-                sql: sql.clone(),
+                // A workload file may hold values of somebody's rows.
+                sql: without_values(sql),
+                fingerprint: fingerprint(sql),
                 ..ReplayedStatement::default()
             });
         Self {
@@ -116,5 +120,27 @@ impl Detail for Statements {
                 .map(|(_, statement)| statement)
                 .collect(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_statement_has_no_value_and_is_found_again() {
+        let sql = "SELECT a FROM t WHERE b = 'canary' /* canary */ AND c > 42 AND d = $1\n  AND at > now() - interval '1 day'";
+        let names = OperationNames::new("o", [("s".to_owned(), sql.to_owned())].into_iter());
+        let kept = &Statements::new(&names).executed[names.own.start];
+        for value in ["canary", "42", "1 day"] {
+            assert!(!kept.sql.contains(value), "{}", kept.sql);
+        }
+        assert!(
+            kept.sql.starts_with("SELECT a FROM t WHERE b = $"),
+            "{}",
+            kept.sql
+        );
+        let other = sql.replace("canary", "another").replace("42", "7");
+        assert_eq!(kept.fingerprint, fingerprint(&other));
     }
 }

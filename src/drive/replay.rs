@@ -10,6 +10,8 @@ use crate::pg::{Connector, Opened};
 use crate::pool::{
     DeadpoolSource, DirectSource, Execute, Meter, Pool, Protocol, Source, SqlxSource,
 };
+use crate::record::Millis;
+use crate::record::pool::PoolRecord;
 use crate::workload::Workload;
 
 use super::arrivals::Part;
@@ -234,6 +236,11 @@ where
             options.clients()
         };
         let name = options.pool.name();
-        Some(run.meter.record(name, options.connections(), clients))
+        let record = run.meter.record(name, options.connections(), clients);
+        let asked = Millis::from(options.length());
+        Some(PoolRecord {
+            begun: Some(Millis(record.length.0.min(asked.0))),
+            ..record
+        })
     })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
 };
 
 use super::address::path_of;
@@ -222,6 +222,7 @@ fn origin(file: &str, text: &str, failed: &Failed, total: &Operation) -> LoadSou
         files: vec![file.to_owned()],
         arrival: Arrival::Closed,
         omission: Omission::Omitted,
+        failures_timed: FailuresTimed::Answered,
         percentile_method: if total.latency.percentiles.is_empty() {
             PercentileMethod::Absent
         } else {

@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadResult, LoadSource, Measures, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, Latency, LoadResult, LoadSource, Measures, Omission, Operation,
+    PercentileMethod,
 };
 
 use super::json::{keys_at_top, parse};
@@ -25,6 +26,9 @@ const SKETCH_ERROR: f64 = 0.01;
 
 /// What the plugin's counters and summaries begin with.
 const BY_ENDPOINT: &str = "plugins.metrics-by-endpoint.";
+
+/// What requests are counted as that got no answer.
+const LOST: &str = "without an answer";
 
 /// First status that is a failure.
 const FIRST_FAILURE: u16 = 400;
@@ -77,7 +81,13 @@ pub(super) fn read(source: Source<'_>) -> Result<Found, ImportError> {
     let mut source = origin(&file);
     let run = &report.aggregate;
     let total = run.total(&file, &mut source)?;
-    let operations = run.operations(&mut source.warnings);
+    let mut operations = run.operations(&mut source.warnings);
+    if total.errors.contains_key(LOST) {
+        for operation in &mut operations {
+            operation.failures_untold =
+                Some("requests without an answer are not told by endpoint".to_owned());
+        }
+    }
     let named: u64 = operations.iter().map(|o| o.requests).sum();
     if !operations.is_empty() && named != run.count("http.responses") {
         source.warnings.push(format!(
@@ -133,7 +143,7 @@ impl Period {
         }
         let lost = sent.saturating_sub(answered);
         if lost > 0 {
-            total.errors.insert("without an answer".to_owned(), lost);
+            total.errors.insert(LOST.to_owned(), lost);
             source.notes.push(format!(
                 "{lost} request(s) without an answer are in no time"
             ));
@@ -159,6 +169,7 @@ impl Period {
         source.percentile_method = PercentileMethod::Absent;
         source.percentile_error_ratio = None;
         source.measures = Measures::default();
+        source.failures_timed = FailuresTimed::Unknown;
         source.notes = vec![
             "requests are WebSocket messages sent, of which artillery measures no time".to_owned(),
         ];
@@ -259,6 +270,7 @@ fn origin(file: &str) -> LoadSource {
         files: vec![file.to_owned()],
         arrival: Arrival::Open,
         omission: Omission::Unknown,
+        failures_timed: FailuresTimed::Answered,
         measures: Measures::FirstByte,
         percentile_method: PercentileMethod::Sketch,
         percentile_error_ratio: Some(SKETCH_ERROR),

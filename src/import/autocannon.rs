@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
 };
 
 use super::address::path_of;
@@ -224,6 +224,7 @@ impl Report {
             files: vec![file],
             arrival: Arrival::Closed,
             omission,
+            failures_timed: FailuresTimed::Answered,
             percentile_method: match omission {
                 Omission::OverCorrected => PercentileMethod::Absent,
                 _ => PercentileMethod::Tool,

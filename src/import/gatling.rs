@@ -3,7 +3,7 @@
 mod log;
 mod stats;
 
-use crate::record::load::{Arrival, LoadSource, Omission, PercentileMethod};
+use crate::record::load::{Arrival, FailuresTimed, LoadSource, Omission, PercentileMethod};
 
 use super::list::Refusal;
 
@@ -28,6 +28,7 @@ fn origin(file: &str, percentile_method: PercentileMethod) -> LoadSource {
         files: vec![file.to_owned()],
         arrival: Arrival::Unknown,
         omission: Omission::Unknown,
+        failures_timed: FailuresTimed::All,
         percentile_method,
         notes: vec![
             "times are whole milliseconds, and the connection is part of them".to_owned(),

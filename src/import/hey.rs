@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::record::load::{Arrival, LoadSource, Omission, PercentileMethod};
+use crate::record::load::{Arrival, FailuresTimed, LoadSource, Omission, PercentileMethod};
 
 use super::list::Refusal;
 use super::recognise::Found;
@@ -34,6 +34,9 @@ const MAX_ROWS: u64 = 1_000_000;
 
 /// First status that is a failure.
 const FIRST_FAILURE: u16 = 400;
+
+/// What the file leaves out.
+const ONLY_ANSWERS: &str = "requests without an answer are not in the file";
 
 /// Why the text summary is not read.
 pub(super) const TEXT: Refusal = Refusal {
@@ -76,7 +79,9 @@ pub(super) fn read(source: Source<'_>) -> Result<Found, ImportError> {
             missing: "there is no request after the header".to_owned(),
         });
     }
-    Ok(Found::Load(tally.finish(origin(file, count, columns))))
+    let mut result = tally.finish(origin(file, count, columns));
+    result.total.failures_untold = Some(untold(columns).to_owned());
+    Ok(Found::Load(result))
 }
 
 fn check_header(header: &Row<'_>) -> Result<usize, ImportError> {
@@ -138,6 +143,15 @@ fn failure<'a>(row: &Row<'a>) -> Result<Option<&'a str>, ImportError> {
     Ok((status >= FIRST_FAILURE).then_some(text))
 }
 
+/// Why there may be more failures than those in the file.
+fn untold(columns: usize) -> &'static str {
+    if columns > STATUS.0 {
+        ONLY_ANSWERS
+    } else {
+        "the file tells neither the status of answers nor requests without an answer"
+    }
+}
+
 fn origin(file: String, rows: u64, columns: usize) -> LoadSource {
     let mut warnings = Vec::new();
     if rows >= MAX_ROWS {
@@ -157,10 +171,11 @@ fn origin(file: String, rows: u64, columns: usize) -> LoadSource {
         files: vec![file],
         arrival: Arrival::Closed,
         omission: Omission::Omitted,
+        failures_timed: FailuresTimed::Answered,
         percentile_method: PercentileMethod::Histogram,
         notes: vec![
             "hey names no address: all requests are in the total".to_owned(),
-            "requests without an answer are not in the file".to_owned(),
+            ONLY_ANSWERS.to_owned(),
             "times are told to 0.1 ms, and the connection is part of them".to_owned(),
         ],
         warnings,

@@ -8,9 +8,10 @@ mod columns;
 pub(super) mod xml;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::record::load::{Arrival, LoadSource, Omission, PercentileMethod};
+use crate::record::load::{Arrival, FailuresTimed, LoadSource, Omission, PercentileMethod};
 
 use super::recognise::Found;
 use super::rows::{Row, Rows};
@@ -20,6 +21,12 @@ use columns::{Columns, millis, text};
 
 /// How the message of a sample begins that a transaction controller made of others.
 const TRANSACTION: &str = "Number of samples in transaction";
+
+/// The same of a controller that nothing ran in.
+const TRANSACTION_OF_NONE: &str = "Number of samples in transaction : 0,";
+
+/// Most different names of threads.
+const MAX_THREADS: usize = 1_000_000;
 
 /// First response code that is a failure, where the column `success` is missing.
 const FIRST_FAILURE: u16 = 400;
@@ -32,7 +39,31 @@ pub(super) fn recognises(head: &str) -> bool {
 /// What is known beside the samples.
 #[derive(Debug, Default)]
 struct Beside {
-    transactions: u64,
+    /// Samples of transaction controllers that repeat others of the file.
+    repeated: u64,
+    /// Those that stand for others, which are not in the file ("Generate parent sample").
+    whole: u64,
+    /// When the last sample of each thread began, in milliseconds since 1970.
+    last_start: BTreeMap<String, u64>,
+}
+
+impl Beside {
+    /// The samples in a transaction end before it, in its thread: the last one before it began within it. Its end
+    /// is not asked for, because pauses may be left out of its time.
+    fn has_parts_of(&self, transaction: &Sample<'_>) -> bool {
+        let last = self.last_start.get(&*transaction.thread);
+        last.is_some_and(|start| *start >= transaction.started_ms)
+    }
+
+    fn remember(&mut self, sample: &Sample<'_>) -> bool {
+        if let Some(start) = self.last_start.get_mut(&*sample.thread) {
+            *start = sample.started_ms;
+            return true;
+        }
+        let thread = sample.thread.to_string();
+        self.last_start.insert(thread, sample.started_ms);
+        self.last_start.len() <= MAX_THREADS
+    }
 }
 
 /// Reads the file.
@@ -92,9 +123,10 @@ fn add(
         code: text(row, columns.code).into(),
         message: text(row, columns.message).into(),
         assertion: text(row, columns.failure).into(),
+        thread: text(row, columns.thread).into(),
         threads: columns.threads(row)?,
     };
-    sample.count(tally, beside).map(|_| ())
+    sample.count(tally, beside, false).map(|_| ())
 }
 
 /// One sample, in whichever form it was written.
@@ -113,15 +145,38 @@ struct Sample<'a> {
     message: Cow<'a, str>,
     /// The message of the assertion that failed.
     assertion: Cow<'a, str>,
+    /// The thread's name; empty where it is not told, so that all are taken for one.
+    thread: Cow<'a, str>,
     threads: Option<u32>,
 }
 
 impl Sample<'_> {
-    /// Adds it to the tally; false if it is one that a transaction controller made of others.
-    fn count(&self, tally: &mut Tally, beside: &mut Beside) -> Result<bool, ImportError> {
-        if self.message.starts_with(TRANSACTION) {
-            beside.transactions += 1;
+    /// Adds it to the tally; false if it is one that a transaction controller made of others, which are in the file:
+    /// before it, or within it (`parts_follow`).
+    fn count(
+        &self,
+        tally: &mut Tally,
+        beside: &mut Beside,
+        parts_follow: bool,
+    ) -> Result<bool, ImportError> {
+        let whole = self.is_transaction();
+        if whole
+            && (parts_follow
+                || self.message.starts_with(TRANSACTION_OF_NONE)
+                || beside.has_parts_of(self))
+        {
+            beside.repeated += 1;
             return Ok(false);
+        }
+        beside.whole += u64::from(whole);
+        // Without names of threads the transactions of others would be taken for parts of this one.
+        let is_remembered = (whole && self.thread.is_empty()) || beside.remember(self);
+        if !is_remembered {
+            return Err(tally.wrong(
+                self.line,
+                format!("one more than {MAX_THREADS} distinct names of threads"),
+                "the threads of one run",
+            ));
         }
         let why = self.why();
         let request = Request {
@@ -134,6 +189,10 @@ impl Sample<'_> {
         };
         tally.add(self.line, &request)?;
         Ok(true)
+    }
+
+    fn is_transaction(&self) -> bool {
+        self.message.starts_with(TRANSACTION)
     }
 
     /// Why it failed, in `JMeter`'s words; `None` if it did not.
@@ -152,8 +211,12 @@ impl Sample<'_> {
         Some(words.trim().to_owned())
     }
 
-    /// `None` where a time is missing, and of a sample without a first byte.
+    /// `None` where a time is missing, of a sample without a first byte, and of a transaction, which has the sums of
+    /// several requests.
     fn phases(&self) -> Option<PhaseTimes> {
+        if self.is_transaction() {
+            return None;
+        }
         let (first_byte, connect) = self.first_byte_ms.zip(self.connect_ms)?;
         if first_byte == 0 && self.elapsed_ms > 0 {
             return None;
@@ -173,10 +236,17 @@ fn origin(file: String, beside: &Beside) -> LoadSource {
         "threads wait for answers, unless an Open Model Thread Group started them, which the file does not tell"
             .to_owned(),
     ];
-    if beside.transactions > 0 {
+    if beside.repeated > 0 {
         notes.push(format!(
             "{} sample(s) of transaction controllers are left out, as they repeat the samples in them",
-            beside.transactions
+            beside.repeated
+        ));
+    }
+    if beside.whole > 0 {
+        notes.push(format!(
+            "{} sample(s) of transaction controllers count as requests, because the samples in them are not in the file \
+             (Generate parent sample)",
+            beside.whole
         ));
     }
     LoadSource {
@@ -184,6 +254,7 @@ fn origin(file: String, beside: &Beside) -> LoadSource {
         files: vec![file],
         arrival: Arrival::Closed,
         omission: Omission::Omitted,
+        failures_timed: FailuresTimed::All,
         percentile_method: PercentileMethod::Histogram,
         notes,
         ..LoadSource::default()

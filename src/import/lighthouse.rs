@@ -115,13 +115,7 @@ fn page(file: &str, report: &Report) -> Result<PageResult, ImportError> {
         return Err(ImportError::Key {
             file: file.to_owned(),
             key: "runtimeError".to_owned(),
-            found: tame(
-                &format!("{code} {message}")
-                    .trim()
-                    .chars()
-                    .take(300)
-                    .collect::<String>(),
-            ),
+            found: told_without_queries(format!("{code} {message}").trim()),
             expected: "a report of a page that could be loaded".to_owned(),
         });
     }
@@ -255,7 +249,29 @@ fn add_warnings(report: &Report, simulated: bool, warnings: &mut Vec<String>) {
         ));
     }
     let told = report.run_warnings.iter().filter_map(Value::as_str);
-    warnings.extend(told.map(|words| tame(words).chars().take(300).collect::<String>()));
+    warnings.extend(told.map(told_without_queries));
+}
+
+/// Lighthouse's own words, with their addresses up to the query string or the fragment; the first 300 characters.
+fn told_without_queries(words: &str) -> String {
+    let words: String = words
+        .split_inclusive(char::is_whitespace)
+        .map(cut_query)
+        .collect();
+    tame(&words).chars().take(300).collect()
+}
+
+/// A word without what an address has behind `?` or `#`. The signs that end a clause stay, so that `really?` does.
+fn cut_query(word: &str) -> String {
+    let Some(query) = word.find(['?', '#']) else {
+        return word.to_owned();
+    };
+    let ends = |c: char| c.is_whitespace() || ")].,;:!?\"'>`".contains(c);
+    let end = word.trim_end_matches(ends).len();
+    if end <= query {
+        return word.to_owned();
+    }
+    format!("{}{}", &word[..query], &word[end..])
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod json;
 
 use super::recognise::Found;
 use super::{ImportError, Source};
-use crate::record::load::{Arrival, LoadSource, Omission, PercentileMethod};
+use crate::record::load::{Arrival, FailuresTimed, LoadSource, Omission, PercentileMethod};
 
 pub(super) use csv::recognises as recognises_csv;
 pub(super) use json::recognises as recognises_json;
@@ -35,6 +35,7 @@ fn origin(file: String, percentile_method: PercentileMethod) -> LoadSource {
         // A worker waits for its answer; whether latencies begin when requests were due is not told.
         arrival: Arrival::Closed,
         omission: Omission::Unknown,
+        failures_timed: FailuresTimed::Answered,
         percentile_method,
         notes: vec![
             "oha names no address: all requests are in the total".to_owned(),

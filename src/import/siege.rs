@@ -1,14 +1,15 @@
 //! siege's summary, as text or as JSON (`-j`).
 //!
-//! Times are seconds with two decimals. The mean is found with more digits from what stands beside it: siege divides
-//! the sum of all response times by the elapsed time for `concurrency`, and by the transactions for `response_time`
-//! (`src/main.c`). Failed requests are not among the transactions.
+//! Times have two decimals: of a second in the JSON, and in the text up to 4.1.5; of a millisecond in the text from
+//! 4.1.7 on, except the elapsed time. Of seconds the mean is found with more digits from what stands beside it: siege
+//! divides the sum of all response times by the elapsed time for `concurrency`, and by the transactions for
+//! `response_time` (`src/main.c`, `src/data.c`). Failed requests are not among the transactions.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
 };
 
 use super::json::{keys_at_top, parse};
@@ -17,7 +18,7 @@ use super::recognise::Found;
 use super::text::Labelled;
 use super::{AGGREGATED, ImportError, Source};
 
-/// Half of the last digit of a time, in milliseconds.
+/// Half of the last digit of a time in seconds, in milliseconds.
 const ROUNDING_MS: f64 = 5.0;
 
 /// Why the log is not read.
@@ -31,15 +32,23 @@ pub(super) const LOG: Refusal = Refusal {
 struct Summary {
     transactions: u64,
     failed_transactions: u64,
-    /// Seconds.
-    elapsed_time: f64,
-    /// Seconds.
-    response_time: f64,
+    #[serde(deserialize_with = "seconds")]
+    elapsed_time: Millis,
+    #[serde(deserialize_with = "seconds")]
+    response_time: Millis,
     concurrency: f64,
-    /// Seconds.
-    longest_transaction: f64,
-    /// Seconds.
-    shortest_transaction: f64,
+    #[serde(deserialize_with = "seconds")]
+    longest_transaction: Millis,
+    #[serde(deserialize_with = "seconds")]
+    shortest_transaction: Millis,
+    /// The response time has decimals of a millisecond, and not of a second.
+    #[serde(skip)]
+    in_millis: bool,
+}
+
+/// The JSON has seconds in every version.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> {
+    f64::deserialize(from).map(|seconds| Millis(seconds * 1000.0))
 }
 
 /// The JSON.
@@ -78,14 +87,17 @@ pub(super) fn read_text(source: Source<'_>) -> Result<Found, ImportError> {
     lines.once("Transactions")?;
     let count = |name: &str| lines.needed(name, lines.count(name)?);
     let number = |name: &str| lines.needed(name, lines.number(name)?);
+    let time = |name: &str| lines.needed(name, lines.time(name)?);
+    let (response_time, in_millis) = time("Response time")?;
     let summary = Summary {
         transactions: count("Transactions")?,
         failed_transactions: count("Failed transactions")?,
-        elapsed_time: number("Elapsed time")?,
-        response_time: number("Response time")?,
+        elapsed_time: time("Elapsed time")?.0,
+        response_time,
         concurrency: number("Concurrency")?,
-        longest_transaction: number("Longest transaction")?,
-        shortest_transaction: number("Shortest transaction")?,
+        longest_transaction: time("Longest transaction")?.0,
+        shortest_transaction: time("Shortest transaction")?.0,
+        in_millis,
     };
     Ok(Found::Load(summary.into_result(file)))
 }
@@ -95,11 +107,15 @@ impl Summary {
         let mut warnings = Vec::new();
         let mean = self.mean(&mut warnings);
         // A time that siege prints as 0.00 is one below its last digit, of which nothing more is known.
-        let known = |seconds: f64| (seconds > 0.0).then_some(Millis(seconds * 1000.0));
+        let known = |time: Millis| (time.0 > 0.0).then_some(time);
         let mut notes = vec![
             "siege names no address that the numbers are of: all requests are in the total".to_owned(),
-            "times have two decimals of a second, except the mean, which is concurrency × elapsed time ÷ transactions"
-                .to_owned(),
+            if self.in_millis {
+                "times have two decimals of a millisecond"
+            } else {
+                "times have two decimals of a second, except the mean, which is concurrency × elapsed time ÷ transactions"
+            }
+            .to_owned(),
         ];
         if self.failed_transactions > 0 {
             notes.push(format!(
@@ -125,27 +141,29 @@ impl Summary {
                 files: vec![file],
                 arrival: Arrival::Closed,
                 omission: Omission::Omitted,
+                failures_timed: FailuresTimed::Answered,
                 percentile_method: PercentileMethod::Absent,
                 notes,
                 warnings,
                 ..LoadSource::default()
             },
-            length: (self.elapsed_time > 0.0).then_some(Millis(self.elapsed_time * 1000.0)),
+            length: known(self.elapsed_time),
             total,
             ..LoadResult::default()
         }
     }
 
-    /// The mean with the digits of the concurrency; the printed one if the two do not agree.
+    /// The mean with the digits of the concurrency; the printed one if it has more, or if the two do not agree.
     fn mean(&self, warnings: &mut Vec<String>) -> Option<Millis> {
         if self.transactions == 0 {
             return None;
         }
-        let printed = self.response_time * 1000.0;
-        let found = self.concurrency * self.elapsed_time * 1000.0 / self.transactions as f64;
+        let printed = self.response_time.0;
+        let found = self.concurrency * self.elapsed_time.0 / self.transactions as f64;
         // Concurrency and time are rounded too.
         if (found - printed).abs() <= ROUNDING_MS + 0.1 * printed {
-            return (found > 0.0).then_some(Millis(found));
+            let best = if self.in_millis { printed } else { found };
+            return (best > 0.0).then_some(Millis(best));
         }
         warnings.push(format!(
             "concurrency × elapsed time ÷ transactions is {found:.1} ms, the printed response time {printed:.0} ms, \

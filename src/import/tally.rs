@@ -153,14 +153,21 @@ impl Tally {
             failed: request.failure.is_some(),
             users: request.users,
         };
-        self.seconds
-            .add(place, &second)
-            .map_err(|found| ImportError::Line {
-                file: self.file.clone(),
-                line,
-                found,
-                expected: "the requests of one run of no more than a week".to_owned(),
-            })
+        let added = self.seconds.add(place, &second);
+        added.map_err(|found| {
+            let expected = "the requests of one run of no more than a week";
+            self.wrong(line, found, expected)
+        })
+    }
+
+    /// What is said of a line that cannot be counted.
+    pub(super) fn wrong(&self, line: u64, found: String, expected: &str) -> ImportError {
+        ImportError::Line {
+            file: self.file.clone(),
+            line,
+            found,
+            expected: expected.to_owned(),
+        }
     }
 
     fn place(&mut self, line: u64, name: Option<&str>) -> Result<u32, ImportError> {
@@ -172,12 +179,11 @@ impl Tally {
             return Ok(place);
         }
         if self.counts.len() >= MAX_NAMES {
-            return Err(ImportError::Line {
-                file: self.file.clone(),
+            return Err(self.wrong(
                 line,
-                found: format!("one more than {MAX_NAMES} distinct names of requests"),
-                expected: "addresses with ids grouped under one name in the load tool".to_owned(),
-            });
+                format!("one more than {MAX_NAMES} distinct names of requests"),
+                "addresses with ids grouped under one name in the load tool",
+            ));
         }
         let place = u32::try_from(self.counts.len()).unwrap_or(u32::MAX);
         self.counts.push(Count::default());

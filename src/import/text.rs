@@ -2,6 +2,7 @@
 
 use super::ImportError;
 use super::table::tame;
+use crate::record::Millis;
 
 /// Longest part of a line that a message repeats, in characters.
 const SHOWN: usize = 100;
@@ -60,6 +61,25 @@ impl<'a> Labelled<'a> {
         number
             .map(Some)
             .ok_or_else(|| wrong(self.file, line, &expected))
+    }
+
+    /// The time behind the name, told in `ms` or in `secs` (also where it has no unit), and whether it was told in
+    /// `ms`; `None` without such a line.
+    ///
+    /// # Errors
+    /// There is no number, or it has another unit.
+    pub(super) fn time(&self, name: &str) -> Result<Option<(Millis, bool)>, ImportError> {
+        let Some((line, number)) = self.line(name).zip(self.number(name)?) else {
+            return Ok(None);
+        };
+        match value(line.1, name).and_then(|v| v.split_whitespace().nth(1)) {
+            None | Some("secs") => Ok(Some((Millis(number * 1000.0), false))),
+            Some("ms") => Ok(Some((Millis(number), true))),
+            Some(_) => {
+                let expected = format!("`{name}:` and a time in `secs` or `ms`");
+                Err(wrong(self.file, line, &expected))
+            }
+        }
     }
 
     /// The whole number behind the name; `None` without such a line.

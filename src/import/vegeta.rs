@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::ImportError;
 use super::address::path_of;
 use super::tally::{Request, Tally};
-use crate::record::load::{Arrival, LoadSource, Omission, PercentileMethod};
+use crate::record::load::{Arrival, FailuresTimed, LoadSource, Omission, PercentileMethod};
 
 pub(super) use csv::{read as read_csv, recognises as recognises_csv};
 pub(super) use ndjson::{read as read_ndjson, recognises as recognises_ndjson};
@@ -73,6 +73,7 @@ fn origin(file: &str, percentile_method: PercentileMethod) -> LoadSource {
         files: vec![file.to_owned()],
         arrival: Arrival::Open,
         omission: Omission::Unknown,
+        failures_timed: FailuresTimed::All,
         percentile_method,
         notes: vec![
             "latencies begin when vegeta sent the request, which is late where it could not keep its rate".to_owned(),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, Latency, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
 };
 
 use super::address::path_of;
@@ -89,6 +89,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Found, ImportError> {
         files: vec![file],
         arrival: Arrival::Closed,
         omission: Omission::Corrected,
+        failures_timed: FailuresTimed::Answered,
         notes,
         warnings,
         ..LoadSource::default()

@@ -182,6 +182,16 @@ views! { SERVER_VIEWS, "PostgreSQL":
     SEQUENCE_LAST_VALUE = "sequence_last_value" ["13" (13, 0)];
     /// Triggers that somebody made and that are not switched off.
     PG_TRIGGER = "pg_trigger" ["13" (13, 0)];
+    /// Foreign keys from and to tables that are to be filled.
+    LOAD_FOREIGN_KEYS = "load_foreign_keys" ["13" (13, 0), "18" (18, 0)];
+    /// Their indexes, as they have to be known to drop them and create them again.
+    LOAD_INDEXES = "load_indexes" ["13" (13, 0)];
+    /// Tables that are to be filled with their partitions, and what the role may do with them.
+    LOAD_RELATIONS = "load_relations" ["13" (13, 0), "17" (17, 0)];
+    /// Sequences that number their columns.
+    LOAD_SEQUENCES = "load_sequences" ["13" (13, 0)];
+    /// Their triggers.
+    LOAD_TRIGGERS = "load_triggers" ["13" (13, 0)];
     /// Nothing: the round trip itself.
     PING = "ping" ["13" (13, 0)];
     /// One index by its name, as it has to be known to drop it and create it again.
@@ -198,6 +208,26 @@ views! { SERVER_VIEWS, "PostgreSQL":
     SERVER_LIFE = "server_life" ["13" (13, 0)];
     /// Columns of one table by its name, and whether they may be read.
     TABLE_COLUMNS = "table_columns" ["13" (13, 0)];
+    /// Attributes of composite types.
+    SEED_ATTRIBUTES = "seed_attributes" ["13" (13, 0)];
+    /// Columns of tables as they have to be known to fill them.
+    SEED_COLUMNS = "seed_columns" ["13" (13, 0)];
+    /// CHECK, FOREIGN KEY and EXCLUDE constraints of tables and domains.
+    SEED_CONSTRAINTS = "seed_constraints" ["13" (13, 0), "18" (18, 0)];
+    /// Labels of enums.
+    SEED_ENUMS = "seed_enums" ["13" (13, 0)];
+    /// Unique indexes.
+    SEED_KEYS = "seed_keys" ["13" (13, 0), "15" (15, 0)];
+    /// The planner's statistics of columns, with or without values.
+    SEED_STATS = "seed_stats" ["13" (13, 0)];
+    /// The planner's statistics over several columns, with or without values.
+    SEED_STATS_EXT = "seed_stats_ext" ["13" (13, 0), "14" (14, 0), "15" (15, 0)];
+    /// Tables and partitions as they have to be known to fill them.
+    SEED_TABLES = "seed_tables" ["13" (13, 0), "14" (14, 0)];
+    /// Triggers that fire for an ordinary session.
+    SEED_TRIGGERS = "seed_triggers" ["13" (13, 0)];
+    /// Types.
+    SEED_TYPES = "seed_types" ["13" (13, 0), "14" (14, 0)];
     /// When cumulative statistics were last reset.
     STATS_RESETS = "stats_resets" ["13" (13, 0)];
     /// The first statement of a session, before its guards.

@@ -19,6 +19,18 @@ pub struct SessionOptions {
     pub connect_timeout: Option<Duration>,
     /// `search_path`.
     pub search_path: SearchPath,
+    /// What the session is for.
+    pub purpose: Purpose,
+}
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reading: read-only, and every statement and every lock is limited.
+    Reading,
+    /// Filling a database that the user has named. Only catalogue views are limited, and they by dbperf itself: what
+    /// copies rows or builds an index takes as long as it takes.
+    Loading,
 }
 
 impl SessionOptions {
@@ -34,6 +46,16 @@ impl SessionOptions {
             statement_timeout: Duration::from_secs(30),
             connect_timeout: None,
             search_path: SearchPath::Pinned,
+            purpose: Purpose::Reading,
+        }
+    }
+
+    /// The options of a session that may write.
+    #[must_use]
+    pub fn loading(run_id: &str) -> Self {
+        Self {
+            purpose: Purpose::Loading,
+            ..Self::new(run_id)
         }
     }
 }
@@ -54,6 +76,10 @@ pub enum SearchPath {
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 /// `idle_in_transaction_session_timeout`: a stalled dbperf must not hold back vacuum.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same where tables are locked to be filled (ours): others' statements end in the meantime, or nothing is done.
+const LOADING_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a load may do nothing on the server while its rows are planned (ours).
+const LOADING_IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// `client_connection_check_interval`: a statement ends this soon after dbperf has died.
 const CONNECTION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -73,22 +99,36 @@ impl Guard {
             // The application's plans are to be as they are.
             SearchPath::Role => (role_search_path, None),
         };
+        let unlimited = || Some("0ms".to_owned());
+        let (statement, lock, idle, read_only, transaction) = match options.purpose {
+            Purpose::Reading => (
+                ms(options.statement_timeout),
+                ms(LOCK_TIMEOUT),
+                ms(IDLE_IN_TRANSACTION_TIMEOUT),
+                "on",
+                // Longer than any statement, shorter than for ever.
+                ms(options.statement_timeout * 2),
+            ),
+            Purpose::Loading => (
+                unlimited(),
+                ms(LOADING_LOCK_TIMEOUT),
+                ms(LOADING_IDLE_TIMEOUT),
+                "off",
+                unlimited(),
+            ),
+        };
         Self {
             values: [
-                ("statement_timeout", ms(options.statement_timeout)),
-                ("lock_timeout", ms(LOCK_TIMEOUT)),
-                (
-                    "idle_in_transaction_session_timeout",
-                    ms(IDLE_IN_TRANSACTION_TIMEOUT),
-                ),
-                ("default_transaction_read_only", Some("on".to_owned())),
+                ("statement_timeout", statement),
+                ("lock_timeout", lock),
+                ("idle_in_transaction_session_timeout", idle),
+                ("default_transaction_read_only", Some(read_only.to_owned())),
                 ("search_path", Some(search_path.to_owned())),
                 (
                     "client_connection_check_interval",
                     ms(CONNECTION_CHECK_INTERVAL),
                 ),
-                // Longer than any statement, shorter than for ever.
-                ("transaction_timeout", ms(options.statement_timeout * 2)),
+                ("transaction_timeout", transaction),
                 ("jit", jit),
             ],
         }

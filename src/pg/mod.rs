@@ -29,7 +29,7 @@ pub use conninfo::{
 };
 pub use console::{Console, ConsoleQuery, ConsoleRow};
 pub use error::{PgError, with_causes};
-pub use guard::{OWN_PREFIX, SearchPath, SessionOptions};
+pub use guard::{OWN_PREFIX, Purpose, SearchPath, SessionOptions};
 pub use secret::Password;
 pub use server::{
     Extension, read_extensions, read_life, read_server, read_settings, standby_application_name,

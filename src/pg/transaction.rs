@@ -1,4 +1,4 @@
-//! Read-only transactions of a guarded session.
+//! Transactions of a guarded session: read-only, or one that fills a database.
 
 use tokio::time::timeout;
 use tokio_postgres::Row;
@@ -18,7 +18,24 @@ impl Session {
         self.within("BEGIN", self.begin_guarded()).await
     }
 
-    /// Ends the transaction of [`Self::begin`]. Nothing was written, so nothing is lost.
+    /// Begins a transaction that may write, on a session for [`Purpose::Loading`](super::Purpose::Loading). What is
+    /// read through the session from now on is read inside it. End it with COMMIT; when the session is
+    /// dropped, or with [`Self::rollback`], the server undoes everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::read`].
+    pub async fn begin_writing(&self) -> Result<(), PgError> {
+        self.within("BEGIN", self.client.batch_execute(Self::BEGIN_WRITING))
+            .await
+    }
+
+    /// The statement of [`Self::begin_writing`]. Others' rows that are committed before a lock is had are seen.
+    pub const BEGIN_WRITING: &'static str =
+        "BEGIN /* dbperf */ ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+    /// Ends the transaction of [`Self::begin`], in which nothing was written, or undoes that of
+    /// [`Self::begin_writing`].
     ///
     /// # Errors
     ///

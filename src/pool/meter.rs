@@ -58,6 +58,7 @@ struct State {
     acquire_total: Duration,
     lease_total: Duration,
     held_idle_total: Duration,
+    returning_total: Duration,
     in_use: u32,
     in_use_max: u32,
     waiting: u32,
@@ -151,6 +152,7 @@ impl Meter {
             pool_size,
             clients,
             length: length.into(),
+            begun: None,
             counters: state.counters,
             permit_wait: {
                 let mut all = state.permit_wait.clone();
@@ -164,6 +166,7 @@ impl Meter {
             acquire_total: Millis::from(state.acquire_total),
             lease_total: Millis::from(state.lease_total),
             held_idle_total: Millis::from(state.held_idle_total),
+            returning_total: Millis::from(state.returning_total),
             in_use_mean,
             in_use_max: state.in_use_max,
             gauges: state.gauges.clone(),
@@ -259,6 +262,14 @@ impl Meter {
         let mut state = self.state();
         if state.counts(start) {
             state.recycle.record(start.elapsed());
+        }
+    }
+
+    /// A pool took a connection back in the time since `start`, in which nobody else could have it.
+    pub(super) fn returned(&self, start: Instant) {
+        let mut state = self.state();
+        if state.counts(start) {
+            state.returning_total += start.elapsed();
         }
     }
 

@@ -142,23 +142,28 @@ impl Source for SqlxSource {
         } else {
             self.meter.recycled(start);
         }
-        Ok(SqlxConnection(Mutex::new(connection)))
+        Ok(SqlxConnection {
+            connection: Mutex::new(connection),
+            meter: self.meter.clone(),
+        })
     }
 
     fn give_back(connection: SqlxConnection, permits: &Arc<Semaphore>) {
-        let mut connection = connection.0.into_inner();
-        let returned = connection.return_to_pool();
+        let start = Instant::now();
+        let SqlxConnection { connection, meter } = connection;
+        let returned = connection.into_inner().return_to_pool();
         let permits = Arc::clone(permits);
         // sqlx takes a connection back in a task of its own, after a ping; nobody can have it before.
         tokio::spawn(async move {
             returned.await;
+            meter.returned(start);
             permits.add_permits(1);
         });
     }
 
     async fn discard(&self, connection: SqlxConnection) {
         // Dropping a detached connection closes its socket.
-        drop(connection.0.into_inner().detach());
+        drop(connection.connection.into_inner().detach());
     }
 
     fn size(&self) -> u32 {
@@ -177,7 +182,10 @@ impl Source for SqlxSource {
 
 /// A connection of [`SqlxSource`].
 #[derive(Debug)]
-pub struct SqlxConnection(Mutex<PoolConnection<Postgres>>);
+pub struct SqlxConnection {
+    connection: Mutex<PoolConnection<Postgres>>,
+    meter: Meter,
+}
 
 impl Execute for SqlxConnection {
     async fn execute<'v>(
@@ -195,7 +203,7 @@ impl Execute for SqlxConnection {
         }
         let statement = sqlx::query_with(AssertSqlSafe(Arc::clone(&query.sql)), arguments)
             .persistent(query.protocol == Protocol::Prepared);
-        let mut connection = self.0.lock().await;
+        let mut connection = self.connection.lock().await;
         let mut answers = connection.fetch_many(statement);
         let (mut count, mut affected) = (0, 0);
         while let Some(answer) = answers.try_next().await.map_err(|e| execute_error(&e))? {
@@ -214,7 +222,7 @@ impl Execute for SqlxConnection {
     }
 
     async fn control(&self, control: Control, _: Traffic) -> Result<(), ExecuteError> {
-        let mut connection = self.0.lock().await;
+        let mut connection = self.connection.lock().await;
         let sent = connection.execute(control.sql()).await;
         sent.map(|_| ()).map_err(|error| execute_error(&error))
     }

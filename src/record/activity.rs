@@ -34,6 +34,9 @@ pub struct ActivitySample {
     pub sessions: Vec<SessionSample>,
     /// Number of idle client sessions by `application_name`.
     pub idle: BTreeMap<String, u32>,
+    /// Those of them that are in other databases than the one that is looked at. Absent in older files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub idle_elsewhere: BTreeMap<String, u32>,
 }
 
 /// One session that was not idle at the moment of the sample.

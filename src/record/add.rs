@@ -48,6 +48,9 @@ impl Operation {
     pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.failures += other.failures;
+        if self.failures_untold.is_none() {
+            self.failures_untold.clone_from(&other.failures_untold);
+        }
         self.skipped += other.skipped;
         self.latency.add(&other.latency);
         add_counts(&mut self.errors, &other.errors);
@@ -147,6 +150,7 @@ impl PoolRecord {
         self.acquire_total += other.acquire_total;
         self.lease_total += other.lease_total;
         self.held_idle_total += other.held_idle_total;
+        self.returning_total += other.returning_total;
     }
 
     /// The time integral of connections in use.
@@ -160,6 +164,8 @@ impl PoolRecord {
         let in_use = self.in_use_ms() + later.in_use_ms();
         let before = self.length;
         self.length += later.length;
+        let begun = self.begun.zip(later.begun);
+        self.begun = begun.map(|(mine, theirs)| mine + theirs);
         if self.length.0 > 0.0 {
             self.in_use_mean = in_use / self.length.0;
         }

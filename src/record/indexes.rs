@@ -82,7 +82,8 @@ pub struct IndexFacts {
     pub definition: String,
     /// `pg_relation_size`.
     pub size_bytes: Option<Bytes>,
-    /// A build of it is running (`pg_stat_progress_create_index`).
+    /// A build of it is running (`pg_stat_progress_create_index`), or it is invalid and a build of any
+    /// index of its table is.
     pub building: bool,
     /// A build of another role is running in this database, and of which index is hidden.
     #[serde(default)]
@@ -126,6 +127,10 @@ pub struct ForeignKey {
     /// The unique index of the referenced table that it depends on; 0 in older files.
     #[serde(default)]
     pub conindid: u32,
+    /// The key of the partitioned table that this one of a partition comes from, on either side; 0
+    /// where there is none, and in older files.
+    #[serde(default)]
+    pub conparentid: u32,
 }
 
 /// Scans of one index on another node, a standby.
@@ -227,6 +232,10 @@ pub struct IndexWindow {
     /// Standbys that were named but whose counters could not be read, each with the reason.
     #[serde(default)]
     pub standbys_unread: Vec<String>,
+    /// Physical replication slots that nobody used when they were read: the scans of their standbys
+    /// are not known. Absent in older files.
+    #[serde(default)]
+    pub slots_away: Vec<String>,
     /// What saved runs found (`--usage`).
     #[serde(default)]
     pub saved: Vec<SavedScans>,

@@ -50,6 +50,19 @@ pub enum Measures {
     FirstByte,
 }
 
+/// Which failed requests have a time among those of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailuresTimed {
+    /// Every one.
+    All,
+    /// Those with an answer that the tool waited for: refused connections and timeouts are in no time.
+    Answered,
+    /// The source does not say.
+    #[default]
+    Unknown,
+}
+
 /// Where the percentiles come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -87,6 +100,9 @@ pub struct LoadSource {
     /// What the times span.
     #[serde(default)]
     pub measures: Measures,
+    /// Which failed requests are in the times. Of a load of dbperf's own all are, whatever stands here.
+    #[serde(default)]
+    pub failures_timed: FailuresTimed,
     /// Where the percentiles come from.
     pub percentile_method: PercentileMethod,
     /// Error of the percentiles over their value (0.01: 1 %), where the tool's method has a known one.
@@ -156,7 +172,10 @@ pub struct Operation {
     pub requests: u64,
     /// Failed, timed-out and cancelled ones among them.
     pub failures: u64,
-    /// Latency of all requests, failures included.
+    /// Why `failures` is only the least there were; `None` where the source tells every one.
+    #[serde(default)]
+    pub failures_untold: Option<String>,
+    /// Latency of all requests; which failures are in it says [`LoadSource::failures_timed`].
     pub latency: Latency,
     /// Failures by SQLSTATE, or by the tool's own words.
     pub errors: BTreeMap<String, u64>,
@@ -339,8 +358,12 @@ pub struct OperationParts {
 pub struct ReplayedStatement {
     /// Its name in the workload file.
     pub name: String,
-    /// Its text with `$n` parameters.
+    /// Its text with `$n` parameters, without comments and constants.
     pub sql: String,
+    /// What its parse tree has in common with others that differ in constants only. Absent in older files, whose text
+    /// is that of the workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Executions, failed ones included.
     pub calls: u64,
     /// Rows returned or affected.

@@ -58,8 +58,11 @@ pub struct PoolRecord {
     pub pool_size: u32,
     /// Concurrent clients that used it.
     pub clients: u32,
-    /// Length of the window.
+    /// Length of the window, until the last request of it ended.
     pub length: Millis,
+    /// Of it, the time in which requests began; `None` in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Millis>,
     /// Counters.
     pub counters: AcquireCounters,
     /// Wait for a permit, of every acquire that got one or gave up (0 if immediate).
@@ -80,10 +83,23 @@ pub struct PoolRecord {
     pub lease_total: Millis,
     /// Σ (lease − statement latency): held and did nothing.
     pub held_idle_total: Millis,
+    /// Σ of the times after leases in which the pool took the connection back, and nobody else could have it.
+    #[serde(default)]
+    pub returning_total: Millis,
     /// Time integral of connections in use, clipped to the window, over its length.
     pub in_use_mean: f64,
     /// Largest number in use at once.
     pub in_use_max: u32,
     /// Gauges over time, at least 10 a second.
     pub gauges: Vec<PoolGauge>,
+}
+
+impl PoolRecord {
+    /// Σ of the times in which a permit was gone: leases, connecting and checking before them, and what came after. In
+    /// milliseconds.
+    #[must_use]
+    pub fn occupied_ms(&self) -> f64 {
+        let total = |h: &LatencyHistogram| h.mean_ms().unwrap_or(0.0) * h.count() as f64;
+        self.lease_total.0 + total(&self.connect) + total(&self.recycle) + self.returning_total.0
+    }
 }

@@ -1,5 +1,7 @@
 //! Replication: the primary's view of its standbys, and the standbys' view of themselves.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +13,12 @@ use super::{Lsn, Millis};
 pub struct ReplicationWindow {
     /// `pg_current_wal_lsn()` of the primary; empty if the server is itself a standby.
     pub primary: Vec<LsnPoint>,
-    /// Rows of `pg_stat_replication`, sampled.
+    /// Rows of `pg_stat_replication`, sampled: of every sender, in the order of time.
     pub senders: Vec<SenderSample>,
+    /// When `pg_stat_replication` was last read, rows or none; rows of that reading have this moment.
+    /// `None` if it never was, and in older files.
+    #[serde(default)]
+    pub senders_read_at: Option<Millis>,
     /// Standbys that dbperf was connected to (`--replica`, `--lab-standby`).
     pub standbys: Vec<Standby>,
     /// `pg_replication_slots`, read once at the end.
@@ -50,6 +56,48 @@ pub struct SenderSample {
     pub flush_lag: Option<Millis>,
     pub replay_lag: Option<Millis>,
     pub sync_state: Option<String>,
+    /// `pg_replication_slots.slot_type` of the slot that it uses. Absent in older files.
+    #[serde(default)]
+    pub slot_type: Option<String>,
+}
+
+impl SenderSample {
+    /// Whether this row can be that of a standby: not a backup, an archiver of WAL (`pg_receivewal`,
+    /// which tells what it wrote and never what it replayed) or a subscriber. A row that is hidden
+    /// from the role, and one of a receiver that has told nothing yet, can.
+    #[must_use]
+    pub fn may_be_standby(&self) -> bool {
+        let told_nothing = self.write_lsn.is_none() && self.flush_lsn.is_none();
+        let is_hidden = self.state.is_none();
+        self.slot_type.as_deref() != Some("logical")
+            && self.state.as_deref() != Some("backup")
+            && (self.replay_lsn.is_some() || told_nothing || is_hidden)
+    }
+}
+
+impl ReplicationWindow {
+    /// The rows of `senders` whose process may serve a standby, in the order of time. What a process
+    /// serves is what its last row says, for an archiver tells what it is with its first reply only;
+    /// one that used a logical slot, in any row or at the end, is a subscriber.
+    pub fn standby_senders(&self) -> impl Iterator<Item = &SenderSample> {
+        let mut serves: BTreeMap<i32, bool> = BTreeMap::new();
+        for sender in &self.senders {
+            serves.insert(sender.pid, sender.may_be_standby());
+        }
+        let logical = |slot_type: &str| slot_type == "logical";
+        let senders = self.senders.iter();
+        let seen = senders.filter(|s| s.slot_type.as_deref().is_some_and(logical));
+        let slots = self.slots.iter().flatten();
+        let at_end = slots.filter(|slot| logical(&slot.slot_type));
+        let subscribers = seen
+            .map(|s| s.pid)
+            .chain(at_end.filter_map(|s| s.active_pid));
+        for pid in subscribers {
+            serves.insert(pid, false);
+        }
+        let senders = self.senders.iter();
+        senders.filter(move |s| serves.get(&s.pid) == Some(&true))
+    }
 }
 
 /// One standby, asked directly.
@@ -64,6 +112,9 @@ pub struct Standby {
     pub application_name: Option<String>,
     /// `recovery_min_apply_delay`.
     pub recovery_min_apply_delay: Option<Millis>,
+    /// Its own `wal_receiver_timeout`; 0 is never. Absent in older files.
+    #[serde(default)]
+    pub wal_receiver_timeout: Option<Millis>,
     /// Readings over time.
     pub samples: Vec<StandbySample>,
     /// `pg_stat_database.conflicts` of all databases, at the start and at the end. Absent in older files.
@@ -124,4 +175,12 @@ pub struct Slot {
     /// 17+.
     #[serde(default)]
     pub inactive_since: Option<Timestamp>,
+}
+
+impl Slot {
+    /// It is a standby's, which is not connected.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.slot_type == "physical" && !self.active
+    }
 }

@@ -76,14 +76,6 @@ pub(super) fn gives_back(saves_ms_per_sec: Option<f64>, evidence: Evidence) -> O
     ))
 }
 
-/// Failures over requests.
-pub(super) fn error_rate(failures: u64, requests: u64) -> Cell {
-    if requests == 0 {
-        return Cell::not_measured();
-    }
-    Cell::new(percent(failures as f64 / requests as f64))
-}
-
 /// The short name of a statement in one report: `S1` is the first of the list.
 pub(super) fn label(statements: Option<&[Statement]>, query_id: &str) -> Option<String> {
     let place = statements?.iter().position(|s| s.has_id(query_id))?;

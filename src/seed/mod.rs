@@ -2,13 +2,25 @@
 //!
 //! No load is driven here.
 
-mod copy_text;
-mod draw;
-mod error;
-mod load;
+mod checks;
+mod domain;
+mod generate;
+pub mod load;
+mod names;
+mod oracle;
+mod plan;
+pub mod plans;
+mod prepare;
+pub mod profile;
+pub mod rows;
 mod sample;
-mod words;
+pub mod schema;
+mod shape;
+mod values;
+pub mod verify;
 
-pub use error::SeedError;
-pub use load::{SampleReport, TableRows, load_sample};
-pub use sample::{SAMPLE_WORKLOAD, SampleOptions};
+pub use plan::{PlanOptions, Problem};
+pub use prepare::{PrepareError, Prepared, prepare};
+pub use sample::{
+    SAMPLE_WORKLOAD, SampleError, SampleOptions, SampleReport, TableRows, load_sample,
+};

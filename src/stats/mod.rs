@@ -4,6 +4,7 @@
 //! Nothing here knows what a database is; functions take numbers and return numbers.
 
 mod compare;
+mod distribution;
 mod histogram;
 mod interval;
 mod least_squares;
@@ -14,6 +15,7 @@ mod sizing;
 mod usl;
 
 pub use compare::{Change, MIN_PAIRS, PairedRatio, compare_pairs, noise_floor};
+pub use distribution::{Distribution, kolmogorov_smirnov, sampling_distance};
 pub use histogram::{HistogramError, LatencyHistogram, LatencySummary};
 pub use interval::{Interval, round_to_count, student_t_quantile, wilson};
 pub use least_squares::{LeastSquaresError, NonNegativeFit, NormalEquations, condition_number};

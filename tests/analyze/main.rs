@@ -11,6 +11,7 @@ mod cli;
 mod courtesy;
 mod flags;
 mod load;
+mod senders;
 mod staged;
 #[path = "../support/mod.rs"]
 mod support;

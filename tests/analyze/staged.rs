@@ -5,7 +5,7 @@ use std::path::Path;
 use dbperf::lab::{Lab, LabOptions};
 
 use crate::load::{execute, one_value};
-use crate::support::{lab, servers};
+use crate::support::{lab, measured, required, servers};
 
 /// How the servers of a test are made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +24,21 @@ impl Staging<'_> {
         }
     }
 
+    /// Runs the body on the newest version that came with these programs; the folder that has them is the other argument.
+    pub(crate) fn newest_with(self, programs: &[&str], body: impl Fn(&mut Lab, &Path)) {
+        let has_all = |bin: &Path| programs.iter().all(|program| bin.join(program).exists());
+        let found = servers().into_iter().rev().find(|(_, bin)| has_all(bin));
+        let Some((major, bin)) = found else {
+            let asked = std::env::var("DBPERF_TEST_REQUIRE").unwrap_or_default();
+            assert!(
+                required(&asked).is_empty(),
+                "no server came with {programs:?}"
+            );
+            return;
+        };
+        self.run(major, &|server: &mut Lab| body(server, &bin));
+    }
+
     /// Runs the body on every version found, all at once: the bodies mostly wait.
     pub(crate) fn each_version(self, body: impl Fn(&mut Lab) + Sync) {
         let body = &body;
@@ -39,6 +54,10 @@ impl Staging<'_> {
     }
 
     fn run(self, major: u32, body: &(impl Fn(&mut Lab) + ?Sized)) {
+        measured(|| self.run_once(major, body));
+    }
+
+    fn run_once(self, major: u32, body: &(impl Fn(&mut Lab) + ?Sized)) {
         let owned = |settings: &[(&str, &str)]| {
             let pairs = settings.iter();
             pairs

@@ -11,7 +11,7 @@ use dbperf::lab::{Lab, LabOptions};
 use serde_json::Value;
 
 use crate::service::{Service, Step};
-use crate::support::{self, lab, servers};
+use crate::support::{self, Processors, lab, measured, servers};
 use crate::{k6, proxy};
 
 /// Parts by their names in the report: shares of the client's mean response time, from and to. What passes between
@@ -62,6 +62,11 @@ impl Situation {
     /// Stages it on the newest server and judges every report. Nothing happens without a server or k6.
     #[track_caller]
     pub(crate) fn judge(self) -> Option<Staged> {
+        measured(|| self.judge_once())
+    }
+
+    #[track_caller]
+    fn judge_once(self) -> Option<Staged> {
         let alone = (self.most == "pool_wait")
             .then(|| MACHINE.write().unwrap_or_else(PoisonError::into_inner));
         let beside = alone
@@ -114,7 +119,7 @@ impl Situation {
             path("plain.ndjson"),
         );
         let before = network.block_on(executed(&lab));
-        let ticks = processors();
+        let processors = Processors::now();
         let load = k6::command(program, folder.path(), &service.url(), self.users);
         let mut args = vec![
             "analyze",
@@ -129,7 +134,7 @@ impl Situation {
         ];
         args.extend(load.iter().map(String::as_str));
         let timed = report(&args);
-        let busy_ratio = busy(ticks, processors());
+        let busy_ratio = processors.busy_since();
         let exec_ms = network.block_on(executed(&lab)) - before;
         let (spent, spans) = service.stop();
         // From here on no server is needed.
@@ -192,26 +197,6 @@ async fn executed(lab: &Lab) -> f64 {
     let sql = "SELECT coalesce(sum(total_exec_time), 0)::float8 FROM pg_stat_statements \
                WHERE query !~ 'dbperf|pg_stat_statements'";
     client.query_one(sql, &[]).await.unwrap().get(0)
-}
-
-/// Ticks of all processors since the machine was started: busy, and all (proc(5)).
-fn processors() -> (u64, u64) {
-    let stat = fs::read_to_string("/proc/stat").unwrap();
-    let ticks: Vec<u64> = stat
-        .lines()
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .skip(1)
-        .take(8)
-        .map(|t| t.parse().unwrap())
-        .collect();
-    let all: u64 = ticks.iter().sum();
-    (all - ticks[3] - ticks[4], all)
-}
-
-fn busy(before: (u64, u64), after: (u64, u64)) -> f64 {
-    (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64
 }
 
 fn socket_of(dsn: &str) -> std::path::PathBuf {

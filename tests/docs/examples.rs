@@ -103,12 +103,25 @@ fn prepare(folder: &Path, writes: bool) {
     )
     .unwrap();
     fixture("pglog/17/auto-explain.log.gz", "auto-explain.log");
+    fs::write(
+        folder.join("shop.sql"),
+        "CREATE TABLE orders (id bigint);\n",
+    )
+    .unwrap();
+    fs::write(folder.join("shop.profile.json"), PROFILE).unwrap();
     if writes {
         fixture("workload/sample.sql", "workload.sql");
     } else {
         fs::write(folder.join("workload.sql"), READS).unwrap();
     }
 }
+
+/// A profile of a database without tables, and a plan.
+const PROFILE: &str = r#"{
+    "dbperf_profile": 1, "dbperf_version": "0.1.0", "collected_at": "2026-11-29T12:00:00Z", "server_version_num": 170000,
+    "values": "hash", "schema": { "tables": [] }, "tables": [],
+    "statements": [ { "name": "look / one", "shape": "Result", "rows": [1.0] } ]
+}"#;
 
 /// A ledger as a proof leaves it that was killed.
 fn left_by_a_proof(folder: &Path) {

@@ -12,3 +12,14 @@ mod insights;
 mod planted;
 #[path = "../support/mod.rs"]
 mod support;
+
+use dbperf::lab::{Lab, LabOptions};
+
+/// A server on which nothing is analysed or vacuumed but by the test.
+fn without_autovacuum(major: u32) -> Lab {
+    let options = LabOptions {
+        settings: support::setting("autovacuum", "off"),
+        ..LabOptions::default()
+    };
+    support::lab(major, options).unwrap()
+}

@@ -3,13 +3,14 @@
 use dbperf::analyze::conclusions::Plan;
 use dbperf::analyze::plans;
 use dbperf::explain::{Candidate, ExplainOptions, plans as ask};
-use dbperf::lab::{Lab, LabOptions};
+use dbperf::lab::Lab;
 use dbperf::record::plan::{PlanMode, PlanRecord};
 use dbperf::record::{QueryId, Run};
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::support::{connect, lab, published, setting};
+use crate::support::{connect, published};
+use crate::without_autovacuum;
 
 const SCHEMA: &str = "
     CREATE EXTENSION pg_stat_statements;
@@ -90,11 +91,7 @@ pub(crate) struct Planted {
 
 impl Planted {
     pub(crate) async fn new(major: u32) -> Self {
-        let options = LabOptions {
-            settings: setting("autovacuum", "off"),
-            ..LabOptions::default()
-        };
-        let lab = lab(major, options).unwrap();
+        let lab = without_autovacuum(major);
         // Its counters are published when it ends.
         let client = connect(lab.primary()).await;
         client.batch_execute(SCHEMA).await.unwrap();

@@ -77,29 +77,32 @@ fn a_workload_that_cannot_run_is_refused_with_what_the_server_says() {
 
 #[test]
 fn more_clients_than_the_server_has_room_for_are_a_bound_that_is_told() {
-    let _machine = beside_others();
-    let case = Case::new("", "SELECT pg_sleep(0.01);\n");
-    // Where the driver has no core for a while, nothing is recommended, and the report says to sweep for longer.
-    let mut pool = Value::Null;
-    for duration in ["2s", "10s", "40s"] {
-        pool = case.pool(&["--clients", "300", "--no-verify", "--duration", duration]);
-        if pool["recommendation"].is_object() {
-            break;
+    measured(|| {
+        let _machine = beside_others();
+        // So long that the largest pool does no more requests than a driver without optimisation has time for.
+        let case = Case::new("", "SELECT pg_sleep(0.05);\n");
+        // Where the driver has no core for a while, nothing is recommended, and the report says to sweep for longer.
+        let mut pool = Value::Null;
+        for duration in ["2s", "10s", "40s"] {
+            pool = case.pool(&["--clients", "300", "--no-verify", "--duration", duration]);
+            if pool["recommendation"].is_object() {
+                break;
+            }
+            say(&format!("with {duration}: {}", pool["no_recommendation"]));
         }
-        say(&format!("with {duration}: {}", pool["no_recommendation"]));
-    }
-    let sizes = pool["sweep"].as_array().unwrap().iter();
-    let largest = sizes.filter_map(|point| point["pool_size"].as_u64()).max();
-    // 100 less 3 reserved ones, of which a fifth stays free.
-    assert!(
-        largest.is_some_and(|size| (70..=77).contains(&size)),
-        "{largest:?}"
-    );
-    let reasons = pool["recommendation"]["reasons"].to_string();
-    assert!(
-        reasons.contains("were not measured: of 97 usable connections"),
-        "{reasons}"
-    );
+        let sizes = pool["sweep"].as_array().unwrap().iter();
+        let largest = sizes.filter_map(|point| point["pool_size"].as_u64()).max();
+        // 100 less 3 reserved ones, of which a fifth stays free.
+        assert!(
+            largest.is_some_and(|size| (70..=77).contains(&size)),
+            "{largest:?}"
+        );
+        let reasons = pool["recommendation"]["reasons"].to_string();
+        assert!(
+            reasons.contains("were not measured: of 97 usable connections"),
+            "{reasons}"
+        );
+    });
 }
 
 #[test]

@@ -23,6 +23,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dbperf::lab::{Lab, LabOptions};
 use serde_json::Value;
+use support::measured;
 
 /// Loads that take the CPU want the machine for themselves; those that sleep may run side by side.
 static MACHINE: RwLock<()> = RwLock::new(());

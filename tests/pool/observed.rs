@@ -11,7 +11,7 @@ use dbperf::stats::OpenQueue;
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls};
 
-use super::{beside_others, support};
+use super::{beside_others, measured, support};
 
 /// Clients of an application, each on a connection of its own: a turn, then a pause of a mean length.
 struct Application {
@@ -143,71 +143,77 @@ fn number(value: &Value, pointer: &str) -> f64 {
 
 #[test]
 fn an_even_load_is_found_with_its_size() {
-    let _machine = beside_others();
-    // Each client sleeps for 10 ms of 40 ms or a little more: eight keep about two connections in use.
-    let pause = Duration::from_millis(30);
-    let (pool, truth) = case("", 8, "SELECT pg_sleep(0.01)", pause);
-    let seen = number(&pool, "/observed/in_use_mean");
-    // 120 samples of 8 clients: a standard error of 0.11, and three of them.
-    assert!((seen - truth).abs() < 0.4, "{seen} of {truth} in use");
-    let found = &pool["recommendation"];
-    assert_eq!(found["evidence"], "estimated", "{found:#}");
-    let size = true_size(truth) as f64;
-    let (low, high) = (
-        number(found, "/pool_size_low"),
-        number(found, "/pool_size_high"),
-    );
-    assert!(low <= size && size <= high, "{low} to {high}, not {size}");
-    assert!(
-        high <= 2.0 * size,
-        "an interval up to {high} says nothing of {size}"
-    );
-    let reasons = found["reasons"].to_string();
-    assert!(reasons.contains("no rush was seen"), "{reasons}");
-    assert!(
-        reasons.contains("a lease is taken for one transaction"),
-        "{reasons}"
-    );
+    measured(|| {
+        let _machine = beside_others();
+        // Each client sleeps for 10 ms of 40 ms or a little more: eight keep about two connections in use.
+        let pause = Duration::from_millis(30);
+        let (pool, truth) = case("", 8, "SELECT pg_sleep(0.01)", pause);
+        let seen = number(&pool, "/observed/in_use_mean");
+        // 120 samples of 8 clients: a standard error of 0.11, and three of them.
+        assert!((seen - truth).abs() < 0.4, "{seen} of {truth} in use");
+        let found = &pool["recommendation"];
+        assert_eq!(found["evidence"], "estimated", "{found:#}");
+        let size = true_size(truth) as f64;
+        let (low, high) = (
+            number(found, "/pool_size_low"),
+            number(found, "/pool_size_high"),
+        );
+        assert!(low <= size && size <= high, "{low} to {high}, not {size}");
+        assert!(
+            high <= 2.0 * size,
+            "an interval up to {high} says nothing of {size}"
+        );
+        let reasons = found["reasons"].to_string();
+        assert!(reasons.contains("no rush was seen"), "{reasons}");
+        assert!(
+            reasons.contains("a lease is taken for one transaction"),
+            "{reasons}"
+        );
+    });
 }
 
 #[test]
 fn sessions_that_idle_in_transaction_are_held_idle() {
-    let _machine = beside_others();
-    let turn = "BEGIN; SELECT pg_sleep(0.01); pause 40; COMMIT";
-    let (pool, truth) = case("", 4, turn, Duration::from_millis(10));
-    let found = &pool["recommendation"];
-    assert_eq!(found["verdict"], "held-idle", "{found:#}");
-    assert_eq!(
-        (&found["evidence"], &found["pool_size"]),
-        (&"estimated".into(), &4.into())
-    );
-    // Four fifths of the time in use, and some of it is the way to and fro.
-    let idle = number(&pool, "/observed/idle_in_transaction_ratio");
-    assert!((0.65..0.9).contains(&idle), "{idle}");
-    let seen = number(&pool, "/observed/in_use_mean");
-    assert!(
-        (seen - truth).abs() < 0.4,
-        "{seen} of {truth} in use: idle counts"
-    );
-    let reasons = found["reasons"].to_string();
-    assert!(reasons.contains("Shorten the transactions"), "{reasons}");
+    measured(|| {
+        let _machine = beside_others();
+        let turn = "BEGIN; SELECT pg_sleep(0.01); pause 40; COMMIT";
+        let (pool, truth) = case("", 4, turn, Duration::from_millis(10));
+        let found = &pool["recommendation"];
+        assert_eq!(found["verdict"], "held-idle", "{found:#}");
+        assert_eq!(
+            (&found["evidence"], &found["pool_size"]),
+            (&"estimated".into(), &4.into())
+        );
+        // Four fifths of the time in use, and some of it is the way to and fro.
+        let idle = number(&pool, "/observed/idle_in_transaction_ratio");
+        assert!((0.65..0.9).contains(&idle), "{idle}");
+        let seen = number(&pool, "/observed/in_use_mean");
+        assert!(
+            (seen - truth).abs() < 0.4,
+            "{seen} of {truth} in use: idle counts"
+        );
+        let reasons = found["reasons"].to_string();
+        assert!(reasons.contains("Shorten the transactions"), "{reasons}");
+    });
 }
 
 #[test]
 fn a_queue_for_one_row_is_no_reason_to_grow() {
-    let _machine = beside_others();
-    let (pool, _) = case(
-        "CREATE TABLE one (id int PRIMARY KEY, n int); INSERT INTO one VALUES (1, 0)",
-        6,
-        "BEGIN; UPDATE one SET n = n + 1 WHERE id = 1; SELECT pg_sleep(0.01); COMMIT",
-        Duration::ZERO,
-    );
-    let found = &pool["recommendation"];
-    assert_eq!(found["verdict"], "database-saturated", "{found:#}");
-    assert_eq!(found["pool_size"], 6, "{found:#}");
-    let reasons = found["reasons"].to_string();
-    assert!(
-        reasons.contains("waited for locks of others (Lock)"),
-        "{reasons}"
-    );
+    measured(|| {
+        let _machine = beside_others();
+        let (pool, _) = case(
+            "CREATE TABLE one (id int PRIMARY KEY, n int); INSERT INTO one VALUES (1, 0)",
+            6,
+            "BEGIN; UPDATE one SET n = n + 1 WHERE id = 1; SELECT pg_sleep(0.01); COMMIT",
+            Duration::ZERO,
+        );
+        let found = &pool["recommendation"];
+        assert_eq!(found["verdict"], "database-saturated", "{found:#}");
+        assert_eq!(found["pool_size"], 6, "{found:#}");
+        let reasons = found["reasons"].to_string();
+        assert!(
+            reasons.contains("waited for locks of others (Lock)"),
+            "{reasons}"
+        );
+    });
 }

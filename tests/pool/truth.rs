@@ -38,16 +38,18 @@ fn measured_for(case: &Case, flags: &[&str], durations: &[&str]) -> Value {
 /// They hardly take the CPU, so that they are measured side by side.
 #[test]
 fn loads_that_sleep_get_their_verdicts_and_sizes() {
-    let _machine = beside_others();
-    let cases = [
-        sleeping_statements_want_a_connection_for_each_client,
-        one_lock_is_served_by_few_connections,
-        an_application_that_holds_connections_is_told_so,
-    ];
-    std::thread::scope(|scope| {
-        for case in cases {
-            scope.spawn(case);
-        }
+    measured(|| {
+        let _machine = beside_others();
+        let cases = [
+            sleeping_statements_want_a_connection_for_each_client,
+            one_lock_is_served_by_few_connections,
+            an_application_that_holds_connections_is_told_so,
+        ];
+        std::thread::scope(|scope| {
+            for case in cases {
+                scope.spawn(case);
+            }
+        });
     });
 }
 
@@ -103,35 +105,37 @@ fn an_application_that_holds_connections_is_told_so() {
 
 #[test]
 fn a_load_that_takes_the_cpu_saturates_the_database() {
-    let _machine = alone();
-    let case = Case::new(
-        "",
-        "SELECT sum(sqrt(i)) FROM generate_series(1, 20000) i;\n",
-    );
-    let judged = |durations: &[&str]| {
-        let pool = measured_for(&case, &["--clients", "16", "--pool-size", "16"], durations);
-        let largest = pool["sweep"].as_array().unwrap().last().unwrap();
-        assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
-        if pool["recommendation"].is_null() && speed_varies(&pool) {
-            say("the processors are not as fast all the time: nothing may be recommended here");
-            return Ok(());
+    measured(|| {
+        let _machine = alone();
+        let case = Case::new(
+            "",
+            "SELECT sum(sqrt(i)) FROM generate_series(1, 20000) i;\n",
+        );
+        let judged = |durations: &[&str]| {
+            let pool = measured_for(&case, &["--clients", "16", "--pool-size", "16"], durations);
+            let largest = pool["sweep"].as_array().unwrap().last().unwrap();
+            assert_eq!(largest["main_wait"], "CPU*", "{largest:#}");
+            if pool["recommendation"].is_null() && speed_varies(&pool) {
+                say("the processors are not as fast all the time: nothing may be recommended here");
+                return Ok(());
+            }
+            let (found, size) = recommendation(&pool);
+            assert_eq!(found["verdict"], "database-saturated", "{found:#}");
+            if size > 4 * cores() {
+                let (cores, sweep) = (cores(), &pool["sweep"]);
+                return Err(format!("{size} on {cores} cores: {sweep:#}"));
+            }
+            let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
+            sizes.sort_unstable();
+            sizes.dedup();
+            EverySize::judged(&case, 16, &sizes, size, 100).map(drop)
+        };
+        // Where the processors are not as fast all the time, half a minute does not tell sizes apart that differ by 2 %.
+        if let Err(short) = judged(&["30s", "60s", "120s"]) {
+            say(&short);
+            judged(&["120s"]).unwrap_or_else(|short| panic!("{short}"));
         }
-        let (found, size) = recommendation(&pool);
-        assert_eq!(found["verdict"], "database-saturated", "{found:#}");
-        if size > 4 * cores() {
-            let (cores, sweep) = (cores(), &pool["sweep"]);
-            return Err(format!("{size} on {cores} cores: {sweep:#}"));
-        }
-        let mut sizes = vec![1, 2, 3, 4, 6, 8, 12, 16, size, rule_of_thumb()];
-        sizes.sort_unstable();
-        sizes.dedup();
-        EverySize::judged(&case, 16, &sizes, size, 100).map(drop)
-    };
-    // Where the processors are not as fast all the time, half a minute does not tell sizes apart that differ by 2 %.
-    if let Err(short) = judged(&["30s", "60s", "120s"]) {
-        say(&short);
-        judged(&["120s"]).unwrap_or_else(|short| panic!("{short}"));
-    }
+    });
 }
 
 /// Blocks of the same size differ so much that half of the sizes are not known within 2 %.
@@ -147,36 +151,38 @@ fn speed_varies(pool: &Value) -> bool {
 /// Pages come from the disk itself, past every cache (`debug_io_direct`, from version 16 on).
 #[test]
 fn a_load_that_reads_from_the_disk_wants_more_connections_than_cores() {
-    let _machine = alone();
-    if newest() < 16 {
-        say("SKIPPED: reads past the caches of the system need PostgreSQL 16");
-        return;
-    }
-    let case = Case::with(
-        disk(),
-        "CREATE TABLE big AS SELECT i, repeat('x', 1900) AS pad FROM generate_series(1, 130000) i",
-        // Two hundred pages, anywhere.
-        "SELECT count(pad) FROM big WHERE ctid = ANY(ARRAY(\
+    measured(|| {
+        let _machine = alone();
+        if newest() < 16 {
+            say("SKIPPED: reads past the caches of the system need PostgreSQL 16");
+            return;
+        }
+        let case = Case::with(
+            disk(),
+            "CREATE TABLE big AS SELECT i, repeat('x', 1900) AS pad FROM generate_series(1, 130000) i",
+            // Two hundred pages, anywhere.
+            "SELECT count(pad) FROM big WHERE ctid = ANY(ARRAY(\
          SELECT format('(%s,1)', (random() * 32000)::int)::tid FROM generate_series(1, 200)));\n",
-    );
-    case.psql("VACUUM (FREEZE) big");
-    let rule = rule_of_thumb();
-    let present = rule.to_string();
-    let pool = in_the_end(&case, &["--clients", "10", "--pool-size", &present]);
-    let (found, size) = recommendation(&pool);
-    let largest = pool["sweep"].as_array().unwrap().last().unwrap();
-    assert_eq!(largest["main_wait"], "IO", "{largest:#}");
-    let mut sizes = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, size, rule];
-    sizes.sort_unstable();
-    sizes.dedup();
-    let all = EverySize::judge(&case, 10, &sizes, size, 100);
-    // Whether a disk serves more than that at once is the disk's matter.
-    if all.reached(rule) < 0.95 {
-        assert!(size > rule, "{size} is not above {rule}");
-        assert_eq!(found["verdict"], "too-small", "{found:#}");
-    } else if all.reached(rule) > 0.99 {
-        assert_ne!(found["verdict"], "too-small", "{found:#}");
-    }
+        );
+        case.psql("VACUUM (FREEZE) big");
+        let rule = rule_of_thumb();
+        let present = rule.to_string();
+        let pool = in_the_end(&case, &["--clients", "10", "--pool-size", &present]);
+        let (found, size) = recommendation(&pool);
+        let largest = pool["sweep"].as_array().unwrap().last().unwrap();
+        assert_eq!(largest["main_wait"], "IO", "{largest:#}");
+        let mut sizes = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, size, rule];
+        sizes.sort_unstable();
+        sizes.dedup();
+        let all = EverySize::judge(&case, 10, &sizes, size, 100);
+        // Whether a disk serves more than that at once is the disk's matter.
+        if all.reached(rule) < 0.95 {
+            assert!(size > rule, "{size} is not above {rule}");
+            assert_eq!(found["verdict"], "too-small", "{found:#}");
+        } else if all.reached(rule) > 0.99 {
+            assert_ne!(found["verdict"], "too-small", "{found:#}");
+        }
+    });
 }
 
 /// A server whose files lie on a disk, and that goes past the caches of the system.

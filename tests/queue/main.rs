@@ -34,6 +34,7 @@ use std::time::Duration;
 use judge::Judged;
 use model::{Pair, Sequence, Spread};
 use replays::Stand;
+use support::measured;
 
 /// Length of each replay.
 const LENGTH: Duration = Duration::from_secs(44);
@@ -85,26 +86,28 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn waits_for_a_connection_are_those_of_erlang() {
-    let cases = cases();
-    let stand = Stand::new();
-    let measure = |cases: &[&Case]| -> Vec<Judged> {
-        let replayed = stand.replay(cases);
-        let judged = cases.iter().zip(&replayed);
-        judged.map(|(case, it)| Judged::new(case, it)).collect()
-    };
-    let mut judged = measure(&cases.iter().collect::<Vec<_>>());
-    let first = judge::table(&judged);
-    let again = (0..cases.len()).filter(|index| judged[*index].is_worth_another());
-    let again: Vec<usize> = again.collect();
-    if !again.is_empty() {
-        let second = measure(&again.iter().map(|index| &cases[*index]).collect::<Vec<_>>());
-        for (index, second) in again.into_iter().zip(second) {
-            judged[index] = second;
+    measured(|| {
+        let cases = cases();
+        let stand = Stand::new();
+        let measure = |cases: &[&Case]| -> Vec<Judged> {
+            let replayed = stand.replay(cases);
+            let judged = cases.iter().zip(&replayed);
+            judged.map(|(case, it)| Judged::new(case, it)).collect()
+        };
+        let mut judged = measure(&cases.iter().collect::<Vec<_>>());
+        let first = judge::table(&judged);
+        let again = (0..cases.len()).filter(|index| judged[*index].is_worth_another());
+        let again: Vec<usize> = again.collect();
+        if !again.is_empty() {
+            let second = measure(&again.iter().map(|index| &cases[*index]).collect::<Vec<_>>());
+            for (index, second) in again.into_iter().zip(second) {
+                judged[index] = second;
+            }
         }
-    }
-    let last = judge::table(&judged);
-    assert!(
-        judged.iter().all(Judged::is_right),
-        "{last}\n\nThe first time:\n{first}"
-    );
+        let last = judge::table(&judged);
+        assert!(
+            judged.iter().all(Judged::is_right),
+            "{last}\n\nThe first time:\n{first}"
+        );
+    });
 }

@@ -26,6 +26,7 @@ use dbperf::pg::{Connector, Conninfo};
 use dbperf::record::load::Operation;
 use dbperf::record::pool::PoolRecord;
 use dbperf::workload::{Think, Workload};
+use support::measured;
 use tokio_postgres::Client;
 
 /// Tests that measure want the machine for themselves; the others may run side by side.

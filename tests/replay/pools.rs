@@ -71,6 +71,19 @@ fn connections_are_timed_where_they_are_made_and_checked() {
             PoolKind::None => assert_eq!(recycled, 0),
             _ => assert_eq!(recycled, pool.counters.acquires - 4, "{kind:?}"),
         }
+        // sqlx pings a connection that comes back before anybody else has it.
+        let returning = pool.returning_total.0;
+        assert_eq!(
+            returning > 0.0,
+            kind == PoolKind::Sqlx,
+            "{kind:?}: {returning}"
+        );
+        let most = f64::from(pool.pool_size) * pool.length.0;
+        assert!(
+            pool.occupied_ms() <= 1.001 * most,
+            "{kind:?}: {} of {most}",
+            pool.occupied_ms()
+        );
     }
 }
 

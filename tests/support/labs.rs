@@ -134,11 +134,28 @@ pub(crate) fn open_parent() -> tempfile::TempDir {
 
 /// Connects to a lab's server as its superuser. The connection ends with the client.
 pub(crate) async fn connect(cluster: &Cluster) -> tokio_postgres::Client {
-    let (client, connection) = tokio_postgres::connect(&cluster.dsn(), tokio_postgres::NoTls)
+    connect_to(&cluster.dsn()).await
+}
+
+/// The same to one of its databases.
+pub(crate) async fn connect_to(dsn: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(dsn, tokio_postgres::NoTls)
         .await
         .expect("connect to the lab");
     tokio::spawn(connection);
     client
+}
+
+/// Makes a database by this SQL, and says how to connect to it.
+pub(crate) async fn database(cluster: &Cluster, name: &str, sql: &str) -> String {
+    let client = connect(cluster).await;
+    let create = format!("CREATE DATABASE {name}");
+    client.batch_execute(&create).await.expect(name);
+    let dsn = cluster
+        .dsn()
+        .replace("dbname=postgres", &format!("dbname={name}"));
+    connect_to(&dsn).await.batch_execute(sql).await.expect(name);
+    dsn
 }
 
 /// Ends a session, and returns when its counters of tables and indexes can be read. A backend publishes them when it

@@ -11,21 +11,26 @@
 
 mod hypopg;
 mod labs;
+mod processors;
 mod servers;
 mod watch;
 
 pub(crate) use hypopg::{Hypopg, hypopg};
 pub(crate) use labs::{
-    connect, each_version, hypopg_lab, lab, left_sessions, open_parent, pooled, prepared, published,
+    connect, connect_to, database, each_version, hypopg_lab, lab, left_sessions, open_parent,
+    pooled, prepared, published,
 };
-pub(crate) use servers::{TESTED, servers};
+pub(crate) use processors::{Processors, measured, measured_async};
+pub(crate) use servers::{TESTED, required, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
 
 /// Names everything once: a test that uses only a part of this file is not warned about the rest.
 const _: fn() = || {
-    let _ = (hypopg, hypopg_lab, Hypopg::hides);
+    let _ = (hypopg, hypopg_lab, Hypopg::hides, required);
     let _ = (
         connect,
+        connect_to,
+        database,
         each_version::<fn(u32) -> std::future::Ready<()>>,
         lab,
         left_sessions,
@@ -35,6 +40,11 @@ const _: fn() = || {
         published,
         servers,
         TESTED,
+    );
+    let _ = (
+        Processors::busy_since,
+        measured::<(), fn()>,
+        measured_async::<(), std::future::Ready<()>, fn() -> std::future::Ready<()>>,
     );
     let _ = (
         alone,

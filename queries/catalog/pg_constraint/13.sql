@@ -4,6 +4,8 @@ SELECT /* dbperf */
     confrelid,
     conkey,
     confkey,
-    conindid
+    conindid,
+    -- A key of a partitioned table has one more for each partition, on either side.
+    conparentid
 FROM pg_catalog.pg_constraint
 WHERE contype = 'f'

@@ -53,7 +53,9 @@ SELECT /* dbperf */
          ELSE pg_catalog.pg_get_indexdef(x.indexrelid) END AS definition,
     EXISTS (
         SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
-        WHERE p.index_relid = x.indexrelid) AS building,
+        -- REINDEX CONCURRENTLY makes new indexes of a whole table one after the other, each invalid until its end.
+        WHERE p.index_relid = x.indexrelid
+           OR (p.relid = x.indrelid AND NOT x.indisvalid)) AS building,
     -- Another role's build shows its database and nothing else without pg_read_all_stats.
     EXISTS (
         SELECT FROM pg_catalog.pg_stat_progress_create_index AS p

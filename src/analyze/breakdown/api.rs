@@ -187,7 +187,7 @@ fn evidence(
         ..Evidence::default()
     };
     if let Some(traced) = traced {
-        evidence.take_traces(traced);
+        evidence.take_traces(traced, operation);
     }
     evidence.take_server_timing(operation);
     evidence.take_phases(operation);

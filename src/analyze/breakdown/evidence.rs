@@ -49,7 +49,7 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// What traces say.
-    pub(super) fn take_traces(&mut self, traced: &TracedEndpoint) {
+    pub(super) fn take_traces(&mut self, traced: &TracedEndpoint, operation: &Operation) {
         let requests = traced.requests as f64;
         let mean = |sum: Millis| sum.0 / requests;
         let note = |words: &str| format!("{words} ({} traced requests)", traced.requests);
@@ -84,6 +84,10 @@ impl Evidence {
                     .to_owned(),
             });
         }
+        // Few traces are those of other requests, and their mean is no bound for all.
+        if !self.inside_only && requests >= operation.requests as f64 * MIN_TOLD_RATIO {
+            self.bound_outside(mean(traced.duration_total), operation);
+        }
     }
 
     /// What `Server-Timing` says, where traces did not.
@@ -114,8 +118,16 @@ impl Evidence {
             let parts = [told("pool")?, told("db")?, told("app")?];
             Some(parts.iter().map(|t| t.ms).sum())
         });
-        if let (Some(inside), Some(mean)) = (inside, operation.latency.mean) {
-            self.outside_at_most = Some((mean.0 - inside).max(0.0));
+        if let Some(inside) = inside {
+            self.bound_outside(inside, operation);
+        }
+    }
+
+    /// The client spent no more outside the API than its response time exceeds the time inside, in milliseconds.
+    fn bound_outside(&mut self, inside: f64, operation: &Operation) {
+        if let Some(mean) = operation.latency.mean {
+            let most = (mean.0 - inside).max(0.0);
+            self.outside_at_most = Some(self.outside_at_most.map_or(most, |m| m.min(most)));
         }
     }
 
@@ -133,11 +145,18 @@ impl Evidence {
     /// The client cannot have waited for longer on the wire than outside the API; the shortest opening of few
     /// connections may have been a long one.
     fn outside(&self) -> Option<Told> {
-        let most = self.outside_at_most.unwrap_or(f64::INFINITY);
-        self.outside.clone().map(|told| Told {
-            ms: told.ms.min(most),
-            ..told
-        })
+        let told = self.outside.clone()?;
+        match self.outside_at_most {
+            Some(most) if told.ms > most => Some(Told {
+                ms: most,
+                note: format!(
+                    "{}, no more than the client waited beyond the API's own time",
+                    told.note
+                ),
+                ..told
+            }),
+            _ => Some(told),
+        }
     }
 
     /// The parts of a mean response time.
@@ -214,14 +233,18 @@ impl Evidence {
                 "the load tool does not tell it from the application",
             ),
         };
+        // Where round trips behind the API are not told, they are somewhere in its statements.
+        let behind_at_most = behind
+            .map(|b| b.ms)
+            .or_else(|| self.db_latency.as_ref().map(|l| l.ms));
         if self.outside.is_none()
-            && let Some(most) = self.outside_at_most
+            && let (Some(most), Some(behind)) = (self.outside_at_most, behind_at_most)
         {
-            component.high_ms = Some(component.mean_ms.unwrap_or(0.0) + most);
+            component.high_ms = Some(most + behind);
             if component.mean_ms.is_none() {
                 component.basis = Basis::Bound;
                 component.note = Some(
-                    "no more than what the client waited beyond the application's own total"
+                    "no more than what the client waited beyond the API's own time, and what statements took"
                         .to_owned(),
                 );
             }

@@ -98,7 +98,10 @@ fn execution(parts: &OperationParts, catalogue: &Catalogue<'_>) -> Execution {
             continue;
         }
         let spent = statement.latency.mean_ms().unwrap_or(0.0) * statement.latency.count() as f64;
-        let ids = catalogue.ids_of(&statement.sql);
+        let ids = match &statement.fingerprint {
+            Some(fingerprint) => catalogue.ids_of_fingerprint(fingerprint),
+            None => catalogue.ids_of(&statement.sql),
+        };
         let totals = catalogue.totals_of(ids);
         let Some(mean) = totals.mean_ms() else {
             found.unmatched_ms += spent;

@@ -65,7 +65,9 @@ impl Sessions {
                 .count() as f64
         };
         let connected = series.samples.iter().map(|sample| {
-            let idle = sample.idle.get(application).copied().unwrap_or(0);
+            let idle =
+                |by_name: &BTreeMap<String, u32>| by_name.get(application).copied().unwrap_or(0);
+            let idle = idle(&sample.idle).saturating_sub(idle(&sample.idle_elsewhere));
             let open = sample.sessions.iter().filter(own).count();
             idle + u32::try_from(open).unwrap_or(u32::MAX)
         });

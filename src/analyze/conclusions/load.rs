@@ -14,6 +14,13 @@ pub struct Load {
     pub arrival: String,
     /// What one has to know to read the percentiles.
     pub percentile_note: Option<String>,
+    /// Which failures are in the times: `all`, or `answered`, without refused connections and timeouts; `null` where
+    /// the source does not say.
+    #[serde(default)]
+    pub failures_timed: Option<String>,
+    /// First request to last answer, warm-up excluded; `null` where the source does not tell.
+    #[serde(default)]
+    pub length_ms: Option<f64>,
     /// All operations together.
     pub total: LoadOperation,
     /// The driver was the limit: the numbers are the driver's, not the server's.
@@ -37,6 +44,9 @@ pub struct LoadOperation {
     pub requests: u64,
     /// Failures.
     pub failures: u64,
+    /// Why `failures` is only the least there were; `null` where the source tells every one.
+    #[serde(default)]
+    pub failures_untold: Option<String>,
     /// Requests per second over the measured time.
     pub throughput_per_sec: Option<f64>,
     /// Mean.

@@ -47,7 +47,7 @@ pub use proof::{
     NotTried, Proof, ProofInterval, ProofOperation, ProofSide, ProofVerdict, Proofs, Tried,
     WriteCost,
 };
-pub use replication::{Lag, Replication, SlotState, StandbyState, StandbyVerdict};
+pub use replication::{Lag, LagFigure, Replication, SlotState, StandbyState, StandbyVerdict};
 pub use traces::{TracedCall, TracedPart, TracedPoolUse, TracedRoute, Traces};
 
 use std::collections::BTreeMap;
@@ -55,7 +55,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::CaptureSummary;
+use crate::record::fidelity::Fidelity;
+use crate::record::{CaptureSummary, SeedSummary};
 
 /// Version of the JSON contract.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -127,6 +128,12 @@ pub struct Conclusions {
     /// A captured workload, and what was read to make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capture: Option<CaptureSummary>,
+    /// Rows that were generated and loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<SeedSummary>,
+    /// Generated rows beside the profile that they were generated from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fidelity: Option<Fidelity>,
     /// Load as the driver or the load tool saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
@@ -186,6 +193,8 @@ impl Conclusions {
             replication: None,
             health: None,
             capture: None,
+            seed: None,
+            fidelity: None,
             load: None,
             traces: Vec::new(),
             pages: Vec::new(),

@@ -299,7 +299,8 @@ pub struct Pooler {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolSetting {
     /// `deadpool`, `sqlx`, `HikariCP`, `SQLAlchemy`, `node-postgres`, `pgx` or `PgBouncer`.
-    pub library: String,
+    #[serde(rename = "library")]
+    pub pool_library: String,
     /// Lines to copy, with the library's own names and units.
     pub text: String,
 }

@@ -32,8 +32,25 @@ pub enum StandbyVerdict {
     Unknown,
 }
 
-/// Delay of visibility over the window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A figure of the lag that can be a lower bound, in ascending order.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum LagFigure {
+    /// The median.
+    P50,
+    /// The 95th percentile.
+    P95,
+    /// The 99th percentile.
+    P99,
+    /// The largest.
+    Max,
+}
+
+/// Delay of visibility over the window. What was written before the window began counts as later
+/// than all else; a figure that falls on it is a lower bound.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Lag {
     /// Median over time, in milliseconds.
     pub p50: Option<f64>,
@@ -45,6 +62,17 @@ pub struct Lag {
     pub max: Option<f64>,
     /// At the end of the window, in milliseconds.
     pub last: Option<f64>,
+    /// The first figure that is a lower bound; the larger ones are, too. `null` where none is.
+    #[serde(default)]
+    pub bound_from: Option<LagFigure>,
+}
+
+impl Lag {
+    /// Whether a figure is a lower bound only.
+    #[must_use]
+    pub fn is_bound(&self, figure: LagFigure) -> bool {
+        self.bound_from.is_some_and(|from| from <= figure)
+    }
 }
 
 /// One standby.

@@ -188,7 +188,7 @@ fn statistics(run: &Run, _: &Conclusions, _: &Health) -> Option<Line> {
 fn bloat(run: &Run, _: &Conclusions, _: &Health) -> Option<Line> {
     let Some(measured) = run.health.as_ref()?.bloat.as_ref() else {
         let estimated = run.tables.column_stats.as_ref();
-        return estimated.and_then(|_| line("not measured, estimated where it can be".to_owned()));
+        return estimated.and_then(|_| line("estimated from statistics, not measured".to_owned()));
     };
     let waste = |b: &TableBloat| b.approx_free_space + b.dead_tuple_len;
     let Some(most) = measured.iter().max_by_key(|b| waste(b)) else {

@@ -63,6 +63,7 @@ mod tests {
             conkey: vec![2],
             confkey: vec![1],
             conindid: 9,
+            conparentid: 0,
         }]);
         run
     }

@@ -157,7 +157,7 @@ fn invalid(look: &Look<'_>, facts: &IndexFacts, usage: Usage) -> Judged {
 fn may_be_in_the_making(look: &Look<'_>, facts: &IndexFacts) -> Option<&'static str> {
     let standby = look.run.server.as_ref().is_some_and(|s| s.in_recovery);
     if facts.building {
-        Some("it is being built at this moment")
+        Some("it, or another index of its table, is being built at this moment")
     } else if facts.builds_hidden {
         Some(
             "it is invalid, but another role is building an index in this database, and which one \
@@ -267,7 +267,9 @@ mod tests {
         let parent = one(facts.clone()).index;
         assert!(parent.reason.contains("partition") && parent.remediation_sql.is_none());
         facts.building = true;
-        assert_eq!(one(facts).index.verdict, IndexVerdict::Keep);
+        let building = one(facts).index;
+        assert_eq!(building.verdict, IndexVerdict::Keep);
+        assert!(building.reason.contains("another index of its table"));
     }
 
     #[test]
@@ -349,6 +351,7 @@ mod tests {
             conkey: vec![2],
             confkey: vec![2],
             conindid: 1,
+            conparentid: 0,
         }]);
         let all = judge(&run).unwrap();
         assert_eq!(all[0].index.verdict, IndexVerdict::Keep);

@@ -141,17 +141,84 @@ fn usable(leaf: f64, entry: f64) -> f64 {
     leaf - entry / 2.0
 }
 
-/// Leaves of so many rows where equal keys share an entry: a list of places behind the key, where
-/// there is more than one.
+/// Entries that are laid out one by one; what follows them is taken to need as much room.
+const LAID_OUT: u32 = 20_000;
+
+/// Leaves of so many rows where equal keys share an entry: a list of places behind the key, where there
+/// is more than one. Entries are large then, and pages end where they end, so they are laid out as
+/// `_bt_buildadd` does: a page is full where `leaf` bytes of it are, without the list that its high
+/// key leaves out; its last entry goes to the next page.
 fn pages_of_lists(rows: f64, distinct: f64, entry: f64, leaf: f64) -> f64 {
     if rows <= 0.0 {
         return 0.0;
     }
-    let keys = distinct.clamp(1.0, rows.max(1.0));
-    let equal = rows / keys;
-    let lists = (equal / ((LIST_BYTES - entry) / PLACE_BYTES)).ceil();
-    let shared = lists * (entry + MEAN_PADDING) + PLACE_BYTES * equal;
-    (keys * shared / leaf).min(rows * entry / usable(leaf, entry))
+    let equal = rows / distinct.clamp(1.0, rows.max(1.0));
+    let key = entry - POINTER_BYTES;
+    let most = ((LIST_BYTES - key) / PLACE_BYTES).floor().max(1.0);
+    let mut page = Page::new(leaf);
+    let (mut full, mut laid_out, mut keys) = (0.0, 0.0, 0.0);
+    let mut entries = 0;
+    while laid_out < rows && entries < LAID_OUT {
+        keys += 1.0;
+        let end = (keys * equal).round().min(rows);
+        while laid_out < end {
+            let places = (end - laid_out).min(most);
+            let list = if places > 1.0 {
+                aligned(PLACE_BYTES * places, ALIGNED)
+            } else {
+                0.0
+            };
+            if page.is_full_for(key + list) {
+                full += 1.0;
+                page = page.next();
+            }
+            page.add(key + list, list);
+            laid_out += places;
+            entries += 1;
+        }
+    }
+    (full + (page.used / leaf).min(1.0)) * (rows / laid_out)
+}
+
+/// A leaf that is being filled.
+#[derive(Debug)]
+struct Page {
+    leaf: f64,
+    used: f64,
+    entries: u32,
+    last: f64,
+    last_list: f64,
+}
+
+impl Page {
+    /// With the line pointer of the high key.
+    fn new(leaf: f64) -> Self {
+        Self {
+            leaf,
+            used: POINTER_BYTES,
+            entries: 0,
+            last: 0.0,
+            last_list: 0.0,
+        }
+    }
+
+    fn is_full_for(&self, entry: f64) -> bool {
+        let free = PAGE_ROOM - self.used - POINTER_BYTES;
+        free < entry || (free + self.last_list < PAGE_ROOM - self.leaf && self.entries > 1)
+    }
+
+    fn add(&mut self, entry: f64, list: f64) {
+        self.used += entry + POINTER_BYTES;
+        self.entries += 1;
+        (self.last, self.last_list) = (entry, list);
+    }
+
+    /// The page behind it, which begins with its last entry.
+    fn next(self) -> Self {
+        let mut next = Self::new(self.leaf);
+        next.add(self.last, self.last_list);
+        next
+    }
 }
 
 /// A column of a table by its statistics; `None` where its width is not known.
@@ -212,7 +279,13 @@ pub(in crate::analyze) fn distinct(
         if !is_shared(&facts.type_name) {
             return None;
         }
-        let known = f64::from(stats.n_distinct?);
+        let known = match f64::from(stats.n_distinct?) {
+            // ANALYZE found no value to count: a column of NULLs alone is equal to itself, of any
+            // other one 0 says nothing.
+            0.0 if stats.null_frac.is_some_and(|nulls| nulls >= 1.0) => 1.0,
+            0.0 => return None,
+            known => known,
+        };
         // As if columns knew nothing of each other: more different keys than there may be.
         distinct *= if known < 0.0 { -known * rows } else { known };
     }
@@ -244,6 +317,29 @@ mod tests {
             width,
             align: None,
             nulls: 0.0,
+        }
+    }
+
+    /// Where all entries have one length nothing is left to chance.
+    #[test]
+    fn lists_of_equal_keys_are_laid_out_to_the_page() {
+        let built = [
+            (40_000.0, 221),
+            (20_000.0, 144),
+            (10_000.0, 117),
+            (5_000.0, 97),
+            (2_500.0, 89),
+            (1_000.0, 86),
+            (500.0, 86),
+            (300.0, 92),
+            (100.0, 91),
+            (50.0, 91),
+            (10.0, 87),
+            (1.0, 87),
+        ];
+        for (distinct, pages) in built {
+            let computed = of_btree(100_000.0, &[INT], Some(distinct)) / 8192;
+            assert_eq!(computed, pages, "{distinct} different keys");
         }
     }
 
@@ -280,5 +376,27 @@ mod tests {
                 "{computed} pages instead of {pages}: {columns:?}, {distinct:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_column_without_any_value_multiplies_no_keys_away() {
+        let table = crate::analyze::fixture::table(1, "tasks");
+        let stats = |attname: &str, n_distinct, null_frac| ColumnStats {
+            attrelid: 1,
+            attname: attname.to_owned(),
+            attnum: 0,
+            attlen: None,
+            attalign: None,
+            bytewise: None,
+            relallvisible: 0,
+            n_distinct: Some(n_distinct),
+            null_frac: Some(null_frac),
+            avg_width: Some(4),
+        };
+        let id = stats("id", -1.0, 0.0);
+        let keys = |other: &ColumnStats| distinct(&table, &[&id, other], 100_000.0);
+        assert_eq!(keys(&stats("a", 0.0, 1.0)), Some(100_000.0));
+        assert_eq!(keys(&stats("a", 0.0, 0.0)), None);
+        assert_eq!(keys(&stats("a", 3.0, 0.0)), Some(300_000.0));
     }
 }

@@ -236,15 +236,23 @@ fn standing_doubts(look: &Look<'_>, facts: &IndexFacts) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let slots = look.run.replication.iter().flat_map(|r| &r.slots).flatten();
-    let mut away = slots.filter(|slot| slot.slot_type == "physical" && !slot.active);
-    if let Some(slot) = away.next() {
+    if let Some(slot) = slot_away(look.run) {
         doubts.push(format!(
-            "the standby of the slot {} is away, and its scans are not known",
-            slot.slot_name
+            "the standby of the slot {slot} is away, and its scans are not known"
         ));
     }
     doubts
+}
+
+/// A physical slot that nobody uses. Older files have it only where replication was watched.
+fn slot_away(run: &Run) -> Option<&str> {
+    let watched = run.replication.iter().flat_map(|r| &r.slots).flatten();
+    let away = watched.filter(|slot| slot.is_away());
+    let mut names = run.indexes.slots_away.iter().map(String::as_str);
+    names.next().or_else(|| {
+        let mut names = away.map(|slot| slot.slot_name.as_str());
+        names.next()
+    })
 }
 
 /// How old an index is beside the counters of its table.

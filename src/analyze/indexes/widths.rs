@@ -131,7 +131,7 @@ mod tests {
             let bytes = widths.built_bytes(facts, &table(1, "tasks"), 100_000.0);
             bytes.unwrap() / 8192
         };
-        assert_eq!(pages(&facts), 87);
+        assert_eq!(pages(&facts), 91);
         facts.reloptions = vec!["deduplicate_items=off".to_owned()];
         assert_eq!(pages(&facts), 276);
         facts.reloptions.push("fillfactor=50".to_owned());

@@ -248,6 +248,8 @@ impl<'a> Advisor<'a> {
                 let order = rank(self, b.0, b.1).total_cmp(&rank(self, a.0, a.1));
                 order.then_with(|| a.1.cmp(&b.1))
             });
+            // What gives too little is passed over, however small it is.
+            let least = self.least_gain(set)?;
             let mut best: Option<(f64, Set)> = None;
             let mut waiting = 0;
             for (bound, add) in &mut moves {
@@ -263,14 +265,15 @@ impl<'a> Advisor<'a> {
                     continue;
                 };
                 *bound = gain;
-                if rank(self, gain, *add) > known && self.matters_to_one(set, *add) {
+                let ranks = gain > least && rank(self, gain, *add) > known;
+                if ranks && self.matters_to_one(set, *add) {
                     best = Some((gain, *add));
                 }
             }
             self.settled()?;
             match best {
-                Some((gain, add)) if gain > self.least_gain(set)? => set = set.union(add),
-                _ => return Ok(set),
+                Some((_, add)) => set = set.union(add),
+                None => return Ok(set),
             }
         }
     }

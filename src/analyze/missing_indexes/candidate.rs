@@ -1,5 +1,7 @@
 //! An index that somebody might create.
 
+use pg_query::NodeEnum;
+
 use crate::analyze::indexes::sql::{qualified, quote_ident};
 use crate::record::indexes::IndexFacts;
 use crate::record::tables::TableFacts;
@@ -147,7 +149,10 @@ impl Candidate {
             let number = table.columns.iter().find(|c| &c.attname == name);
             number.is_some_and(|c| index.indkey.contains(&c.attnum))
         });
-        index.indrelid == self.relid && carried && keys.is_some_and(|k| k.starts_with(&columns))
+        index.indrelid == self.relid
+            && carried
+            && keys.is_some_and(|k| k.starts_with(&columns))
+            && sorts_as_columns_do(index)
     }
 
     /// It begins with all the columns of a unique index: that one finds the same row, and this one would
@@ -159,6 +164,7 @@ impl Candidate {
         index.indrelid == self.relid
             && self.predicate.is_none()
             && plain_keys(index).is_some_and(|keys| columns.starts_with(keys))
+            && sorts_as_columns_do(index)
     }
 
     /// It begins with all the columns of an index that exists and is of no other use.
@@ -179,6 +185,7 @@ impl Candidate {
             && self.predicate.is_none()
             && plain_keys(index).is_some_and(|keys| columns.starts_with(keys))
             && index.indkey.iter().all(carries)
+            && sorts_as_columns_do(index)
     }
 }
 
@@ -192,6 +199,22 @@ fn plain_keys(index: &IndexFacts) -> Option<&[i16]> {
         && keys.iter().all(|k| *k > 0)
         && index.indoption.iter().all(|o| *o == 0);
     plain.then_some(keys)
+}
+
+/// Every key has the operator class and the collation that its column has anyway. A definition names
+/// them where they are others: those serve other searches and another order. It is read last, as
+/// parsing costs more than comparing.
+fn sorts_as_columns_do(index: &IndexFacts) -> bool {
+    let parsed = pg_query::parse(&index.definition, pg_query::ParserOptions::DEFAULT);
+    let mut statements = parsed.into_iter().flat_map(|p| p.protobuf.stmts);
+    let node = statements.next().and_then(|s| s.stmt?.node);
+    let Some(NodeEnum::IndexStmt(statement)) = node else {
+        return false;
+    };
+    statement.index_params.iter().all(|key| match &key.node {
+        Some(NodeEnum::IndexElem(key)) => key.opclass.is_empty() && key.collation.is_empty(),
+        _ => false,
+    })
 }
 
 #[cfg(test)]
@@ -241,5 +264,35 @@ mod tests {
         let mut covering = candidate(&["a"]);
         covering.include = vec!["name".to_owned()];
         assert!(!covering.is_served_by(&exists, &table));
+    }
+
+    #[test]
+    fn another_operator_class_or_collation_serves_other_searches() {
+        let table = table(1, "tasks");
+        let mut exists = index(9, 1, "i", &[4]);
+        let mut unique = index(9, 1, "u", &[4]);
+        unique.indisunique = true;
+        let defined = |index: &mut IndexFacts, key: &str| {
+            index.definition = format!("CREATE INDEX i ON public.tasks USING btree ({key})");
+        };
+        let all = |exists: &IndexFacts, unique: &IndexFacts| {
+            [
+                candidate(&["name"]).is_served_by(exists, &table),
+                candidate(&["name", "a"]).extends(exists, &table),
+                candidate(&["name", "a"]).repeats_unique(unique, &table),
+            ]
+        };
+        for (key, serves) in [
+            ("name", true),
+            ("name text_pattern_ops", false),
+            ("name COLLATE \"C\"", false),
+        ] {
+            defined(&mut exists, key);
+            defined(&mut unique, key);
+            assert_eq!(all(&exists, &unique), [serves; 3], "{key}");
+        }
+        // It was dropped while it was read.
+        exists.definition.clear();
+        assert!(!candidate(&["name"]).is_served_by(&exists, &table));
     }
 }

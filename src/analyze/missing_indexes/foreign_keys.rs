@@ -45,9 +45,16 @@ pub fn wanted_by_keys(run: &Run) -> Result<Vec<WantedByKey>, String> {
     for index in facts.iter().filter(|i| i.indisvalid) {
         indexes.entry(index.indrelid).or_default().push(index);
     }
+    let mut partitions: HashMap<u32, Vec<&TableFacts>> = HashMap::new();
+    for table in tables {
+        if let Some(parent) = table.parent {
+            partitions.entry(parent).or_default().push(table);
+        }
+    }
     let look = Look {
         run,
         indexes,
+        partitions,
         tables: tables.iter().map(|t| (t.relid, t)).collect(),
         stats: stats.last.iter().map(|s| (s.relid, s)).collect(),
     };
@@ -61,6 +68,8 @@ struct Look<'a> {
     indexes: HashMap<u32, Vec<&'a IndexFacts>>,
     tables: HashMap<u32, &'a TableFacts>,
     stats: HashMap<u32, &'a StatUserTable>,
+    /// By the table that they are of.
+    partitions: HashMap<u32, Vec<&'a TableFacts>>,
 }
 
 impl<'a> Look<'a> {
@@ -71,19 +80,49 @@ impl<'a> Look<'a> {
             .flatten()
             .copied()
     }
+
+    /// The tables that hold the rows: a partitioned one has none itself, and counts nothing.
+    fn stored(&self, table: &'a TableFacts) -> Vec<&'a TableFacts> {
+        if table.relkind != "p" {
+            return vec![table];
+        }
+        let parts = self.partitions.get(&table.relid).into_iter().flatten();
+        parts.flat_map(|part| self.stored(part)).collect()
+    }
+
+    /// What a table counted, over all that hold its rows.
+    fn counted(&self, relid: u32, what: impl Fn(&StatUserTable) -> i64) -> i64 {
+        let stored = self.tables.get(&relid).map(|table| self.stored(table));
+        let stored = stored.into_iter().flatten();
+        let rows = stored.filter_map(|table| self.stats.get(&table.relid));
+        rows.map(|row| what(row)).sum()
+    }
+
+    /// Live rows by the counters, else by the planner's.
+    fn rows(&self, table: &'a TableFacts) -> f64 {
+        let rows = self.stored(table).into_iter().map(|part| {
+            let live = self.stats.get(&part.relid).map(|s| s.n_live_tup as f64);
+            live.unwrap_or_else(|| f64::from(part.reltuples))
+        });
+        rows.sum()
+    }
 }
 
 fn wanted(look: &Look<'_>, key: &ForeignKey) -> Option<WantedByKey> {
     let child = *look.tables.get(&key.conrelid)?;
-    // The key of a partition is that of its parent.
-    if child.parent.is_some() || is_served(look, key) || !matters(look, key, child) {
+    // The key of a partition is that of its parent, on either side.
+    if key.conparentid != 0
+        || child.parent.is_some()
+        || is_served(look, key)
+        || !matters(look, key, child)
+    {
         return None;
     }
     let names = key.conkey.iter().map(|c| child.column_name(*c));
     let columns: Vec<String> = names.map(|n| n.map(str::to_owned)).collect::<Option<_>>()?;
-    let parent = look.stats.get(&key.confrelid);
-    let parent_deletes = parent.map_or(0, |s| s.n_tup_del);
-    let parent = parent.map_or("the referenced table", |s| s.relname.as_str());
+    let parent_deletes = look.counted(key.confrelid, |s| s.n_tup_del);
+    let parent = look.tables.get(&key.confrelid);
+    let parent = parent.map_or("the referenced table", |t| t.relname.as_str());
     let partly_served_by = partly_served_by(look, key);
     let partly = partly_served_by.as_ref().map_or(String::new(), |name| {
         format!("; {name} serves it in part, so this is questionable")
@@ -130,18 +169,17 @@ fn partly_served_by(look: &Look<'_>, key: &ForeignKey) -> Option<String> {
 }
 
 /// The child is large, or child and parent are written often; a tiny child is read in no time.
-fn matters(look: &Look<'_>, key: &ForeignKey, child: &TableFacts) -> bool {
-    let writes = |relid| {
-        let row = look.stats.get(&relid);
-        row.map_or(0, |s| s.n_tup_ins + s.n_tup_upd + s.n_tup_del)
-    };
-    let live = look.stats.get(&key.conrelid).map(|s| s.n_live_tup);
-    let rows = live.map_or_else(|| f64::from(child.reltuples), |n| n as f64);
-    let large = child
-        .size_bytes
-        .is_some_and(|b| b.0 >= t::FK_MIN_CHILD_BYTES);
+fn matters<'a>(look: &Look<'a>, key: &ForeignKey, child: &'a TableFacts) -> bool {
+    let writes = |relid| look.counted(relid, |s| s.n_tup_ins + s.n_tup_upd + s.n_tup_del);
+    let stored = look.stored(child);
+    let bytes: u64 = stored
+        .iter()
+        .filter_map(|t| t.size_bytes)
+        .map(|b| b.0)
+        .sum();
+    let large = bytes >= t::FK_MIN_CHILD_BYTES;
     let written = writes(key.conrelid) + writes(key.confrelid) > t::FK_MIN_WRITES;
-    rows >= t::FK_TINY_CHILD_ROWS && (large || written)
+    look.rows(child) >= t::FK_TINY_CHILD_ROWS && (large || written)
 }
 
 #[cfg(test)]
@@ -160,6 +198,7 @@ mod tests {
             conkey: vec![2],
             confkey: vec![1],
             conindid: 0,
+            conparentid: 0,
         }]);
         run.tables.facts = Some(vec![table(1, "tasks"), table(2, "plans")]);
         let mut parent = table_stats(2, "plans");
@@ -210,5 +249,68 @@ mod tests {
         let mut run = with(vec![]);
         run.tables.stat_user_tables.as_mut().unwrap().last[0].n_live_tup = 900;
         assert!(wanted_by_keys(&run).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_key_is_told_once_however_many_partitions_it_leads_to() {
+        let mut run = with(vec![]);
+        let keys = run.indexes.foreign_keys.as_mut().unwrap();
+        for partition in 20..25 {
+            let mut copy = keys[0].clone();
+            copy.conname = format!("tasks_a_fkey{partition}");
+            (copy.confrelid, copy.conparentid) = (partition, 700);
+            keys.push(copy);
+        }
+        let wanted = wanted_by_keys(&run).unwrap();
+        assert_eq!(wanted.len(), 1);
+        assert_eq!(wanted[0].constraint, "tasks_a_fkey");
+    }
+
+    #[test]
+    fn partitions_have_the_rows_the_bytes_and_the_counters() {
+        let mut run = with(vec![]);
+        let facts = run.tables.facts.as_mut().unwrap();
+        for root in facts.iter_mut() {
+            root.relkind = "p".to_owned();
+            root.reltuples = -1.0;
+            root.size_bytes = Some(crate::record::Bytes(0));
+        }
+        for (relid, parent) in [(10, 1), (11, 1), (20, 2)] {
+            let mut part = table(relid, "part");
+            part.parent = Some(parent);
+            facts.push(part);
+        }
+        // From PostgreSQL 14 on the root has a row that counts nothing.
+        let stats = run.tables.stat_user_tables.as_mut().unwrap();
+        for root in &mut stats.last {
+            (
+                root.n_live_tup,
+                root.n_tup_ins,
+                root.n_tup_upd,
+                root.n_tup_del,
+            ) = (0, 0, 0, 0);
+        }
+        let rows = |run: &Run| wanted_by_keys(run).unwrap().len();
+        assert_eq!(rows(&run), 1, "by the planner's rows");
+        let stats = run.tables.stat_user_tables.as_mut().unwrap();
+        let part = |relid, live, deletes| {
+            let mut part = table_stats(relid, "part");
+            (part.n_live_tup, part.n_tup_del) = (live, deletes);
+            part
+        };
+        stats.last.push(part(10, 400, 0));
+        stats.last.push(part(11, 500, 0));
+        stats.last.push(part(20, 9, 5));
+        assert_eq!(rows(&run), 0, "900 rows in all");
+        let stats = run.tables.stat_user_tables.as_mut().unwrap();
+        stats.last[2].n_live_tup = 500;
+        let wanted = wanted_by_keys(&run).unwrap().remove(0);
+        assert_eq!(wanted.parent_deletes, 5);
+        assert!(
+            wanted
+                .index
+                .create_sql
+                .starts_with("CREATE INDEX tasks_a_idx")
+        );
     }
 }

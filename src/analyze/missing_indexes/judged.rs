@@ -142,7 +142,7 @@ impl<'a> Matter<'a> {
             candidates: (wishes.candidates.iter().zip(&tried_at))
                 .map(|(candidate, at)| priced(run, what_if, &wishes, &writers, candidate, *at))
                 .collect(),
-            max_bytes: what_if.max_bytes.map(|b| b.0),
+            max_bytes: size::limit(what_if),
             ms_per_sec_per_byte: 0.0,
         };
         // What may be taken anyway costs nothing.

@@ -12,6 +12,7 @@ mod candidate;
 pub mod considered;
 mod foreign_keys;
 mod judged;
+mod names;
 mod predicate;
 mod set;
 mod size;
@@ -31,6 +32,7 @@ use super::indexes::sql::{qualified, quote_ident};
 pub use foreign_keys::{WantedByKey, wanted_by_keys};
 use judged::Matter;
 pub use judged::{CostAsk, Questions};
+use names::Taken;
 pub(in crate::analyze) use writes::mentions;
 
 /// Indexes that would help, most time given back first. `None` where the catalogue of tables or
@@ -46,25 +48,36 @@ pub fn conclude(run: &Run, statements: &[Statement]) -> Option<Vec<MissingIndex>
         }
         None => by_conditions::find(run, statements),
     };
-    let by_keys = wanted_by_keys(run).unwrap_or_default();
-    let unserved = by_keys
-        .into_iter()
-        .map(|wanted| wanted.index)
-        .filter(|key| !missing.iter().any(|m| serves_key(m, key)))
-        .collect::<Vec<_>>();
-    missing.extend(unserved);
+    for wanted in wanted_by_keys(run).unwrap_or_default() {
+        if serving(&missing, &wanted.index).is_none() {
+            missing.push(wanted.index);
+        }
+    }
     missing.sort_by(|a, b| {
         let saves = |m: &MissingIndex| m.saves_ms_per_sec.unwrap_or(-1.0);
         saves(b).total_cmp(&saves(a))
     });
+    names::part(run, &mut missing);
     Some(missing)
+}
+
+/// The recommended index that serves the foreign key for which `key` is wanted: `key` itself, or one that
+/// begins with its columns.
+#[must_use]
+pub fn serving<'a>(
+    recommended: &'a [MissingIndex],
+    key: &MissingIndex,
+) -> Option<&'a MissingIndex> {
+    recommended.iter().find(|m| serves_key(m, key))
 }
 
 /// A recommended index begins with all columns of a foreign key.
 fn serves_key(candidate: &MissingIndex, key: &MissingIndex) -> bool {
     let same = candidate.schema == key.schema && candidate.table == key.table;
     let first = candidate.columns.iter().take(key.columns.len());
+    let method = candidate.method.as_deref();
     same && candidate.predicate.is_none()
+        && method.is_none_or(|m| m == "btree")
         && candidate.columns.len() >= key.columns.len()
         && first.clone().all(|c| key.columns.contains(c))
 }
@@ -139,7 +152,7 @@ fn create_sql(run: &Run, table: &TableFacts, columns: &[String]) -> String {
 
 /// The same with all that stands behind the name.
 fn create_sql_on(run: &Run, table: &TableFacts, columns: &[String], on: &str) -> String {
-    let name = free_name(run, table, columns);
+    let name = names::free(run, table, columns, &Taken::new());
     // A partitioned table refuses CONCURRENTLY.
     let how = if table.relkind == "p" {
         ""
@@ -147,43 +160,6 @@ fn create_sql_on(run: &Run, table: &TableFacts, columns: &[String], on: &str) ->
         "CONCURRENTLY "
     };
     format!("CREATE INDEX {how}{} {on};", quote_ident(&name))
-}
-
-/// Bytes of an identifier (`NAMEDATALEN` − 1).
-const MAX_NAME_BYTES: usize = 63;
-
-fn free_name(run: &Run, table: &TableFacts, columns: &[String]) -> String {
-    // An expression is named after its words, as PostgreSQL names it after its function.
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let words = columns.iter().map(|column| {
-        let words: Vec<&str> = column
-            .split(|c| !word(c))
-            .filter(|w| !w.is_empty())
-            .collect();
-        words.join("_")
-    });
-    let stem = format!("{}_{}", table.relname, words.collect::<Vec<_>>().join("_"));
-    let taken = |name: &str| {
-        let mut all = run.indexes.facts.iter().flatten();
-        all.any(|i| i.schemaname == table.schemaname && i.indexrelname == name)
-    };
-    let mut number = 0;
-    loop {
-        let end = if number == 0 {
-            "_idx".to_owned()
-        } else {
-            format!("_idx{number}")
-        };
-        let mut name = stem.clone();
-        while name.len() + end.len() > MAX_NAME_BYTES {
-            name.pop();
-        }
-        name.push_str(&end);
-        if !taken(&name) {
-            return name;
-        }
-        number += 1;
-    }
 }
 
 /// The name of the index that `create_sql` creates, with its schema: for the undo.
@@ -199,6 +175,20 @@ pub fn undo_sql(missing: &MissingIndex) -> Option<String> {
         "DROP INDEX {how}{}.{name};",
         quote_ident(&missing.schema)
     ))
+}
+
+/// What creating it locks and risks.
+#[must_use]
+pub fn lock_note(missing: &MissingIndex) -> &'static str {
+    if missing.create_sql.starts_with("CREATE INDEX CONCURRENTLY ") {
+        "SHARE UPDATE EXCLUSIVE lock, two scans of the table, waits for older transactions; if it \
+         fails it leaves an invalid index"
+    } else {
+        "the table is partitioned, which refuses CONCURRENTLY: a SHARE lock on it and on all its \
+         partitions until the last one is built, so nobody writes meanwhile. The way around: CREATE \
+         INDEX … ON ONLY the table, CREATE INDEX CONCURRENTLY on each partition, then ALTER INDEX … \
+         ATTACH PARTITION for each; the index is valid with the last"
+    }
 }
 
 /// The first key columns of an index are exactly these, in any order.
@@ -270,8 +260,38 @@ mod tests {
             sql,
             "CREATE INDEX \"tasks_Order_b_idx\" ON public.tasks (\"Order\", b);"
         );
-        let long = "ü".repeat(60);
-        assert!(free_name(&run, &table, &columns(&[&long])).len() <= MAX_NAME_BYTES);
+    }
+
+    #[test]
+    fn an_index_of_a_partitioned_table_stops_its_writers() {
+        let mut missing = MissingIndex::none();
+        missing.create_sql = "CREATE INDEX CONCURRENTLY i ON public.t (a);".to_owned();
+        assert!(lock_note(&missing).starts_with("SHARE UPDATE EXCLUSIVE"));
+        missing.create_sql = "CREATE INDEX i ON public.t (a);".to_owned();
+        let note = lock_note(&missing);
+        assert!(note.contains("a SHARE lock") && note.contains("nobody writes"));
+        assert!(note.contains("ON ONLY") && note.contains("ATTACH PARTITION"));
+    }
+
+    #[test]
+    fn an_index_serves_the_keys_whose_columns_it_begins_with() {
+        let of = |names: &[&str]| {
+            let mut missing = MissingIndex::none();
+            missing.columns = columns(names);
+            missing
+        };
+        let serves = |candidate: &MissingIndex, key: &MissingIndex| {
+            serving(std::slice::from_ref(candidate), key).is_some()
+        };
+        let wide = of(&["a", "b"]);
+        assert!(serves(&wide, &of(&["b", "a"])) && serves(&wide, &of(&["a"])));
+        assert!(!serves(&wide, &of(&["b"])));
+        let mut partial = wide.clone();
+        partial.predicate = Some("a > 1".to_owned());
+        assert!(!serves(&partial, &of(&["a"])));
+        let mut inverted = wide.clone();
+        inverted.method = Some("gin".to_owned());
+        assert!(!serves(&inverted, &of(&["a"])));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! columns.
 
 use crate::analyze::indexes::size::{Column, column, distinct, of_btree};
+use crate::analyze::rules::thresholds as t;
 use crate::record::Run;
 use crate::record::what_if::{ColumnStats, TriedIndex, WhatIf, WhatIfMethod};
 
@@ -27,6 +28,20 @@ pub(super) fn of(
     match what_if.method {
         WhatIfMethod::Built => Some(told),
         WhatIfMethod::Hypopg(_) => Some(computed(run, what_if, candidate, told).unwrap_or(told)),
+    }
+}
+
+/// Most bytes that sizes may come to together, so that what is built keeps the limit asked for.
+pub(super) fn limit(what_if: &WhatIf) -> Option<u64> {
+    let asked = what_if.max_bytes?.0;
+    match what_if.method {
+        WhatIfMethod::Built => Some(asked),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a size is not negative"
+        )]
+        WhatIfMethod::Hypopg(_) => Some((asked as f64 * (1.0 - t::INDEX_SIZE_ERROR_RATIO)) as u64),
     }
 }
 
@@ -73,6 +88,18 @@ mod tests {
     use crate::analyze::fixture::run_with_indexes;
     use crate::record::Bytes;
 
+    fn what_if(method: WhatIfMethod) -> WhatIf {
+        WhatIf {
+            method,
+            statements: Vec::new(),
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            trials: Vec::new(),
+            max_bytes: None,
+            cut_short: None,
+        }
+    }
+
     /// Pages of a candidate on `a` of 100 000 rows, of which HypoPG tells 10 pages.
     fn pages(
         n_distinct: f32,
@@ -81,16 +108,10 @@ mod tests {
         method: &'static str,
     ) -> u64 {
         let run = run_with_indexes(vec![]);
-        let columns = ["a", "b"].map(|name| column_of_tasks(name, n_distinct));
-        let what_if = WhatIf {
-            method: WhatIfMethod::Hypopg("1.4.1".to_owned()),
-            statements: Vec::new(),
-            columns: columns.to_vec(),
-            indexes: Vec::new(),
-            trials: Vec::new(),
-            max_bytes: None,
-            cut_short: None,
-        };
+        let mut what_if = what_if(WhatIfMethod::Hypopg("1.4.1".to_owned()));
+        what_if.columns = ["a", "b"]
+            .map(|name| column_of_tasks(name, n_distinct))
+            .to_vec();
         let mut candidate = Candidate::btree(1, vec![Key::column("a")]);
         candidate.include = include.iter().map(|c| (*c).to_owned()).collect();
         candidate.predicate = predicate.map(str::to_owned);
@@ -106,7 +127,7 @@ mod tests {
     #[test]
     fn equal_keys_share_an_entry_and_carried_columns_forbid_it() {
         assert_eq!(pages(-1.0, &[], None, "btree"), 276);
-        assert_eq!(pages(100.0, &[], None, "btree"), 87);
+        assert_eq!(pages(100.0, &[], None, "btree"), 91);
         assert_eq!(pages(100.0, &["b"], None, "btree"), 276);
     }
 
@@ -120,5 +141,16 @@ mod tests {
     fn what_cannot_be_computed_is_as_told() {
         assert_eq!(pages(-1.0, &[], None, "gin"), 10);
         assert_eq!(pages(-1.0, &["unknown"], None, "btree"), 10);
+    }
+
+    #[test]
+    fn what_is_computed_leaves_room_for_its_error_and_what_is_built_has_none() {
+        let mut hypothetical = what_if(WhatIfMethod::Hypopg("1.4.1".to_owned()));
+        assert_eq!(limit(&hypothetical), None);
+        hypothetical.max_bytes = Some(Bytes(1000));
+        assert_eq!(limit(&hypothetical), Some(950));
+        let mut built = what_if(WhatIfMethod::Built);
+        built.max_bytes = Some(Bytes(1000));
+        assert_eq!(limit(&built), Some(1000));
     }
 }

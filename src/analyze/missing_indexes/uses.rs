@@ -87,6 +87,7 @@ impl TableUse {
     /// Columns that some index may have to find rows by.
     pub(super) fn sought(&self) -> impl Iterator<Item = &String> {
         let orders = self.orders.iter().flatten().map(|k| &k.name.column);
+        let tested = self.constants.iter().map(|c| &c.column);
         [
             &self.equalities,
             &self.joins,
@@ -98,6 +99,7 @@ impl TableUse {
         .into_iter()
         .flatten()
         .chain(orders)
+        .chain(tested)
     }
 }
 

@@ -234,6 +234,12 @@ impl<'a> Place<'a> {
             lists.push(vec![Key::column(&column)]);
         }
         lists.retain(|keys| !keys.is_empty());
+        if lists.is_empty() {
+            // Nothing but a test for NULL or a boolean: a btree finds those as well, where they are few.
+            let tested = used.constants.iter().map(|c| &c.column);
+            let tested = tested.filter(|c| self.is_indexable(c));
+            lists.extend(tested.map(|c| vec![Key::column(c)]));
+        }
         for keys in &mut lists {
             keys.truncate(t::CANDIDATE_MAX_KEYS);
         }

@@ -18,13 +18,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::record::plan::{PlanMode, PlanRecord};
+use crate::record::tables::TableFacts;
 use crate::record::{QueryId, Run};
 
 use super::conclusions::{Evidence, Plan};
 use super::rules::thresholds as t;
 use account::Account;
 pub use adopt::{Adopted, adopt};
-use insights::look::Look;
+use insights::look::{Look, find_table};
 use tree::PlanTree;
 
 /// The best record of every statement: a plan before an error, then the mode that knows most.
@@ -95,6 +96,17 @@ pub fn read(mode: PlanMode, json: Option<&Value>, error: Option<&String>, run: &
         Err(error) => plan.error = Some(error.to_string()),
     }
     plan
+}
+
+/// The table that a node of a statement's best plan reads, by the node's place among all; `None` where
+/// it reads none, or its plan does not tell which.
+#[must_use]
+pub fn table_at<'a>(run: &'a Run, query_id: &str, position: usize) -> Option<&'a TableFacts> {
+    let records = best_records(run);
+    let (_, record) = records.iter().find(|(id, _)| id.to_string() == query_id)?;
+    let tree = PlanTree::read(record.plan.as_ref()?).ok()?;
+    let account = Account::of(&tree);
+    find_table(run, account.visits.get(position)?.node)
 }
 
 /// What a statement took in the window.

@@ -4,6 +4,7 @@ use crate::record::Run;
 use crate::record::server::Server;
 
 use super::PoolOptions;
+use super::observed::others_beside_a_replay;
 
 /// Connections that ordinary roles can have: `max_connections − superuser_reserved_connections −
 /// reserved_connections` (16+). `None` where a setting is not visible.
@@ -31,10 +32,10 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Beside a replay: it connects as the role of the target, to its database.
-    pub(super) fn beside_a_replay(run: &Run, others: u32) -> Self {
+    pub(super) fn beside_a_replay(run: &Run) -> Self {
         let server = run.server.as_ref();
         Self {
-            others,
+            others: run.activity.as_ref().map_or(0, others_beside_a_replay),
             roles: server
                 .map(|s| s.privileges.role.clone())
                 .into_iter()

@@ -176,7 +176,9 @@ fn decide(
         })
     };
     let needed = wanted.max(round_to_count(seen.in_use_p99.ceil()));
-    if seen.in_use_p99 < OVERSIZED_RATIO * f64::from(open) && needed < open {
+    // A pool that was exhausted, however shortly, is not too large.
+    let never_full = !seen.all_in_use.contains(&true);
+    if never_full && seen.in_use_p99 < OVERSIZED_RATIO * f64::from(open) && needed < open {
         return estimated("too-large", needed, reasons);
     }
     if seen.held_idle >= HELD_IDLE_RATIO {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::analyze::conclusions::ObservedPool;
-use crate::analyze::database_time::{hides_sessions, is_busy_client};
+use crate::analyze::database_time::{
+    hides_sessions, is_busy_client, is_own_replay, is_replay_name,
+};
 use crate::record::Run;
-use crate::record::activity::{ActivitySample, ActivitySeries};
+use crate::record::activity::{ActivitySample, ActivitySeries, HIDDEN_TYPE, SessionSample};
 use crate::record::database::StatDatabase;
 
 use super::budget::usable_connections;
@@ -43,8 +45,23 @@ fn busy(sample: &ActivitySample) -> u32 {
     count(sample.sessions.iter().filter(|s| is_busy_client(s)).count())
 }
 
+/// Largest number of connections of others than dbperf's own replay. A session whose type the role may not see counts
+/// where it has a database: it is a client's, or a worker's that no budget has to know.
+pub(super) fn others_beside_a_replay(series: &ActivitySeries) -> u32 {
+    let is_connection = |s: &&SessionSample| {
+        let hidden = s.backend_type == HIDDEN_TYPE && s.datname.is_some();
+        (s.backend_type == "client backend" || hidden) && !is_own_replay(s)
+    };
+    let of_sample = |sample: &ActivitySample| {
+        let idle = sample.idle.iter().filter(|(name, _)| !is_replay_name(name));
+        let idle: u32 = idle.map(|(_, number)| number).sum();
+        idle + count(sample.sessions.iter().filter(is_connection).count())
+    };
+    series.samples.iter().map(of_sample).max().unwrap_or(0)
+}
+
 /// All client sessions of a sample.
-pub(super) fn connected(sample: &ActivitySample) -> u32 {
+fn connected(sample: &ActivitySample) -> u32 {
     let shown = sample.sessions.iter();
     count(shown.filter(|s| s.backend_type == "client backend").count())
         + sample.idle.values().sum::<u32>()

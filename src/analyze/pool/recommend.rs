@@ -16,7 +16,6 @@ use super::fleet::{Ground, finish};
 use super::gauges::{Varying, varying};
 use super::interval::interval;
 use super::model::{Demand, MAX_SIZE, Model};
-use super::observed::connected;
 use super::room::{self, MainWait, NEAR_SATURATION_RATIO};
 use super::{NoRecommendation, PoolOptions};
 
@@ -38,6 +37,7 @@ const CHURN_RATIO: f64 = 0.5;
 /// Facts of a replay that decide.
 struct Facts<'a> {
     pool: &'a PoolRecord,
+    per_sec: f64,
     /// The load of the whole window.
     model: Model,
     /// The load that the size is made for: that of the rush, where there was one.
@@ -83,18 +83,21 @@ pub(super) fn from_replay(
             options.instances, options.instances
         ));
     }
-    let open = pool.gauges.iter().map(|g| g.size).max();
-    let activity = run.activity.as_ref().filter(|_| !hides_sessions(run));
-    let others = activity.map_or(0, |series| {
-        let all = series.samples.iter().map(connected).max().unwrap_or(0);
-        all.saturating_sub(open.unwrap_or(pool.pool_size))
-    });
-    let seen = Seen::beside_a_replay(run, others);
+    let seen = Seen::beside_a_replay(run);
     finish(draft, &Ground::of(run, &seen, options))
 }
 
 fn total_ms(histogram: &LatencyHistogram) -> f64 {
     histogram.mean_ms().unwrap_or(0.0) * histogram.count() as f64
+}
+
+/// Leases that begin per second, of the time in which requests could begin: that the last ones took long to end is no
+/// smaller load. In an open loop whose leases fill the pool, more begin than end, and the time that they took is it.
+fn leases_per_sec(pool: &PoolRecord, open: bool) -> f64 {
+    let begun = pool.begun.unwrap_or(pool.length).0.min(pool.length.0);
+    let full = open && pool.lease_total.0 >= f64::from(pool.pool_size) * begun;
+    let length = if full { pool.length.0 } else { begun };
+    pool.lease.count() as f64 / length * 1000.0
 }
 
 fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendation> {
@@ -104,16 +107,15 @@ fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendat
     }
     let waited = total_ms(&pool.permit_wait);
     let connecting = total_ms(&pool.connect);
-    // A permit is held from the moment it is given: connecting and checking occupy it too.
-    let occupied = pool.lease_total.0 + connecting + total_ms(&pool.recycle);
+    let occupied = pool.occupied_ms();
     let lease_ms = occupied / leases as f64;
     let mean = pool.lease.mean_ms().unwrap_or(lease_ms);
     let spread = pool.lease.stddev_ms().unwrap_or(0.0) / mean;
-    let per_sec = leases as f64 / pool.length.secs();
     let open = run
         .replay
         .as_ref()
         .is_some_and(|r| r.source.arrival == Arrival::Open);
+    let per_sec = leases_per_sec(pool, open);
     let demand = if open {
         Demand::Open { per_sec }
     } else {
@@ -143,6 +145,7 @@ fn facts<'a>(run: &Run, pool: &'a PoolRecord) -> Result<Facts<'a>, NoRecommendat
     let activity = run.activity.as_ref().filter(|_| !hides_sessions(run));
     Ok(Facts {
         pool,
+        per_sec,
         model,
         to_size: model.with_demand(busiest.map_or(1.0, |stretch| stretch.times)),
         varying,
@@ -164,7 +167,7 @@ fn summary(run: &Run, facts: &Facts<'_>) -> Vec<String> {
     let mut reasons = vec![format!(
         "{:.0} leases/s of {:.1} ms on average keep {:.1} of {} connections in use; 95 % of waits \
          for one are below {:.1} ms, waits are {:.0} % of the time of all operations",
-        facts.pool.lease.count() as f64 / facts.pool.length.secs(),
+        facts.per_sec,
         facts.model.lease_ms,
         facts.pool.in_use_mean,
         facts.pool.pool_size,
@@ -214,7 +217,7 @@ impl Facts<'_> {
 
     fn measured(&self) -> Expected {
         Expected {
-            throughput_per_sec: Some(self.pool.lease.count() as f64 / self.pool.length.secs()),
+            throughput_per_sec: Some(self.per_sec),
             p99_ms: None,
             wait_p99_ms: self.pool.permit_wait.quantile_ms(0.99),
         }

@@ -104,7 +104,7 @@ fn all(wanted: &Wanted<'_>) -> Vec<PoolSetting> {
 
 fn setting(library: &str, lines: &[String]) -> PoolSetting {
     PoolSetting {
-        library: library.to_owned(),
+        pool_library: library.to_owned(),
         text: lines.join("\n"),
     }
 }

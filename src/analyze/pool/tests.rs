@@ -256,6 +256,25 @@ fn a_replay_that_waits_for_locks_is_given_no_more_connections() {
 }
 
 #[test]
+fn a_last_request_that_takes_long_makes_no_smaller_load() {
+    let staged = Loop {
+        clients: 20,
+        size: 2,
+        lease_ms: 20.0,
+        think_ms: 80.0,
+        held_idle: 0.1,
+    };
+    let mut pool = staged.simulate(20_000.0);
+    let truth = recommendation(&replayed(pool.clone(), Some(8), 0));
+    // One request went on for 10 s after the others had ended.
+    pool.begun = Some(pool.length);
+    pool.length = Millis(30_000.0);
+    let found = recommendation(&replayed(pool, Some(8), 0));
+    assert_eq!(found.pool_size, truth.pool_size);
+    assert_eq!(found.expected, truth.expected);
+}
+
+#[test]
 fn connections_held_idle_are_to_be_given_back_first() {
     let staged = Loop {
         clients: 20,

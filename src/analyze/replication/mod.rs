@@ -6,6 +6,8 @@
 //! primary stops writing, as the view's own `replay_lag` does: then R catches up and the lag is 0.
 
 mod curve;
+mod lag;
+mod senders;
 mod standby;
 
 use super::conclusions::{Replication, SlotState};
@@ -17,6 +19,7 @@ use crate::record::replication::{LsnPoint, ReplicationWindow, Slot};
 #[must_use]
 pub fn conclude(run: &Run) -> Option<Replication> {
     let window = run.replication.as_ref()?;
+    // For a standby whose own was not read; most often both servers are configured alike.
     let timeout = run
         .server
         .as_ref()

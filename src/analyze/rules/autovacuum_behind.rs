@@ -14,9 +14,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 const FACTOR: &str = "autovacuum_vacuum_scale_factor";
+const SWITCH: &str = "autovacuum_enabled";
 const THRESHOLD: &str = "autovacuum_vacuum_threshold";
 /// 18+.
 const CAP: &str = "autovacuum_vacuum_max_threshold";
+
+/// A tenth of the default.
+const PROPOSED_FACTOR: f64 = 0.02;
 
 fn judge(facts: &Facts<'_>) -> Judgement {
     let tables = tables(facts)?;
@@ -30,11 +34,7 @@ fn outcome(facts: &Facts<'_>, table: &Table<'_>) -> Result<Outcome, String> {
         return Ok(Outcome::Quiet);
     }
     let name = table.name();
-    let quoted = qualified(&table.facts.schemaname, &table.facts.relname);
-    let undo = match table.option(FACTOR) {
-        Some(old) => format!("ALTER TABLE {quoted} SET ({FACTOR} = {old});"),
-        None => format!("ALTER TABLE {quoted} RESET ({FACTOR});"),
-    };
+    let cure = cure(facts, table)?;
     let last = table.stats.last_autovacuum;
     let last = last.map_or("never".to_owned(), |at| at.to_string());
     let running = running(facts, table);
@@ -56,16 +56,55 @@ fn outcome(facts: &Facts<'_>, table: &Table<'_>) -> Result<Outcome, String> {
             why(facts, table),
             held(facts)
         ))
-        .sql(format!(
-            "ALTER TABLE {quoted} SET ({FACTOR} = 0.02); VACUUM (ANALYZE) {quoted};"
-        ))
-        .undo(undo)
+        .sql(cure.sql)
+        .undo(cure.undo)
         .note(
             "SHARE UPDATE EXCLUSIVE lock; giving empty pages at the end back to the disk takes a \
              short ACCESS EXCLUSIVE lock, which VACUUM (TRUNCATE false) avoids; VACUUM not inside \
              a transaction. Whoever holds the horizon has to go first",
         )
         .fire(facts))
+}
+
+struct Cure {
+    sql: String,
+    undo: Option<String>,
+}
+
+/// A vacuum now, and for the future what keeps it from coming in time: the switch of the table, or
+/// a factor that is larger than the one proposed. Where it is neither, a vacuum alone.
+fn cure(facts: &Facts<'_>, table: &Table<'_>) -> Result<Cure, String> {
+    let name = qualified(&table.facts.schemaname, &table.facts.relname);
+    let vacuum = format!("VACUUM (ANALYZE) {name};");
+    let change = |what: &str| format!("ALTER TABLE {name} {what};");
+    let future = if table.autovacuum_is_off() {
+        Some((format!("RESET ({SWITCH})"), SWITCH))
+    } else if is_off(facts) || table.number(facts, FACTOR)? <= PROPOSED_FACTOR {
+        None
+    } else {
+        Some((format!("SET ({FACTOR} = {PROPOSED_FACTOR})"), FACTOR))
+    };
+    let Some((what, option)) = future else {
+        return Ok(Cure {
+            sql: vacuum,
+            undo: None,
+        });
+    };
+    let before = match table.option(option) {
+        Some(old) => format!("SET ({option} = {old})"),
+        None => format!("RESET ({option})"),
+    };
+    Ok(Cure {
+        sql: format!("{} {vacuum}", change(&what)),
+        undo: Some(change(&before)),
+    })
+}
+
+/// Autovacuum is off for the whole server.
+fn is_off(facts: &Facts<'_>) -> bool {
+    facts
+        .setting("autovacuum")
+        .is_ok_and(|s| s.reset_val == "off")
 }
 
 /// What a vacuum of the table is doing at the end of the window.
@@ -103,10 +142,9 @@ fn due(facts: &Facts<'_>, table: &Table<'_>) -> Result<f64, String> {
 }
 
 fn why(facts: &Facts<'_>, table: &Table<'_>) -> &'static str {
-    let server_off = facts.setting("autovacuum");
     if table.autovacuum_is_off() {
         "autovacuum is turned off for this table"
-    } else if server_off.is_ok_and(|s| s.reset_val == "off") {
+    } else if is_off(facts) {
         "autovacuum is turned off for the whole server"
     } else {
         "It comes too late, is too slow (autovacuum_vacuum_cost_limit, autovacuum_max_workers), or \
@@ -152,16 +190,60 @@ mod tests {
 
     #[test]
     fn the_tables_own_options_come_first_and_come_back() {
+        let own = ["autovacuum_vacuum_scale_factor=0.05"];
+        let finding = case(10_101, &own).the_finding(&RULE);
+        assert_eq!(
+            finding.remediation.undo_sql.as_deref(),
+            Some("ALTER TABLE public.tasks SET (autovacuum_vacuum_scale_factor = 0.05);")
+        );
+    }
+
+    #[test]
+    fn a_table_that_was_turned_off_is_turned_on_again() {
         let own = [
             "autovacuum_vacuum_scale_factor=0.01",
             "autovacuum_enabled=false",
         ];
         let finding = case(2_101, &own).the_finding(&RULE);
         assert!(finding.detail.contains("turned off for this table"));
+        let remedy = finding.remediation;
         assert_eq!(
-            finding.remediation.undo_sql.as_deref(),
-            Some("ALTER TABLE public.tasks SET (autovacuum_vacuum_scale_factor = 0.01);")
+            remedy.sql.as_deref(),
+            Some(
+                "ALTER TABLE public.tasks RESET (autovacuum_enabled); VACUUM (ANALYZE) \
+                 public.tasks;"
+            )
         );
+        assert_eq!(
+            remedy.undo_sql.as_deref(),
+            Some("ALTER TABLE public.tasks SET (autovacuum_enabled = false);")
+        );
+    }
+
+    #[test]
+    fn the_factor_is_never_raised() {
+        let remedy = |factor: &str| {
+            let mut case = case(90_000, &[]);
+            set(&mut case.run, FACTOR, factor);
+            let remedy = case.the_finding(&RULE).remediation;
+            (remedy.sql.unwrap(), remedy.undo_sql)
+        };
+        let alone = ("VACUUM (ANALYZE) public.tasks;".to_owned(), None);
+        assert_eq!(remedy("0.01"), alone);
+        assert_eq!(remedy("0.02"), alone);
+        let (sql, undo) = remedy("0.03");
+        assert!(sql.contains("SET (autovacuum_vacuum_scale_factor = 0.02)"));
+        assert!(undo.is_some());
+    }
+
+    #[test]
+    fn no_option_of_a_table_helps_where_the_server_is_off() {
+        let mut case = case(90_000, &[]);
+        set(&mut case.run, "autovacuum", "off");
+        let finding = case.the_finding(&RULE);
+        assert!(finding.detail.contains("for the whole server"));
+        let sql = finding.remediation.sql.unwrap();
+        assert_eq!(sql, "VACUUM (ANALYZE) public.tasks;");
     }
 
     #[test]

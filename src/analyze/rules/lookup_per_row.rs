@@ -141,6 +141,7 @@ mod tests {
             conkey: vec![2],
             confkey: vec![1],
             conindid: 0,
+            conparentid: 0,
         };
         run.indexes.foreign_keys = Some(if key { vec![owner] } else { vec![] });
         Case::of(run)

@@ -1,7 +1,7 @@
 //! `missing-fk-index`: a foreign key whose referencing columns have no index.
 
 use crate::analyze::conclusions::{Evidence, Severity};
-use crate::analyze::missing_indexes::{undo_sql, wanted_by_keys};
+use crate::analyze::missing_indexes::{lock_note, serving, undo_sql, wanted_by_keys};
 
 use super::draft::Draft;
 use super::{Facts, Judgement, Rule};
@@ -21,6 +21,9 @@ fn judge(facts: &Facts<'_>) -> Judgement {
             Severity::Info
         };
         let index = &wanted.index;
+        // One that the statements want may serve the key, too, and names are told apart there.
+        let recommended = facts.conclusions.missing_indexes.as_deref();
+        let offered = serving(recommended.unwrap_or_default(), index).unwrap_or(index);
         Draft::new(RULE.id, severity)
             .evidence(Evidence::RuleOfThumb)
             .about("table", &format!("{}.{}", index.schema, index.table))
@@ -32,12 +35,9 @@ fn judge(facts: &Facts<'_>) -> Judgement {
                 wanted.parent_deletes
             ))
             .detail(index.reason.clone())
-            .sql(index.create_sql.clone())
-            .undo(undo_sql(index))
-            .note(
-                "SHARE UPDATE EXCLUSIVE lock, two scans of the table, waits for older \
-                 transactions; if it fails it leaves an invalid index",
-            )
+            .sql(offered.create_sql.clone())
+            .undo(undo_sql(offered))
+            .note(lock_note(offered))
             .fire(facts)
     });
     Ok(found.collect())
@@ -59,6 +59,7 @@ mod tests {
             conkey: vec![2],
             confkey: vec![1],
             conindid: 0,
+            conparentid: 0,
         }]);
         run.tables.facts = Some(vec![table(1, "tasks"), table(2, "plans")]);
         let mut parent = table_stats(2, "plans");
@@ -86,5 +87,28 @@ mod tests {
         let finding = case(3, vec![partial]).the_finding(&RULE);
         assert_eq!(finding.severity, Severity::Info);
         assert!(finding.detail.contains("questionable"));
+    }
+
+    #[test]
+    fn it_is_offered_under_the_name_that_is_told_apart() {
+        let mut case = case(3, vec![]);
+        let all = case.conclusions.missing_indexes.as_mut().unwrap();
+        all[0].create_sql =
+            "CREATE INDEX CONCURRENTLY tasks_a_idx1 ON public.tasks (a);".to_owned();
+        let undo = case.the_finding(&RULE).remediation.undo_sql.unwrap();
+        assert_eq!(undo, "DROP INDEX CONCURRENTLY public.tasks_a_idx1;");
+    }
+
+    #[test]
+    fn an_index_that_statements_want_serves_the_key_as_well() {
+        let mut case = case(3, vec![]);
+        let all = case.conclusions.missing_indexes.as_mut().unwrap();
+        all[0].columns.push("b".to_owned());
+        all[0].create_sql = "CREATE INDEX CONCURRENTLY wide ON public.tasks (a, b);".to_owned();
+        let sql = case.the_finding(&RULE).remediation.sql.unwrap();
+        assert_eq!(
+            sql,
+            "CREATE INDEX CONCURRENTLY wide ON public.tasks (a, b);"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! `missing-index`: an index that the conditions of an expensive scan ask for.
 
 use crate::analyze::conclusions::{MissingIndex, MissingIndexKind, Severity};
-use crate::analyze::missing_indexes::undo_sql;
+use crate::analyze::missing_indexes::{lock_note, undo_sql};
 
 use super::draft::Draft;
 use super::text::size;
@@ -32,23 +32,29 @@ fn judge(facts: &Facts<'_>) -> Judgement {
         Draft::new(RULE.id, severity(m, total))
             .evidence(m.evidence)
             .about("table", &format!("{}.{}", m.schema, m.table))
-            .title(&format!(
-                "an index on {} ({}) is missing",
-                m.table,
-                m.columns.join(", ")
-            ))
+            .title(&title(m))
             .detail(format!("{}. {}", m.reason, price(m)))
             .saves(m.saves_ms_per_sec)
             .sql(m.create_sql.clone())
             .undo(undo_sql(m))
-            .note(
-                "SHARE UPDATE EXCLUSIVE lock, two scans of the table, waits for older \
-                 transactions; if it fails it leaves an invalid index. Measure the load again \
-                 with it before keeping it",
-            )
+            .note(format!(
+                "{}. Measure the load again with it before keeping it",
+                lock_note(m)
+            ))
             .fire(facts)
     });
     Ok(found.collect())
+}
+
+/// A partial index by its condition too: it is another one than that of all rows.
+fn title(m: &MissingIndex) -> String {
+    let condition = m.predicate.as_ref().map(|p| format!(" WHERE {p}"));
+    format!(
+        "an index on {} ({}){} is missing",
+        m.table,
+        m.columns.join(", "),
+        condition.unwrap_or_default()
+    )
 }
 
 /// A trifle is told, and warned of only what gives back a visible share of all execution time.
@@ -111,6 +117,17 @@ mod tests {
         assert!(finding.title.contains("an index on tasks (a) is missing"));
         assert_eq!(finding.saves_ms_per_sec, Some(100.0));
         case(50_000).assert_quiet(&RULE);
+    }
+
+    #[test]
+    fn a_partial_index_is_named_with_its_condition() {
+        let mut missing = MissingIndex::none();
+        missing.table = "messages".to_owned();
+        missing.columns = vec!["sent_at".to_owned()];
+        assert_eq!(title(&missing), "an index on messages (sent_at) is missing");
+        missing.predicate = Some("read_at IS NULL".to_owned());
+        let expected = "an index on messages (sent_at) WHERE read_at IS NULL is missing";
+        assert_eq!(title(&missing), expected);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::analyze::conclusions::{
     Evidence, Finding, Insight, InsightWeight, MissingIndex, MissingIndexKind, Plan, Severity,
     Statement,
 };
-use crate::analyze::missing_indexes::undo_sql;
+use crate::analyze::missing_indexes::{mentions, undo_sql};
 use crate::analyze::plans::insights::{InsightRule, Promotion};
+use crate::analyze::plans::table_at;
 
 use super::draft::Draft;
 use super::text::{one_line, percent};
@@ -104,7 +105,7 @@ fn finding(
     if rule.finding == Promotion::Never || !matters(insight, weight, share) {
         return None;
     }
-    if let Some(other) = explained(insight, plan, facts) {
+    if let Some(other) = explained(insight, statement, plan, facts) {
         return Some(Outcome::Suppressed(other));
     }
     let evidence = insight.evidence.max(weight.evidence);
@@ -139,8 +140,9 @@ fn finding(
         ))
         .sql(remedy.sql.clone())
         .undo(remedy.undo_sql.clone());
-    let index = proposed(insight, facts).filter(|_| rule.id == "filter-discards-rows");
-    if let Some(index) = index {
+    let filter = rule.id == "filter-discards-rows";
+    let index = filter.then(|| proposed(insight, statement, plan, facts));
+    if let Some(index) = index.flatten() {
         draft = draft
             .sql(index.create_sql.clone())
             .undo(undo_sql(index))
@@ -188,7 +190,12 @@ fn matters(insight: &Insight, weight: &InsightWeight, share: f64) -> bool {
 
 /// Why a filter is no finding of its own: another insight on its node names the cause, or an index
 /// for its table is proposed from the same estimate.
-fn explained(insight: &Insight, plan: &Plan, facts: &Facts<'_>) -> Option<String> {
+fn explained(
+    insight: &Insight,
+    statement: &Statement,
+    plan: &Plan,
+    facts: &Facts<'_>,
+) -> Option<String> {
     if insight.rule != "filter-discards-rows" {
         return None;
     }
@@ -201,15 +208,37 @@ fn explained(insight: &Insight, plan: &Plan, facts: &Facts<'_>) -> Option<String
     if let Some(cause) = cause {
         return Some(format!("{} names its cause", cause.rule));
     }
-    (proposed(insight, facts).is_some() && insight.evidence == Evidence::Estimated)
+    (insight.evidence == Evidence::Estimated && proposed(insight, statement, plan, facts).is_some())
         .then(|| "missing-index proposes an index from the same estimate".to_owned())
 }
 
-/// The index that `missing-index` proposes for the table that a filter reads.
-fn proposed<'a>(insight: &Insight, facts: &Facts<'a>) -> Option<&'a MissingIndex> {
+/// The index that `missing-index` proposes for the statement and the table that its filter reads. An
+/// index for another statement gives back what that one takes, and nothing of this one.
+fn proposed<'a>(
+    insight: &Insight,
+    statement: &Statement,
+    plan: &Plan,
+    facts: &Facts<'a>,
+) -> Option<&'a MissingIndex> {
+    let position = insight.position?;
+    let table = table_at(facts.run, &statement.query_id, position)?;
+    let helps = |m: &MissingIndex| {
+        if m.judged_by.is_some() {
+            return m.helps.iter().any(|h| h.query_id == statement.query_id);
+        }
+        // Without a planner an index is made of the conditions of a scan: its first column is in them.
+        let conditions = plan.nodes.get(position).map(|node| &node.conditions);
+        let first = m.columns.first();
+        first.zip(conditions).is_some_and(|(column, conditions)| {
+            conditions.iter().any(|text| mentions(text, column))
+        })
+    };
     let mut all = facts.conclusions.missing_indexes.iter().flatten();
     all.find(|m| {
-        m.kind == MissingIndexKind::Candidate && insight.node.ends_with(&format!(" on {}", m.table))
+        m.kind == MissingIndexKind::Candidate
+            && m.schema == table.schemaname
+            && m.table == table.relname
+            && helps(m)
     })
 }
 
@@ -219,7 +248,7 @@ mod tests {
 
     use super::super::testing::Case;
     use super::*;
-    use crate::analyze::conclusions::Finding;
+    use crate::analyze::conclusions::{Finding, HelpedStatement, JudgedBy};
     use crate::analyze::fixture::{delta, run_with_indexes, statement_window};
     use crate::analyze::plans::insights::INSIGHTS;
     use crate::record::QueryId;
@@ -353,6 +382,53 @@ mod tests {
         );
         assert_eq!(found.evidence, Evidence::Estimated);
         assert!(found.detail.contains("no times"), "{}", found.detail);
+    }
+
+    /// The only proposal, changed as told.
+    fn with_index(change: impl Fn(&mut MissingIndex)) -> Case {
+        let mut case = case(PlanMode::Analyzed, &executed(), 4_000.0);
+        let indexes = case.conclusions.missing_indexes.as_mut().unwrap();
+        assert_eq!(indexes.len(), 1);
+        change(&mut indexes[0]);
+        case
+    }
+
+    #[test]
+    fn an_index_for_another_statement_is_no_cure_of_a_filter() {
+        let judged = |id: &str| {
+            with_index(|index| {
+                index.judged_by = Some(JudgedBy::Hypopg);
+                index.helps = vec![HelpedStatement {
+                    query_id: id.to_owned(),
+                    query: String::new(),
+                    cost_before: 2.0,
+                    cost_after: 1.0,
+                    saves_ms_per_sec: None,
+                }];
+            })
+        };
+        let offered = |case: &Case| {
+            let found = fired(case, "filter-discards-rows").remove(0);
+            found.remediation.sql.is_some()
+        };
+        assert!(offered(&judged("1")));
+        assert!(!offered(&judged("2")));
+        let with = |change: fn(&mut MissingIndex)| with_index(change);
+        assert!(offered(&with(|_| {})));
+        assert!(!offered(&with(|i| i.columns = vec!["b".to_owned()])));
+        assert!(!offered(&with(|i| i.schema = "archive".to_owned())));
+        assert!(!offered(&with(|i| i.table = "plans".to_owned())));
+    }
+
+    #[test]
+    fn an_index_for_another_statement_does_not_hide_an_estimate() {
+        let estimated = json!({"Node Type": "Aggregate", "Strategy": "Plain", "Total Cost": 4001.0,
+            "Plan Rows": 1, "Plan Width": 8,
+            "Plans": [scan(&json!({"Parent Relationship": "Outer"}))]});
+        let mut case = case(PlanMode::Generic, &estimated, 4_000.0);
+        let indexes = case.conclusions.missing_indexes.as_mut().unwrap();
+        indexes[0].judged_by = Some(JudgedBy::Hypopg);
+        assert_eq!(fired(&case, "filter-discards-rows").len(), 1);
     }
 
     #[test]

@@ -36,12 +36,9 @@ fn judge(facts: &Facts<'_>) -> Judgement {
 /// By the standby's own readings where it was asked, by the primary's row of it elsewhere.
 pub(super) fn positions(window: &ReplicationWindow) -> BTreeMap<&str, Positions> {
     let mut all: BTreeMap<&str, Positions> = BTreeMap::new();
-    for sender in &window.senders {
-        if sender.state.as_deref() != Some("backup") {
-            let name = sender.application_name.as_str();
-            let rows = all.entry(name).or_default();
-            rows.push((sender.at, sender.replay_lsn));
-        }
+    for sender in window.standby_senders() {
+        let rows = all.entry(&sender.application_name).or_default();
+        rows.push((sender.at, sender.replay_lsn));
     }
     for standby in &window.standbys {
         if standby.samples.is_empty() {
@@ -179,6 +176,16 @@ mod tests {
         let window = case.run.replication.as_mut().unwrap();
         window.senders = (0..3).map(|i| sender("two", i, None)).collect();
         assert!(case.missing_fact(&RULE).contains("pg_monitor"));
+    }
+
+    #[test]
+    fn a_subscriber_far_behind_is_no_standby() {
+        let mut case = replicated(vec![], vec![]);
+        let window = case.run.replication.as_mut().unwrap();
+        let lsn = Lsn(PRIMARY - FAR);
+        window.senders = (0..3).map(|i| sender("sub", i, Some(lsn))).collect();
+        window.senders[2].slot_type = Some("logical".to_owned());
+        case.assert_quiet(&RULE);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) fn replicated(states: Vec<StandbyState>, asked: Vec<Standby>) -> Case
             lsn: Lsn(PRIMARY),
         }],
         senders: Vec::new(),
+        senders_read_at: None,
         standbys: asked,
         slots: Some(Vec::new()),
     });
@@ -37,13 +38,7 @@ pub(super) fn standby(name: &str, verdict: StandbyVerdict) -> StandbyState {
         state: None,
         verdict,
         basis: Basis::Measured,
-        lag_ms: Lag {
-            p50: None,
-            p95: None,
-            p99: None,
-            max: None,
-            last: None,
-        },
+        lag_ms: Lag::default(),
         lag_bytes: None,
         catch_up_sec: None,
         note: None,
@@ -85,5 +80,6 @@ pub(super) fn sender(name: &str, second: u32, replay_lsn: Option<Lsn>) -> Sender
         flush_lag: None,
         replay_lag: None,
         sync_state: None,
+        slot_type: None,
     }
 }

@@ -1,7 +1,7 @@
 //! What was measured for each target, and how.
 
 use crate::analyze::conclusions::{
-    Conclusions, Load, LoadOperation, Pool, StandbyState, StandbyVerdict, Summary,
+    Basis, Conclusions, Load, LoadOperation, Pool, StandbyState, StandbyVerdict, Summary,
 };
 use crate::record::load::HTTP_TOOL;
 use crate::stats::LatencyHistogram;
@@ -41,11 +41,11 @@ pub(super) fn whole(
 ) -> Measured {
     let load = conclusions.load.as_ref();
     match spec.metric {
-        Metric::ResponseP50 => of_load(load, |l| quantile(&l.total, l.total.p50_ms, 2)),
-        Metric::ResponseP95 => of_load(load, |l| p95(&l.total)),
-        Metric::ResponseP99 => of_load(load, |l| quantile(&l.total, l.total.p99_ms, 100)),
-        Metric::ResponseP999 => of_load(load, |l| quantile(&l.total, l.total.p999_ms, 1000)),
-        Metric::Errors => of_load(load, |l| errors(&l.total)),
+        Metric::ResponseP50 => of_load(load, |l| quantile(&l.total, l.total.p50_ms, 2, limit)),
+        Metric::ResponseP95 => of_load(load, |l| p95(&l.total, limit)),
+        Metric::ResponseP99 => of_load(load, |l| quantile(&l.total, l.total.p99_ms, 100, limit)),
+        Metric::ResponseP999 => of_load(load, |l| quantile(&l.total, l.total.p999_ms, 1000, limit)),
+        Metric::Errors => of_load(load, |l| errors(&l.total, limit)),
         Metric::Throughput => of_load(load, throughput),
         Metric::Cpu | Metric::Memory if conclusions.server.is_none() => {
             missing("no server was looked at")
@@ -59,7 +59,7 @@ pub(super) fn whole(
         Metric::ReplicationLag => replication_lag(conclusions, limit),
         Metric::Page(name) => page::metric(&conclusions.pages, name),
         Metric::Score(category) => page::score(&conclusions.pages, category),
-        Metric::WebSocket(exchange) => of_load(load, |l| websocket(l, exchange)),
+        Metric::WebSocket(exchange) => of_load(load, |l| websocket(l, exchange, limit)),
     }
 }
 
@@ -87,7 +87,7 @@ fn of_load(load: Option<&Load>, measure: impl Fn(&Load) -> Measured) -> Measured
 /// The 95th percentile of what a load did over a WebSocket; of several addresses the worst. The operations of dbperf's
 /// own load are named `WS PATH connect` and so on; those of k6 are sessions, `WS PATH`, whose time is that of their
 /// connect. Messages that tell when they were sent count before round trips.
-fn websocket(load: &Load, exchange: Exchange) -> Measured {
+fn websocket(load: &Load, exchange: Exchange, limit: f64) -> Measured {
     let of_k6 = load.source == "k6";
     let ends: &[&str] = match exchange {
         Exchange::Connect if of_k6 => &[""],
@@ -122,7 +122,7 @@ fn websocket(load: &Load, exchange: Exchange) -> Measured {
             worst.name,
             plural(worst.requests, "time", "times")
         );
-        return p95(worst).with_note(&note);
+        return p95(worst, limit).with_note(&note);
     }
     missing(if of_k6 {
         "of a WebSocket k6 times the connect alone"
@@ -132,13 +132,14 @@ fn websocket(load: &Load, exchange: Exchange) -> Measured {
 }
 
 /// The 95th percentile of one operation.
-pub(super) fn p95(operation: &LoadOperation) -> Measured {
-    quantile(operation, operation.p95_ms, 20)
+pub(super) fn p95(operation: &LoadOperation, limit: f64) -> Measured {
+    quantile(operation, operation.p95_ms, 20, limit)
 }
 
 /// A quantile, unless there are so few requests that it is nothing but their largest:
-/// `least` is 1 / (1 − q).
-fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64) -> Measured {
+/// `least` is 1 / (1 − q). A request that was due and not sent has no time: where these are more than 1 − q of all,
+/// the quantile of the others can miss the limit and cannot meet it.
+fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64, limit: f64) -> Measured {
     if operation.requests < least {
         return missing(format!(
             "{} are too few for this percentile; it takes {}",
@@ -146,23 +147,55 @@ fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64) -> Measur
             count(least)
         ));
     }
-    value.map_or_else(
-        || missing("the source tells no such percentile that can be used"),
-        |ms| Measured::Value(ms, None),
-    )
+    let Some(ms) = value else {
+        return missing("the source tells no such percentile that can be used");
+    };
+    if operation.skipped == 0 {
+        return Measured::Value(ms, None);
+    }
+    let unsent = format!(
+        "{} of {} requests were due and not sent, and are in no time",
+        count(operation.skipped),
+        count(due(operation))
+    );
+    let too_many = operation.skipped.saturating_mul(least) > due(operation);
+    if too_many && ms < limit {
+        return missing(format!("{unsent}: too many for this percentile"));
+    }
+    Measured::Value(ms, Some(unsent))
 }
 
-/// Failures over requests.
-pub(super) fn errors(operation: &LoadOperation) -> Measured {
-    if operation.requests == 0 {
+/// Requests that were due: those that ended, and those that were too late to be sent.
+fn due(operation: &LoadOperation) -> u64 {
+    operation.requests + operation.skipped
+}
+
+/// Failures over requests; one that was due and not sent failed those who waited for it. Where the source does not tell
+/// every failure, those that it tells can miss the limit and cannot meet it.
+pub(super) fn errors(operation: &LoadOperation, limit: f64) -> Measured {
+    if due(operation) == 0 {
         return missing("no request ended");
     }
-    let note = format!(
-        "{} of {} requests",
-        count(operation.failures),
-        count(operation.requests)
+    let failed = operation.failures + operation.skipped;
+    let ratio = failed as f64 / due(operation) as f64;
+    let unsent = if operation.skipped == 0 {
+        String::new()
+    } else {
+        format!(
+            ", {} of which were due and not sent",
+            count(operation.skipped)
+        )
+    };
+    let of_all = format!(
+        "{} of {} requests{unsent}",
+        count(failed),
+        count(due(operation))
     );
-    let ratio = operation.failures as f64 / operation.requests as f64;
+    let note = match &operation.failures_untold {
+        Some(why) if ratio < limit => return missing(why.clone()),
+        Some(why) => format!("at least {of_all}: {why}"),
+        None => of_all,
+    };
     Measured::Value(ratio, Some(note))
 }
 
@@ -291,7 +324,8 @@ fn slow_statements(conclusions: &Conclusions) -> Measured {
 }
 
 /// The worst standby counts. One that receives nothing falls behind without bound; one whose lag
-/// is unknown leaves the target open, unless another one misses it already.
+/// is unknown, or only known to be longer than something below the limit, leaves the target open,
+/// unless another one misses it already.
 fn replication_lag(conclusions: &Conclusions, limit: f64) -> Measured {
     let Some(replication) = &conclusions.replication else {
         return missing("replication was not looked at");
@@ -308,22 +342,29 @@ fn replication_lag(conclusions: &Conclusions, limit: f64) -> Measured {
         .iter()
         .filter_map(|s| s.lag_ms.p95.map(|p95| (s, p95)))
         .max_by(|a, b| a.1.total_cmp(&b.1));
-    let unknown = standbys.iter().find(|s| s.lag_ms.p95.is_none());
-    match (worst, unknown) {
+    // A lower bound that misses the limit decides; one below it does not.
+    let open = |s: &&StandbyState| match s.lag_ms.p95 {
+        Some(p95) => s.basis == Basis::Bound && p95 < limit,
+        None => true,
+    };
+    match (worst, standbys.iter().find(open)) {
         (Some((standby, p95)), None) => Measured::Value(p95, Some(lag_note(standby))),
         (Some((standby, p95)), _) if p95 >= limit => Measured::Value(p95, Some(lag_note(standby))),
-        (_, Some(standby)) => {
-            let why = standby
-                .note
-                .as_ref()
-                .map_or_else(String::new, |n| format!(": {n}"));
-            missing(format!(
-                "the lag of standby {} is not known{why}",
-                standby.name
-            ))
-        }
+        (_, Some(standby)) => missing(unknown_lag(standby)),
         (None, None) => missing("no standby was seen; name one with --replica"),
     }
+}
+
+fn unknown_lag(standby: &StandbyState) -> String {
+    let least = standby.lag_ms.p95.map_or_else(String::new, |p95| {
+        format!("; it is at least {}", duration(p95))
+    });
+    let why = standby.note.as_ref();
+    let why = why.map_or_else(String::new, |note| format!(": {note}"));
+    format!(
+        "the lag of standby {} is not known{least}{why}",
+        standby.name
+    )
 }
 
 fn lag_note(standby: &StandbyState) -> String {
@@ -336,8 +377,13 @@ fn lag_note(standby: &StandbyState) -> String {
         .lag_ms
         .max
         .map_or_else(|| "unknown".to_owned(), duration);
+    let at_least = if standby.basis == Basis::Bound {
+        ", at least: some of it was written before the window began"
+    } else {
+        ""
+    };
     format!(
-        "worst standby {}, largest {largest}{on_purpose}",
+        "worst standby {}, largest {largest}{at_least}{on_purpose}",
         standby.name
     )
 }
@@ -354,14 +400,46 @@ mod tests {
             ..LoadOperation::default()
         };
         assert_eq!(
-            p95(&operation),
+            p95(&operation, 2.0),
             missing("19 requests are too few for this percentile; it takes 20")
         );
         let enough = LoadOperation {
             requests: 20,
             ..operation
         };
-        assert_eq!(p95(&enough), Measured::Value(1.0, None));
+        assert_eq!(p95(&enough, 2.0), Measured::Value(1.0, None));
+    }
+
+    /// 1000 requests that were due, of which so many were not sent; the others all went well within 1 ms.
+    fn unsent(skipped: u64) -> LoadOperation {
+        LoadOperation {
+            requests: 1000 - skipped,
+            p95_ms: Some(1.0),
+            skipped,
+            ..LoadOperation::default()
+        }
+    }
+
+    #[test]
+    fn requests_that_were_not_sent_are_errors() {
+        let note = "50 of 1,000 requests, 50 of which were due and not sent".to_owned();
+        assert_eq!(
+            errors(&unsent(50), 0.001),
+            Measured::Value(0.05, Some(note))
+        );
+        let nothing_sent = errors(&unsent(1000), 0.001);
+        assert!(matches!(nothing_sent, Measured::Value(1.0, _)));
+    }
+
+    #[test]
+    fn a_percentile_is_not_that_of_the_requests_that_were_sent() {
+        let words = "requests were due and not sent, and are in no time";
+        let few = Measured::Value(1.0, Some(format!("50 of 1,000 {words}")));
+        assert_eq!(p95(&unsent(50), 2.0), few);
+        let many = missing(format!("51 of 1,000 {words}: too many for this percentile"));
+        assert_eq!(p95(&unsent(51), 2.0), many);
+        // Those that were sent took too long already.
+        assert!(matches!(p95(&unsent(51), 1.0), Measured::Value(1.0, _)));
     }
 
     #[test]

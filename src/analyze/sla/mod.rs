@@ -145,8 +145,8 @@ impl Sla {
     ) -> impl Iterator<Item = SlaRow> + 'a {
         self.targets.iter().filter_map(|target| {
             let measured = match target.spec.metric {
-                Metric::ResponseP95 => measure::p95(operation),
-                Metric::Errors => measure::errors(operation),
+                Metric::ResponseP95 => measure::p95(operation, target.limit),
+                Metric::Errors => measure::errors(operation, target.limit),
                 _ => return None,
             };
             Some(target.row(Some(subject.clone()), measured))

@@ -69,14 +69,18 @@ fn busy_load_command(c: &Conclusions) -> Option<String> {
 }
 
 fn failures(c: &Conclusions) -> Option<String> {
-    let total = &c.load.as_ref()?.total;
+    let load = c.load.as_ref()?;
+    let total = &load.total;
     let ratio = total.failures as f64 / total.requests.max(1) as f64;
-    (ratio >= MANY_FAILURES_RATIO).then(|| {
-        format!(
-            "{} of all requests failed; their times are part of the numbers.",
-            percent(ratio)
-        )
-    })
+    let times = match load.failures_timed.as_deref() {
+        Some("all") => "their times are part of the numbers",
+        Some("answered") => {
+            "the times of those with an answer are part of the numbers, the others have none"
+        }
+        _ => "whether their times are part of the numbers is not known",
+    };
+    (ratio >= MANY_FAILURES_RATIO)
+        .then(|| format!("{} of all requests failed; {times}.", percent(ratio)))
 }
 
 fn statements(c: &Conclusions) -> Vec<String> {

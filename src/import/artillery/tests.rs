@@ -92,6 +92,9 @@ fn requests_without_an_answer_are_failures() {
     let result = load("x", text.as_bytes());
     assert_eq!((result.total.requests, result.total.failures), (375, 4));
     assert_eq!(result.total.errors["without an answer"], 3);
+    assert_eq!(result.total.failures_untold, None);
+    let endpoints = &result.operations;
+    assert!(!endpoints.is_empty() && endpoints.iter().all(|o| o.failures_untold.is_some()));
     assert!(result.source.warnings[0].contains("ETIMEDOUT 3 time(s)"));
     let text = HTTP.replacen("\"http.codes.200\": 319", "\"http.codes.200\": 318", 1);
     let warnings = load("x", text.as_bytes()).source.warnings;

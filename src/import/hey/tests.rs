@@ -13,6 +13,11 @@ fn every_request_with_an_answer_is_counted() {
     check(&tasks.total, &row, 5e-4);
     assert!(tasks.operations.is_empty());
     assert_eq!(tasks.total.errors["500"], 25);
+    let untold = tasks.total.failures_untold.as_deref();
+    assert_eq!(
+        untold,
+        Some("requests without an answer are not in the file")
+    );
     let close = |key: &str, ms: f64| {
         let told = tasks.total.latency.percentile(key).unwrap().0;
         // The server's own percentile, plus what the client and the loopback take.

@@ -124,6 +124,52 @@ fn transactions_are_left_out_and_failures_have_words() {
 }
 
 #[test]
+fn a_transaction_counts_where_the_samples_in_it_are_not_in_the_file() {
+    let whole = |thread: &str, start: u64, label: &str, samples: u64| {
+        format!(
+            "1700000000{start:03},200,{label},200,\"Number of samples in transaction : {samples}, number of failing \
+             samples : 0\",{thread},,true,,0,0,2,2,null,190,0,11\n"
+        )
+    };
+    // Generate parent sample: two threads, whose transactions overlap; one of nothing.
+    let rows = whole("users 1-1", 0, "checkout", 3)
+        + &whole("users 1-2", 0, "checkout", 3)
+        + &whole("users 1-1", 250, "search", 2)
+        + &whole("users 1-2", 300, "nothing", 0);
+    let result = load("x", format!("{HEADER_5}{rows}").as_bytes());
+    let counted: Vec<_> = result
+        .operations
+        .iter()
+        .map(|o| (o.name.as_str(), o.requests))
+        .collect();
+    assert_eq!(counted, [("checkout", 2), ("search", 1)]);
+    assert_eq!(result.total.phases, None);
+    let notes = result.source.notes.join("; ");
+    for words in [
+        "3 sample(s) of transaction controllers count as requests",
+        "1 sample(s) of transaction controllers are left out",
+    ] {
+        assert!(notes.contains(words), "{notes}");
+    }
+    // Without such a parent its samples stand before it, also those of another one within it.
+    let sample =
+        "1700000000010,80,GET /orders,200,OK,users 1-1,text,true,,9,9,2,2,http://shop,80,0,0\n";
+    let inner = whole("users 1-1", 5, "pay", 1);
+    let outer = whole("users 1-1", 0, "checkout", 2);
+    let text = format!(
+        "{HEADER_5}{sample}{inner}{outer}{}",
+        whole("users 1-2", 0, "buy", 1)
+    );
+    let result = load("x", text.as_bytes());
+    let names: Vec<&str> = result.operations.iter().map(|o| o.name.as_str()).collect();
+    assert_eq!(names, ["GET /orders", "buy"]);
+    // Where no thread is told, a sample within the time is taken for its part, and another transaction is not.
+    let unnamed = rows.replace("users 1-1", "").replace("users 1-2", "");
+    let result = load("x", format!("{HEADER_5}{unnamed}").as_bytes());
+    assert_eq!(result.total.requests, 3);
+}
+
+#[test]
 fn without_a_column_for_success_the_code_decides() {
     let text = "timeStamp,elapsed,label,responseCode\n1700000000000,1,a,200\n1700000000001,1,a,500\n1700000000002,1,a,Non HTTP\n";
     let result = load("x", text.as_bytes());
@@ -217,6 +263,27 @@ fn parts_of_a_sample_are_not_counted_and_those_of_a_transaction_are() {
             .iter()
             .any(|n| n.starts_with("1 sample(s) of transaction"))
     );
+}
+
+#[test]
+fn a_transaction_without_its_samples_counts_in_a_document_too() {
+    // As with jmeter.save.saveservice.subresults=false; the second one repeats the sample before it.
+    let transaction = |thread: &str, start: u64| {
+        format!(
+            "<sample t=\"60\" ts=\"17954267569{start}\" s=\"true\" lb=\"Buy\" tn=\"{thread}\" \
+             rm=\"Number of samples in transaction : 1, number of failing samples : 0\"/>"
+        )
+    };
+    let sample = "<httpSample t=\"30\" ts=\"1795426756940\" s=\"true\" lb=\"a\" tn=\"u 1\"/>";
+    let text = [
+        transaction("u 2", 20),
+        sample.to_owned(),
+        transaction("u 1", 30),
+    ]
+    .concat();
+    let result = load("x", document(&text).as_bytes());
+    let names: Vec<&str> = result.operations.iter().map(|o| o.name.as_str()).collect();
+    assert_eq!(names, ["Buy", "a"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `JMeter`'s results as XML: an element for each sample, with one-letter and two-letter attributes.
 //!
 //! `t` is the time to the last byte, `lt` to the first, `ct` to the open connection, `ts` the start, `s` success, `lb` the
-//! label, `rc` and `rm` code and message, `na` all threads. An element within a sample is a part of it, such as a
+//! label, `rc` and `rm` code and message, `tn` the thread, `na` all threads. An element within a sample is a part of it, such as a
 //! redirect, and is not counted again; within a transaction it is a sample.
 
 use std::borrow::Cow;
@@ -89,11 +89,11 @@ pub(in crate::import) fn read(source: Source<'_>) -> Result<Found, ImportError> 
                 return Err(place.wrong("another document begins here", "the results of one run"));
             }
             Event::Start(element) => {
-                let kind = begin(&element, &open, &place, &mut tally, &mut beside)?;
+                let kind = begin(&element, true, &open, &place, &mut tally, &mut beside)?;
                 open.push(kind);
             }
             Event::Empty(element) => {
-                begin(&element, &open, &place, &mut tally, &mut beside)?;
+                begin(&element, false, &open, &place, &mut tally, &mut beside)?;
             }
             Event::End(_) => {
                 open.pop();
@@ -145,9 +145,10 @@ impl Place<'_> {
     }
 }
 
-/// Counts the element if it is a sample; what its children are.
+/// Counts the element if it is a sample, which a transaction may have within it (`has_children`); what its children are.
 fn begin(
     element: &BytesStart<'_>,
+    has_children: bool,
     open: &[Open],
     place: &Place<'_>,
     tally: &mut Tally,
@@ -159,7 +160,9 @@ fn begin(
         Some(Open::Other) => Ok(Open::Other),
         Some(Open::Samples) => {
             let attributes = Attributes::of(element, place)?;
-            let counted = attributes.sample(place)?.count(tally, beside)?;
+            let counted = attributes
+                .sample(place)?
+                .count(tally, beside, has_children)?;
             Ok(if counted { Open::Other } else { Open::Samples })
         }
     }
@@ -176,6 +179,7 @@ struct Attributes<'a> {
     label: Option<Cow<'a, str>>,
     code: Option<Cow<'a, str>>,
     message: Option<Cow<'a, str>>,
+    thread: Option<Cow<'a, str>>,
     threads: Option<Cow<'a, str>>,
 }
 
@@ -194,6 +198,7 @@ impl<'a> Attributes<'a> {
                 "lb" => &mut found.label,
                 "rc" => &mut found.code,
                 "rm" => &mut found.message,
+                "tn" => &mut found.thread,
                 "na" => &mut found.threads,
                 _ => continue,
             };
@@ -235,6 +240,7 @@ impl<'a> Attributes<'a> {
             code: Cow::Owned(text(&self.code)),
             message: Cow::Owned(text(&self.message)),
             assertion: Cow::Borrowed(""),
+            thread: Cow::Owned(text(&self.thread)),
             threads: match &self.threads {
                 None => None,
                 Some(_) => u32::try_from(needed(&self.threads, "na", "a whole number")?).ok(),

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use crate::import::ImportError;
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, LoadInterval, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, LoadInterval, LoadResult, LoadSource, Omission, Operation,
+    PercentileMethod,
 };
 
 use super::collect::{Check, Collector};
@@ -34,7 +35,9 @@ impl Collector {
         let intervals = self.seconds.intervals(&self.file, &names, by_status)?;
         let stages = self
             .seconds
-            .stages(&intervals, |name| !name.starts_with("WS "));
+            .stages(&intervals, (self.began, self.ended), |name| {
+                !name.starts_with("WS ")
+            });
         check_vus(&intervals, &mut warnings);
         let total = self.total.finish(super::ALL.to_owned(), by_status);
         let operations = finished(self.operations, names, by_status);
@@ -49,6 +52,7 @@ impl Collector {
                 files: vec![self.file],
                 arrival,
                 omission: omission(arrival),
+                failures_timed: FailuresTimed::All,
                 percentile_method: PercentileMethod::Histogram,
                 notes,
                 warnings,

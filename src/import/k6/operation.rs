@@ -132,6 +132,7 @@ impl Tally {
     /// The finished operation. `by_status`: the run does not judge requests, so their status does.
     pub(super) fn finish(self, name: String, by_status: bool) -> Operation {
         let phases = self.phases();
+        let untold = self.untold(by_status);
         let (failures, errors) = if by_status {
             (self.bad_status, self.bad_statuses)
         } else {
@@ -142,6 +143,7 @@ impl Tally {
             name,
             requests: self.requests.max(timed),
             failures,
+            failures_untold: untold,
             latency: Latency {
                 mean: (timed > 0).then(|| Millis(self.latency.total / timed as f64)),
                 min: self.min.map(Millis),
@@ -165,6 +167,23 @@ impl Tally {
             by_latency: Some(self.by_latency).filter(|parts| !parts.bins.is_empty()),
             ..Operation::default()
         }
+    }
+
+    /// Why there may be more failures than those that were counted. A session of a WebSocket fails by its status.
+    fn untold(&self, by_status: bool) -> Option<String> {
+        let of_http = self.name.as_ref().is_none_or(|n| n.method != "WS");
+        let told = if by_status {
+            self.with_status
+        } else {
+            self.judged
+        };
+        (of_http && told < self.requests).then(|| {
+            let silent = self.requests - told;
+            format!(
+                "of {silent} of {} requests it is not told whether they failed",
+                self.requests
+            )
+        })
     }
 
     /// Sums of the phases that every request tells.

@@ -14,8 +14,8 @@ const MAX_SECONDS: i64 = 7 * 24 * 3600;
 /// Most pairs of a second and an operation: about 200 MB of names in the result.
 const MAX_CELLS: usize = 2_000_000;
 
-/// Shortest stretch with one number of VUs that counts as a stage.
-const STAGE_MIN_SEC: usize = 5;
+/// Shortest stretch with one number of VUs that counts as a stage, in milliseconds.
+const STAGE_MIN_MS: f64 = 5000.0;
 
 /// Counts of one operation in one second.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,11 +124,12 @@ impl Seconds {
         Ok(intervals.collect())
     }
 
-    /// Stretches of at least 5 s with one number of VUs, of their HTTP requests. `is_http` says which operations
-    /// are some.
+    /// Stretches of at least 5 s with one number of VUs, of their HTTP requests. `run` is its begin and its end, which
+    /// lie within seconds; `is_http` says which operations are some.
     pub(super) fn stages(
         &self,
         intervals: &[LoadInterval],
+        run: (Option<Timestamp>, Option<Timestamp>),
         is_http: impl Fn(&str) -> bool,
     ) -> Vec<Stage> {
         let mut stages = Vec::new();
@@ -142,15 +143,22 @@ impl Seconds {
             rest = after;
             if let Some(vus) = first.users
                 && vus > 0
-                && stretch.len() >= STAGE_MIN_SEC
+                && let Some(lasted_ms) = lasted_ms(stretch, run)
+                && lasted_ms >= STAGE_MIN_MS
             {
-                stages.push(self.stage(vus, stretch, &is_http));
+                stages.push(self.stage(vus, stretch, lasted_ms, &is_http));
             }
         }
         stages
     }
 
-    fn stage(&self, vus: u32, stretch: &[LoadInterval], is_http: impl Fn(&str) -> bool) -> Stage {
+    fn stage(
+        &self,
+        vus: u32,
+        stretch: &[LoadInterval],
+        lasted_ms: f64,
+        is_http: impl Fn(&str) -> bool,
+    ) -> Stage {
         let sum = |of: fn(&LoadInterval) -> &BTreeMap<String, u64>| -> u64 {
             let entries = stretch.iter().flat_map(|i| of(i).iter());
             let http = entries.filter(|(name, _)| is_http(name));
@@ -173,10 +181,19 @@ impl Seconds {
             name: format!("{vus} VUs"),
             users: vus,
             rate_per_sec: None,
-            length: Millis(stretch.len() as f64 * 1000.0),
+            length: Millis(lasted_ms),
             total,
         }
     }
+}
+
+/// How long a stretch of seconds lasted, without what lies before the begin and after the end of the run.
+fn lasted_ms(stretch: &[LoadInterval], run: (Option<Timestamp>, Option<Timestamp>)) -> Option<f64> {
+    let first = stretch.first()?.started_at?;
+    let end = Timestamp::from_second(stretch.last()?.started_at?.as_second() + 1).ok()?;
+    let from = run.0.map_or(first, |began| began.max(first));
+    let to = run.1.map_or(end, |ended| ended.min(end));
+    Some(to.duration_since(from).as_secs_f64() * 1000.0)
 }
 
 fn counted(second: &Second, names: &[String], failed_by_status: bool) -> LoadInterval {

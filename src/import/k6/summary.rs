@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::import::recognise::Found;
 use crate::import::{ImportError, Source, json};
 use crate::record::Millis;
-use crate::record::load::{Arrival, LoadResult, LoadSource, PercentileMethod};
+use crate::record::load::{Arrival, FailuresTimed, LoadResult, LoadSource, PercentileMethod};
 
 use super::arrival::is_busy;
 use super::finish::{checks_note, dropped_note, omission};
@@ -49,6 +49,7 @@ fn result(file: &str, metrics: &Metrics) -> Result<LoadResult, ImportError> {
             files: vec![file.to_owned()],
             arrival,
             omission: omission(arrival),
+            failures_timed: FailuresTimed::All,
             percentile_method: if total.latency.percentiles.is_empty() {
                 PercentileMethod::Absent
             } else {

@@ -268,6 +268,7 @@ fn summaries_give_the_totals_of_their_runs() {
             check_row(&result.total, &tool["all"]);
             assert_eq!(result.source.percentile_method, PercentileMethod::Tool);
             assert_eq!(result.source.arrival, Arrival::Closed, "{stem}");
+            assert_eq!(result.total.failures_untold, None);
             assert_eq!(result.intervals.len(), 0);
             let lines = fixture(folder, &format!("{stem}.ndjson.gz"));
             let p95 = result.total.latency.percentile("95").unwrap().0;

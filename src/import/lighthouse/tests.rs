@@ -119,6 +119,31 @@ fn the_query_string_of_an_address_is_not_kept() {
 }
 
 #[test]
+fn the_words_of_lighthouse_have_addresses_without_query() {
+    let words = "Your test URL (http://shop/login?token=CANARY(1)&next=/) was redirected to \
+                 https://shop/#CANARY. Really? Try [/orders?key=CANARY] directly.";
+    let report = |more: &str| {
+        format!(
+            r#"{{"lighthouseVersion":"12","finalUrl":"http://shop/login",
+                "audits":{{"first-contentful-paint":{{"numericValue":9}}}},{more}}}"#
+        )
+    };
+    let page = report(&format!(r#""runWarnings":["{words}"]"#));
+    let page = read(page.as_bytes()).unwrap();
+    let told = page.warnings.last().unwrap();
+    assert_eq!(
+        told,
+        "Your test URL (http://shop/login) was redirected to https://shop/. Really? Try [/orders] directly."
+    );
+    let failed = report(&format!(r#""runtimeError":{{"message":"{words}"}}"#));
+    let refused = read(failed.as_bytes()).unwrap_err();
+    assert!(
+        refused.contains("(http://shop/login) was") && !refused.contains("CANARY"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_told() {
     let text = text("mobile.json.gz");
     let refused = |text: &str| read(text.as_bytes()).unwrap_err();

@@ -160,13 +160,12 @@ fn spent_between(earlier: &Reading, later: &Reading) -> Option<Millis> {
 }
 
 impl History {
-    /// The seconds between consecutive rows.
+    /// The seconds between consecutive rows. Of several rows of one second the last one counts, or what grew between
+    /// them would be in no interval.
     pub(super) fn intervals(&self) -> Vec<LoadInterval> {
-        self.moments
-            .windows(2)
-            .filter(|w| w[1].second > w[0].second)
-            .map(|w| interval(&w[0], &w[1]))
-            .collect()
+        let seconds = self.moments.chunk_by(|a, b| a.second == b.second);
+        let last: Vec<&Moment> = seconds.filter_map(<[Moment]>::last).collect();
+        last.windows(2).map(|w| interval(w[0], w[1])).collect()
     }
 
     /// Stretches of one number of users.
@@ -246,5 +245,32 @@ fn stage(first: &Moment, last: &Moment) -> Stage {
         rate_per_sec: None,
         length: Millis((last.second - first.second) as f64 * 1000.0),
         total,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grew_between_two_rows_of_one_second_is_in_an_interval() {
+        const HEADER: &str = "Timestamp,User Count,Type,Name,Total Request Count,Total Failure Count,\
+                              Total Median Response Time,Total Average Response Time,\
+                              Total Min Response Time,Total Max Response Time\n";
+        let rows = [(10, 0, 0), (11, 5, 1), (11, 9, 2), (12, 12, 2)];
+        let rows = rows.map(|(second, requests, failures)| {
+            format!("{second},3,,Aggregated,{requests},{failures},4,5,1,9\n")
+        });
+        let text = HEADER.to_owned() + &rows.concat();
+        let history = import("history.csv", &text).unwrap();
+        let intervals = history.intervals();
+        let counts = |of: fn(&LoadInterval) -> &std::collections::BTreeMap<String, u64>| {
+            let each = intervals.iter().map(|i| of(i).values().sum::<u64>());
+            each.collect::<Vec<u64>>()
+        };
+        assert_eq!(counts(|i| &i.requests), [9, 3]);
+        assert_eq!(counts(|i| &i.failures), [2, 0]);
+        let spent: f64 = intervals.iter().map(|i| i.latency_total.unwrap().0).sum();
+        assert!((spent - 60.0).abs() < 1e-9, "{spent}");
     }
 }

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, Latency, LoadInterval, LoadResult, LoadSource, Omission, Operation, PercentileMethod,
+    Arrival, FailuresTimed, Latency, LoadInterval, LoadResult, LoadSource, Omission, Operation,
+    PercentileMethod,
 };
 
 use super::table::tame;
@@ -97,6 +98,7 @@ impl Call {
                 files: self.files.clone(),
                 arrival: Arrival::Closed,
                 omission: Omission::Omitted,
+                failures_timed: FailuresTimed::All,
                 percentile_method: PercentileMethod::RoundedByTool,
                 warnings,
                 ..LoadSource::default()

@@ -7,6 +7,9 @@ use crate::import::tally::{Clock, PhaseTimes, Request, Tally};
 use crate::import::{ImportError, Source};
 use crate::record::load::{LoadResult, PercentileMethod};
 
+/// What the file leaves out.
+const ONLY_ANSWERS: &str = "requests without an answer are not in the file";
+
 const COLUMNS: [&str; 7] = [
     "request-start",
     "DNS",
@@ -54,10 +57,10 @@ pub(super) fn read(source: Source<'_>) -> Result<LoadResult, ImportError> {
         });
     }
     let mut source = super::origin(file, PercentileMethod::Histogram);
-    source
-        .notes
-        .push("requests without an answer are not in the file".to_owned());
-    Ok(tally.finish(source))
+    source.notes.push(ONLY_ANSWERS.to_owned());
+    let mut result = tally.finish(source);
+    result.total.failures_untold = Some(ONLY_ANSWERS.to_owned());
+    Ok(result)
 }
 
 fn add(tally: &mut Tally, row: &Row<'_>) -> Result<(), ImportError> {

@@ -76,6 +76,9 @@ fn the_csv_has_every_answer() {
         5e-4,
     );
     assert_eq!(in_intervals(&result), (3088, 24));
+    assert!(result.total.failures_untold.is_some());
+    let json = load("tasks.json", TASKS.as_bytes());
+    assert_eq!(json.total.failures_untold, None);
     assert_eq!(result.intervals.len(), 8);
     assert!(result.intervals.iter().all(|i| i.started_at.is_none()));
     let phases = result.total.phases.as_ref().unwrap();

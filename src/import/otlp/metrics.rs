@@ -8,7 +8,13 @@ use crate::import::table::tame;
 use crate::record::Millis;
 use crate::record::traces::TracedPool;
 
-use super::span::KeyValue;
+use super::span::{AnyValue, KeyValue};
+
+/// The attribute with the pool's name, of both generations of the conventions.
+const POOL: [&str; 2] = ["db.client.connection.pool.name", "pool.name"];
+
+/// The same of what connections do: `used` or `idle`.
+const STATE: [&str; 2] = ["db.client.connection.state", "state"];
 
 /// Most pools and series of them.
 const MAX_SERIES: usize = 10_000;
@@ -110,6 +116,17 @@ impl DataPoint {
         text_of(self.attributes.as_deref().unwrap_or_default(), keys)
     }
 
+    /// The attributes that are not part of a key by themselves, in the order of their names.
+    fn other_attributes(&self) -> BTreeMap<String, String> {
+        let all = self.attributes.iter().flatten();
+        all.filter(|a| !POOL.contains(&a.key.as_str()) && !STATE.contains(&a.key.as_str()))
+            .map(|a| {
+                let value = a.value.as_ref().map(AnyValue::shown);
+                (a.key.clone(), value.unwrap_or_default())
+            })
+            .collect()
+    }
+
     fn value(&self) -> Option<f64> {
         let int = self.as_int.as_ref().and_then(Number::value);
         int.or(self.as_double).filter(|v| v.is_finite())
@@ -171,8 +188,10 @@ struct SeriesKey {
     pool: PoolKey,
     what: What,
     state: String,
-    /// Other attributes and the start of counting: a restart begins another row.
-    rest: String,
+    /// What else tells rows apart, such as the address of the server.
+    others: BTreeMap<String, String>,
+    /// The start of counting: a restart begins another row. Empty of deltas.
+    start: String,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -239,12 +258,13 @@ impl Pools {
         let start = point.start_time_unix_nano.as_ref().map(Number::text);
         let key = SeriesKey {
             pool: PoolKey {
-                pool: tame(point.attribute(&["db.client.connection.pool.name", "pool.name"])),
+                pool: tame(point.attribute(&POOL)),
                 instance: tame(instance),
             },
             what,
-            state: tame(point.attribute(&["db.client.connection.state", "state"])),
-            rest: if data.is_delta() {
+            state: tame(point.attribute(&STATE)),
+            others: point.other_attributes(),
+            start: if data.is_delta() {
                 String::new()
             } else {
                 start.unwrap_or_default()

@@ -97,10 +97,14 @@ pub(super) struct KeyValue {
 
 /// The kinds of values that are read; lists and maps are not.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default)]
 pub(super) struct AnyValue {
-    string_value: Option<String>,
-    int_value: Option<Int>,
+    #[serde(rename = "stringValue")]
+    string: Option<String>,
+    #[serde(rename = "intValue")]
+    int: Option<Int>,
+    #[serde(rename = "boolValue")]
+    bool: Option<bool>,
 }
 
 /// A 64-bit number is a string in the protobuf mapping, and a number in some exporters.
@@ -115,12 +119,20 @@ enum Int {
 impl AnyValue {
     /// A text.
     pub(super) fn text(&self) -> Option<&str> {
-        self.string_value.as_deref()
+        self.string.as_deref()
+    }
+
+    /// Any of the kinds that are read, to tell values apart.
+    pub(super) fn shown(&self) -> String {
+        let text = self.text().map(str::to_owned);
+        text.or_else(|| self.int().map(|n| n.to_string()))
+            .or_else(|| self.bool.map(|b| b.to_string()))
+            .unwrap_or_default()
     }
 
     /// A whole number.
     pub(super) fn int(&self) -> Option<i64> {
-        match self.int_value.as_ref()? {
+        match self.int.as_ref()? {
             Int::Number(n) => Some(*n),
             Int::Text(text) => text.parse().ok(),
             Int::Other(_) => None,

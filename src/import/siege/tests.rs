@@ -69,6 +69,27 @@ fn the_text_tells_the_same() {
     assert!(result.operations.is_empty() && result.total.latency.percentiles.is_empty());
 }
 
+/// The text as 4.1.7 prints it: `%12.2f ms` of a thousand times the seconds (`src/main.c`).
+fn in_milliseconds() -> String {
+    TEXT.replace("0.02 secs", "20.15 ms")
+        .replace("0.08\n", "75.90 ms\n")
+        .replace("0.00\n", "2.31 ms\n")
+}
+
+#[test]
+fn milliseconds_are_no_seconds() {
+    let result = load("text.txt", in_milliseconds().as_bytes());
+    let latency = &result.total.latency;
+    assert_eq!(
+        (latency.mean, latency.min, latency.max),
+        (Some(Millis(20.15)), Some(Millis(2.31)), Some(Millis(75.9)))
+    );
+    assert_eq!(result.length, Some(Millis(4450.0)));
+    assert!(result.source.warnings.is_empty());
+    let notes = result.source.notes.join("; ");
+    assert!(notes.contains("of a millisecond") && !notes.contains("of a second"));
+}
+
 #[test]
 fn wrong_files_are_refused() {
     let lines = |n: usize| -> String { TEXT.split_inclusive('\n').take(n).collect() };
@@ -86,6 +107,10 @@ fn wrong_files_are_refused() {
         (
             TEXT.replace("4.45 secs", "long"),
             ["line 6", "not negative"],
+        ),
+        (
+            in_milliseconds().replace("75.90 ms", "75.90 us"),
+            ["line 14", "in `secs` or `ms`"],
         ),
     ]);
 }

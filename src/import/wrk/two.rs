@@ -1,7 +1,7 @@
 //! What only wrk2 prints: percentiles of three decimals, and the table of its histogram.
 
 use crate::import::ImportError;
-use crate::record::load::{Arrival, LoadSource, Omission};
+use crate::record::load::{Arrival, FailuresTimed, LoadSource, Omission};
 
 use super::Summary;
 use super::lines::Lines;
@@ -100,6 +100,7 @@ pub(super) fn origin(file: String, summary: &mut Summary) -> LoadSource {
         files: vec![file],
         arrival: Arrival::Open,
         omission: Omission::None,
+        failures_timed: FailuresTimed::Answered,
         notes,
         warnings,
         ..LoadSource::default()

@@ -113,7 +113,7 @@ fn known_server(
         // As libpq: every authority of the chain needs a list, and an old list is none.
         builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
-    let library = builder.build().map_err(|e| match crl {
+    let webpki = builder.build().map_err(|e| match crl {
         Some(path) => TlsError::File {
             key: "sslcrl",
             path: path.clone(),
@@ -125,7 +125,7 @@ fn known_server(
         },
     })?;
     Ok(KnownServer {
-        library,
+        webpki,
         // The operating system's authorities sign for everybody and are nobody's server.
         pinned: match (&settings.root, crl) {
             (RootCert::File(_), None) => certificates,

@@ -28,7 +28,7 @@ pub(super) struct AnyServer(pub(super) WebPkiSupportedAlgorithms);
 /// A server whose certificate comes from a known authority and, if names are compared, is for the host.
 #[derive(Debug)]
 pub(super) struct KnownServer {
-    pub(super) library: Arc<WebPkiServerVerifier>,
+    pub(super) webpki: Arc<WebPkiServerVerifier>,
     /// The certificates of the root file; none where a list of revoked ones must be looked into too.
     pub(super) pinned: Vec<CertificateDer<'static>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
@@ -105,7 +105,7 @@ impl ServerCertVerifier for KnownServer {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let checked = self.library.verify_server_cert(
+        let checked = self.webpki.verify_server_cert(
             end_entity,
             intermediates,
             server_name,
@@ -152,7 +152,7 @@ impl ServerCertVerifier for KnownServer {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.library.verify_tls13_signature(message, cert, dss)
+        self.webpki.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -27,6 +27,9 @@ pub(super) fn add_pool(
     all.pool_size += theirs.pool_size;
     all.clients += theirs.clients;
     all.length = Millis(end);
+    let until = |pool: &PoolRecord, offset: Millis| Some((offset + pool.begun?).0);
+    let ends = until(mine, my_offset).zip(until(theirs, their_offset));
+    all.begun = ends.map(|(mine, theirs)| Millis(mine.max(theirs)));
     all.in_use_mean = if end > 0.0 { in_use / end } else { 0.0 };
     all.in_use_max += theirs.in_use_max;
     all.gauges = add_gauges(

@@ -39,6 +39,7 @@ fn operation(name: &str, latencies: &[u64]) -> Operation {
         parts: Some(OperationParts {
             statement_latency: sum,
             statements: vec![ReplayedStatement {
+                fingerprint: None,
                 name: "s".to_owned(),
                 sql: "SELECT 1".to_owned(),
                 calls: count,

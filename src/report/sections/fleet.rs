@@ -130,7 +130,7 @@ pub(super) fn settings(advice: &Recommendation, section: &mut Section) {
         _ => "Settings for common pools".to_owned(),
     });
     for setting in &advice.settings {
-        section.text(format!("{}:", setting.library));
+        section.text(format!("{}:", setting.pool_library));
         section.blocks.push(Block::Code(setting.text.clone()));
     }
 }

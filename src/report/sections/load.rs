@@ -15,7 +15,12 @@ const NO_LOAD: &str = "Not measured: no load ran and none was imported (--worklo
 
 /// Where the numbers of the load come from.
 fn source(load: &Load) -> String {
-    format!("{}, {} loop, failures included", load.source, load.arrival)
+    let failures = match load.failures_timed.as_deref() {
+        Some("all") => ", failures included",
+        Some("answered") => ", failures with an answer included",
+        _ => "",
+    };
+    format!("{}, {} loop{failures}", load.source, load.arrival)
 }
 
 /// The same, with what one has to know of its percentiles; said once, in the summary.
@@ -26,6 +31,21 @@ fn source_with_caveats(load: &Load) -> String {
         words.push_str(note);
     }
     words
+}
+
+/// Failures of an operation as a cell, of their share of its requests. What the source does not tell is not 0, and
+/// what it tells in part is the least there was.
+fn failed(operation: &LoadOperation, show: impl Fn(f64) -> String) -> Cell {
+    let untold = operation.failures_untold.is_some();
+    if operation.requests == 0 || (untold && operation.failures == 0) {
+        return Cell::not_measured();
+    }
+    let shown = show(operation.failures as f64 / operation.requests as f64);
+    Cell::new(if untold {
+        format!("≥ {shown}")
+    } else {
+        shown
+    })
 }
 
 fn rows(c: &Conclusions) -> &[SlaRow] {
@@ -45,15 +65,12 @@ pub(super) fn summary(c: &Conclusions) -> Section {
         Column::number("Target"),
         Column::word("Status"),
     ]);
-    let failed = if total.requests == 0 {
-        Cell::not_measured()
-    } else {
-        let ratio = total.failures as f64 / total.requests as f64;
-        Cell::new(format!("{} ({})", count(total.failures), percent(ratio)))
-    };
+    let failed = failed(total, |ratio| {
+        format!("{} ({})", count(total.failures), percent(ratio))
+    });
     let ms = |value| Cell::known(value, duration);
     for (metric, value, target) in [
-        ("Test duration", Cell::new(duration(c.run.window_ms)), None),
+        ("Test duration", ms(load.length_ms), None),
         ("Total requests", Cell::new(count(total.requests)), None),
         ("Failed requests", failed, Some(name::ERRORS)),
         ("Mean response time", ms(total.mean_ms), None),
@@ -93,10 +110,13 @@ pub(super) fn summary(c: &Conclusions) -> Section {
     }
     let mut section = Section::new(TITLE).source(source_with_caveats(load));
     section.table(table);
+    if let Some(why) = &total.failures_untold {
+        section.dim(format!("Not every failed request is known: {why}."));
+    }
     if total.skipped > 0 {
         let skipped = count(total.skipped);
         section.dim(format!(
-            "{skipped} requests were due and not sent: they were too late."
+            "{skipped} requests were due and not sent: they were too late. To the targets they are failed ones."
         ));
     }
     section.dim(match load.driver_saturated {
@@ -158,7 +178,7 @@ pub(super) fn endpoints(c: &Conclusions) -> Section {
             Cell::known(o.p99_ms, duration),
             Cell::known(o.max_ms, duration),
             Cell::known(o.schedule_lag_p99_ms, duration),
-            format::error_rate(o.failures, o.requests),
+            failed(o, percent),
             status(c, sla::ENDPOINT, &o.name),
         ]);
     }
@@ -237,7 +257,7 @@ pub(super) fn stages(c: &Conclusions) -> Section {
             Cell::known(total.mean_ms, duration),
             Cell::known(total.p95_ms, duration),
             Cell::known(total.p99_ms, duration),
-            format::error_rate(total.failures, total.requests),
+            failed(total, percent),
             status(c, sla::STAGE, &stage.name),
         ]);
     }
@@ -267,6 +287,51 @@ fn status_note(c: &Conclusions, section: &mut Section) {
 mod tests {
     use super::*;
     use crate::report::{Format, Style, render};
+
+    #[test]
+    fn failures_are_said_to_be_included_where_they_are() {
+        let full = include_str!("../../../fixtures/conclusions/full.json");
+        let mut load = serde_json::from_str::<Conclusions>(full)
+            .unwrap()
+            .load
+            .unwrap();
+        for (timed, end) in [
+            (Some("all"), "loop, failures included"),
+            (Some("answered"), "loop, failures with an answer included"),
+            (None, "loop"),
+        ] {
+            load.failures_timed = timed.map(str::to_owned);
+            assert!(source(&load).ends_with(end), "{}", source(&load));
+        }
+    }
+
+    #[test]
+    fn the_test_lasted_as_long_as_the_load_and_not_as_the_window() {
+        let full = include_str!("../../../fixtures/conclusions/full.json");
+        let mut all: Conclusions = serde_json::from_str(full).unwrap();
+        let mut shown = |length_ms| {
+            all.load.as_mut().unwrap().length_ms = length_ms;
+            let report = render(&all, Format::Text, &Style::default()).unwrap();
+            let report = String::from_utf8(report).unwrap();
+            let line = report.lines().find(|l| l.contains("Test duration"));
+            line.unwrap().to_owned()
+        };
+        assert!(shown(Some(42_000.0)).contains("42.0 s"));
+        assert!(shown(None).contains("not measured"));
+    }
+
+    #[test]
+    fn failures_that_are_not_told_are_not_zero() {
+        let mut operation = LoadOperation {
+            requests: 200,
+            ..LoadOperation::default()
+        };
+        assert_eq!(failed(&operation, percent).text, "0 %");
+        operation.failures_untold = Some("it does not say".to_owned());
+        assert!(failed(&operation, percent).absent);
+        operation.failures = 2;
+        assert_eq!(failed(&operation, percent).text, "≥ 1.0 %");
+    }
 
     #[test]
     fn a_remark_of_a_source_claims_no_more_than_it_says() {

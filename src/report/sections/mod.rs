@@ -11,6 +11,7 @@ mod coverage;
 mod database_time;
 mod exchange;
 mod explained;
+mod fidelity;
 mod findings;
 mod fleet;
 mod health;
@@ -22,6 +23,7 @@ mod plan_tree;
 mod plans;
 mod proofs;
 mod replication;
+mod seed;
 mod statements;
 mod sweep;
 mod targets;
@@ -47,6 +49,12 @@ pub(super) fn report(c: &Conclusions) -> Report {
     // No part of an analysis, which never captures.
     if c.capture.is_some() {
         sections.extend([capture::capture(c), capture::statements(c)]);
+    }
+    if c.seed.is_some() {
+        sections.push(seed::seed(c));
+    }
+    if c.fidelity.is_some() {
+        sections.extend([fidelity::columns(c), fidelity::plans(c)]);
     }
     if c.explained.is_some() {
         sections.push(explained::plans(c));
@@ -122,6 +130,8 @@ fn is_whole(c: &Conclusions) -> bool {
         || !c.traces.is_empty()
         || !c.pages.is_empty()
         || c.capture.is_some()
+        || c.seed.is_some()
+        || c.fidelity.is_some()
         || c.statements.is_some()
         || c.explained.is_some()
         || c.indexes.is_some()

@@ -1,6 +1,8 @@
 //! Standbys and slots.
 
-use crate::analyze::conclusions::{Conclusions, SlotState, StandbyState, StandbyVerdict};
+use crate::analyze::conclusions::{
+    Conclusions, LagFigure, SlotState, StandbyState, StandbyVerdict,
+};
 use crate::report::doc::{Cell, Column, Section, Table, Tone};
 use crate::report::format::{self, bytes, duration};
 
@@ -64,10 +66,10 @@ fn standbys(standbys: &[StandbyState]) -> Table {
         table.row([
             Cell::code(s.name.clone()),
             verdict(s.verdict),
-            Cell::known(s.lag_ms.p50, duration),
-            Cell::known(s.lag_ms.p95, duration),
-            Cell::known(s.lag_ms.p99, duration),
-            Cell::known(s.lag_ms.max, duration),
+            lag(s, LagFigure::P50, s.lag_ms.p50),
+            lag(s, LagFigure::P95, s.lag_ms.p95),
+            lag(s, LagFigure::P99, s.lag_ms.p99),
+            lag(s, LagFigure::Max, s.lag_ms.max),
             Cell::known(s.lag_ms.last, duration),
             Cell::known(s.lag_bytes, bytes),
             catch_up(s),
@@ -75,6 +77,16 @@ fn standbys(standbys: &[StandbyState]) -> Table {
         ]);
     }
     table
+}
+
+/// A lag in milliseconds; a lower bound says so.
+fn lag(s: &StandbyState, figure: LagFigure, ms: Option<f64>) -> Cell {
+    let sign = if s.lag_ms.is_bound(figure) {
+        "≥ "
+    } else {
+        ""
+    };
+    Cell::known(ms, |ms| format!("{sign}{}", duration(ms)))
 }
 
 /// A standby that is not behind has nothing to catch up with; one that is and has no time given

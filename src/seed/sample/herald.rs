@@ -1,7 +1,7 @@
 //! Messages between members, and reports.
 
-use crate::seed::copy_text::CopyText;
-use crate::seed::draw::Draw;
+use super::copy_text::CopyText;
+use super::draw::Draw;
 
 use super::world::{AS_OF, DAY};
 use super::{Table, World};

@@ -1,8 +1,8 @@
 //! Learnings, decisions and the options that were weighed.
 
-use crate::seed::copy_text::CopyText;
-use crate::seed::draw::Draw;
-use crate::seed::words::TOPICS;
+use super::copy_text::CopyText;
+use super::draw::Draw;
+use super::words::TOPICS;
 
 use super::world::{AS_OF, DAY, Parent, parent};
 use super::{Table, World};

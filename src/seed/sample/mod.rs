@@ -1,15 +1,21 @@
 //! The sample application: a small planning tool with eleven tables, modelled on the endpoints of
 //! the performance testing guide. `fixtures/sample/README.md` lists the problems planted in it.
 
+mod copy_text;
+mod draw;
+mod error;
 mod herald;
 mod knowledge;
+mod load;
 mod people;
+mod words;
 mod work;
 mod world;
 
-use super::copy_text::CopyText;
-use super::draw::Draw;
-use super::error::SeedError;
+use copy_text::CopyText;
+use draw::Draw;
+pub use error::SampleError;
+pub use load::{SampleReport, TableRows, load_sample};
 pub(crate) use world::World;
 
 /// Tables without keys and indexes.
@@ -54,11 +60,11 @@ impl Default for SampleOptions {
 
 impl SampleOptions {
     /// Refuses a scale for which no data set can be made.
-    pub(crate) fn check(&self) -> Result<(), SeedError> {
+    pub(crate) fn check(&self) -> Result<(), SampleError> {
         if (MIN_SCALE..=MAX_SCALE).contains(&self.scale) {
             Ok(())
         } else {
-            Err(SeedError::Scale {
+            Err(SampleError::Scale {
                 scale: self.scale,
                 min: MIN_SCALE,
                 max: MAX_SCALE,

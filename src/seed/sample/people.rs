@@ -1,8 +1,8 @@
 //! Workspaces and their members.
 
-use crate::seed::copy_text::CopyText;
-use crate::seed::draw::Draw;
-use crate::seed::words::{FIRST_NAMES, LAST_NAMES};
+use super::copy_text::CopyText;
+use super::draw::Draw;
+use super::words::{FIRST_NAMES, LAST_NAMES};
 
 use super::world::{AS_OF, DAY, WORKSPACES as WORKSPACE_COUNT};
 use super::{Table, World};

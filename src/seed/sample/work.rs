@@ -1,7 +1,7 @@
 //! Initiatives, their plans, tasks and what happened to the tasks.
 
-use crate::seed::copy_text::CopyText;
-use crate::seed::draw::Draw;
+use super::copy_text::CopyText;
+use super::draw::Draw;
 
 use super::world::{AS_OF, DAY, HOUR, Parent, parent};
 use super::{Table, World};

@@ -1,7 +1,7 @@
 //! What the rows of one table must know of the rows of others.
 
-use crate::seed::draw::{Draw, Zipf};
-use crate::seed::words::Corpus;
+use super::draw::{Draw, Zipf};
+use super::words::Corpus;
 
 use super::{SampleOptions, TABLES};
 

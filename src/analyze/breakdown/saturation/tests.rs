@@ -88,6 +88,17 @@ fn the_wait_is_what_saturation_adds() {
 }
 
 #[test]
+fn idle_sessions_of_another_database_are_no_free_connections() {
+    let mut run = crowd(6, 10);
+    let truth = judged(&run);
+    for sample in &mut run.activity.as_mut().unwrap().samples {
+        *sample.idle.get_mut("api").unwrap() += 10;
+        sample.idle_elsewhere.insert("api".to_owned(), 10);
+    }
+    assert_eq!(judged(&run), truth);
+}
+
+#[test]
 fn nobody_waits_while_connections_are_free() {
     let found = judged(&crowd(10, 0));
     assert_eq!((found.mean_ms, found.basis), (Some(0.0), Basis::Inferred));

@@ -114,6 +114,59 @@ fn traces_tell_every_part() {
     );
 }
 
+/// Phases of 100 requests: 0.5 ms of sending and receiving, and a shortest opening of a connection.
+fn wire(round_trip: f64) -> RequestPhases {
+    RequestPhases {
+        requests: 100,
+        connecting: Some(Millis(500.0)),
+        sending: Some(Millis(10.0)),
+        waiting: Some(Millis(2900.0)),
+        receiving: Some(Millis(40.0)),
+        round_trip: Some(Millis(round_trip)),
+        ..RequestPhases::default()
+    }
+}
+
+#[test]
+fn the_client_waits_outside_no_longer_than_beyond_the_server_spans() {
+    let mut run = one_endpoint();
+    run.traces = vec![TraceSet {
+        endpoints: vec![traced()],
+        ..TraceSet::default()
+    }];
+    // 30 ms at the client, 28 ms in the API, 2 ms of way to the server in these: a connection that took 5 ms to open
+    // waited for a processor.
+    for (round_trip, network, left) in [(0.5, 3.0, 1.0), (5.0, 4.0, 0.0)] {
+        run.api[0].operations[0].phases = Some(wire(round_trip));
+        let parts = &concluded(&run).endpoints[0].parts;
+        check(
+            parts,
+            &[
+                (PartKind::Network, network, Basis::Derived),
+                (PartKind::App, 6.0, Basis::Measured),
+                (PartKind::Unattributed, left, Basis::Derived),
+            ],
+        );
+        let note = part(parts, PartKind::Network).note.as_ref().unwrap();
+        assert_eq!(note.contains("no more than"), left == 0.0, "{note}");
+    }
+    // Without phases it has a bound.
+    run.api[0].operations[0].phases = None;
+    let parts = &concluded(&run).endpoints[0].parts;
+    near(
+        part(parts, PartKind::Network).high_ratio.unwrap() * 30.0,
+        4.0,
+    );
+    // The traces of few requests say nothing of the time of all.
+    run.api[0].operations[0].requests = 1000;
+    run.api[0].operations[0].phases = Some(RequestPhases {
+        requests: 1000,
+        ..wire(5.0)
+    });
+    let parts = &concluded(&run).endpoints[0].parts;
+    check(parts, &[(PartKind::Network, 7.05, Basis::Derived)]);
+}
+
 #[test]
 fn traces_alone_tell_the_time_inside_the_api() {
     let mut run = one_endpoint();
@@ -160,6 +213,14 @@ fn without_the_servers_counters_execution_is_a_bound() {
             .unwrap()
             .contains("round trips together")
     );
+    // 2 ms between client and API; how much of the statements' 10 ms was a way nobody tells.
+    let network = part(parts, PartKind::Network);
+    assert_eq!(network.basis, Basis::Bound);
+    near(network.high_ratio.unwrap() * 30.0, 12.0);
+    // Nor is there a bound where the statements' time is not known.
+    run.traces.clear();
+    run.api[0].operations[0].server_timing = timed(&[("pool", 12.0), ("total", 27.0)], 100);
+    let parts = &concluded(&run).endpoints[0].parts;
     assert_eq!(part(parts, PartKind::Network).basis, Basis::NotMeasured);
 }
 
@@ -182,15 +243,7 @@ fn server_timing_tells_the_inside_and_phases_the_wire() {
         &[("pool", 12.0), ("db", 10.0), ("app", 5.0), ("total", 27.0)],
         100,
     );
-    operation.phases = Some(RequestPhases {
-        requests: 100,
-        connecting: Some(Millis(500.0)),
-        sending: Some(Millis(10.0)),
-        waiting: Some(Millis(2900.0)),
-        receiving: Some(Millis(40.0)),
-        round_trip: Some(Millis(0.5)),
-        ..RequestPhases::default()
-    });
+    operation.phases = Some(wire(0.5));
     let expected = [
         (PartKind::DbExec, 8.0, Basis::Derived),
         (PartKind::PoolWait, 12.0, Basis::Measured),

@@ -99,6 +99,7 @@ fn replayed(sql: &str, calls: u64, latency_ms: f64) -> ReplayedStatement {
     let mut latency = LatencyHistogram::new();
     latency.record_n(Duration::from_secs_f64(latency_ms / 1000.0), calls);
     ReplayedStatement {
+        fingerprint: None,
         name: sql.split(' ').next_back().unwrap().to_owned(),
         sql: sql.to_owned(),
         calls,

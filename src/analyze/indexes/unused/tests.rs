@@ -208,6 +208,11 @@ fn other_uses_and_nodes_that_are_away_weaken() {
         ..ReplicationWindow::default()
     });
     assert!(one(&run).doubts[0].contains("slot away"));
+    // A look without a window watches no replication, and reads the slots all the same.
+    run.replication = None;
+    assert_eq!(one(&run).doubts, [""; 0]);
+    run.indexes.slots_away = vec!["gone".to_owned()];
+    assert!(one(&run).doubts[0].contains("slot gone"));
 }
 
 #[test]
@@ -243,6 +248,7 @@ fn the_only_index_of_a_foreign_key_stays_and_a_small_one_is_no_gain() {
         conkey: vec![2],
         confkey: vec![1],
         conindid: 0,
+        conparentid: 0,
     }]);
     assert!(matches!(one(&run).usage, Usage::Protected(r) if r.contains("foreign key fk")));
     run.indexes.foreign_keys = Some(Vec::new());

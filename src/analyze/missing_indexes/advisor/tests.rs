@@ -144,6 +144,29 @@ fn a_large_index_that_fits_does_not_keep_better_small_ones_out() {
 }
 
 #[test]
+fn a_tiny_index_that_gives_too_little_does_not_end_the_search_by_bytes() {
+    // It is the best by its bytes; half a percent of what is left is more than it gives, until the large
+    // one is there.
+    let planner = Planner {
+        costs: vec![(1000.0, vec![(0, 100.0)]), (1000.0, vec![(1, 10.0)])],
+    };
+    let mut problem = problem(&planner, &[50_000, 10], &[0.0; 2]);
+    problem.statements[1].ms_per_sec = 0.4;
+    problem.ms_per_sec_per_byte = 0.0;
+    let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); 2];
+    let found = loop {
+        let mut advisor = Advisor::new(&problem, answers.clone());
+        if let Ok(found) = advisor.search(Set::default(), true) {
+            break found;
+        }
+        for (s, set) in advisor.asks {
+            answers[s].push(planner.answer(s, set));
+        }
+    };
+    assert_eq!(found.iter().collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
 fn a_cheaper_relative_stands_for_a_covering_index_that_gives_hardly_more() {
     let planner = Planner {
         costs: vec![(1000.0, vec![(0, 10.0), (1, 10.5)])],

@@ -38,6 +38,26 @@ fn any_of_equal_columns_may_lead_and_the_most_selective_is_thought_of_first() {
 }
 
 #[test]
+fn a_test_for_null_alone_is_sought_too_and_beside_others_only_narrows_them() {
+    let mut run = run_with_indexes(vec![]);
+    let mut wished_by = |filter| {
+        let mut what_if = question(&mut run, vec![scan(1, Some(filter), 10.0)]);
+        let rare = ColumnStats {
+            null_frac: Some(0.9),
+            ..column("a", 100.0)
+        };
+        what_if.columns = vec![rare, column("b", 10.0)];
+        wished(&run, &what_if).0
+    };
+    let alone = wished_by("(tasks.a IS NOT NULL)");
+    assert_eq!(alone, ["(a)", "(a) WHERE a IS NOT NULL"]);
+    // Most rows are NULL: an index of them alone would be no smaller.
+    assert_eq!(wished_by("(tasks.a IS NULL)"), ["(a)"]);
+    let beside = wished_by("((tasks.a IS NOT NULL) AND (tasks.b = $1))");
+    assert_eq!(beside, ["(b)", "(b) WHERE a IS NOT NULL"]);
+}
+
+#[test]
 fn what_the_statement_needs_is_carried_along_where_pages_are_visible() {
     let mut run = run_with_indexes(vec![]);
     let mut what_if = question(&mut run, vec![scan(1, Some("(tasks.a = $1)"), 10.0)]);

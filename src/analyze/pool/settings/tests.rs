@@ -32,7 +32,7 @@ fn printed(verdict: &'static str) -> String {
     let pooler = pooler::plan(&wanted, "not-needed").unwrap();
     let settings = Settings::of(&draft(verdict, Some(3.0)), 8, 8, Some(&pooler));
     assert_eq!(settings.none, None);
-    let text = |s: &PoolSetting| format!("== {}\n{}\n", s.library, s.text);
+    let text = |s: &PoolSetting| format!("== {}\n{}\n", s.pool_library, s.text);
     settings.all.iter().map(text).collect()
 }
 

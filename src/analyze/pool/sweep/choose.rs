@@ -92,6 +92,7 @@ pub(super) fn margin(points: &[Point], choice: &Choice<'_>) -> f64 {
 
 fn figures(points: &[Point]) -> Vec<Figures> {
     let noise = block_noise(points);
+    let p99_noise = pooled(points, |p| p.p99_variance);
     let figures = points.iter().map(|p| Figures {
         works: p.requests > 0
             && p.failures as f64 <= FAILURES_RATIO * p.requests as f64
@@ -99,7 +100,8 @@ fn figures(points: &[Point]) -> Vec<Figures> {
         throughput: p.throughput,
         p99_ms: p.p99_ms(),
         throughput_error: noise / (p.blocks as f64).sqrt(),
-        p99_error: p99_error(p),
+        // What disturbs a machine disturbs whole blocks, which no number of requests tells.
+        p99_error: p99_error(p).max(p99_noise / (p.blocks as f64).sqrt()),
     });
     figures.collect()
 }
@@ -168,9 +170,14 @@ impl<'p> Choice<'p> {
 /// What the throughput of one block differs by from the mean of its size, as a share of it: pooled over all sizes,
 /// since two blocks of one size say little.
 fn block_noise(points: &[Point]) -> f64 {
+    pooled(points, |point| point.block_variance)
+}
+
+/// The standard deviation of a block, from the variances of all sizes.
+fn pooled(points: &[Point], variance: impl Fn(&Point) -> f64) -> f64 {
     let (squares, degrees) = points.iter().fold((0.0, 0.0), |(squares, degrees), point| {
         let free = point.blocks.saturating_sub(1) as f64;
-        (squares + free * point.block_variance, degrees + free)
+        (squares + free * variance(point), degrees + free)
     });
     if degrees > 0.0 {
         (squares / degrees).sqrt()

@@ -138,8 +138,7 @@ pub(super) fn recommend(
         },
         reasons,
     };
-    let others = choice.chosen.server.as_ref().map_or(0.0, |s| s.others);
-    let seen = Seen::beside_a_replay(run, crate::stats::round_to_count(others.ceil()));
+    let seen = Seen::beside_a_replay(run);
     let finished = finish(draft, &Ground::of(run, &seen, options))?;
     let as_measured = finished.pool_size == size;
     Ok(Recommendation {

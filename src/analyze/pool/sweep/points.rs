@@ -19,12 +19,14 @@ pub(super) struct Point {
     pub(super) throughput: f64,
     /// Variance of the throughput of its blocks, as a share of the squared mean; 0 of one block.
     pub(super) block_variance: f64,
+    /// Variance of the logarithm of the 99th percentile of its blocks; 0 of one block.
+    pub(super) p99_variance: f64,
     pub(super) latency: LatencyHistogram,
     pub(super) permit_wait: LatencyHistogram,
     pub(super) lease: LatencyHistogram,
     /// Acquires per second.
     pub(super) acquires_per_sec: f64,
-    /// Mean time for which a permit is gone: the lease, and connecting or checking before it.
+    /// Mean time for which a permit is gone: the lease, connecting or checking before it, and what comes after.
     pub(super) occupied_ms: f64,
     /// Mean time of a lease in which statements were under way.
     pub(super) statements_ms: f64,
@@ -76,7 +78,6 @@ impl Point {
         let lease_total = sum(&|b| b.pool.lease_total.0);
         let held_idle = sum(&|b| b.pool.held_idle_total.0);
         let total = |of: &LatencyHistogram| of.mean_ms().unwrap_or(0.0) * of.count() as f64;
-        let checking = sum(&|b| total(&b.pool.recycle));
         let leases = sum(&|b| b.pool.lease.count() as f64);
         let connecting = sum(&|b| total(&b.pool.connect));
         let acquires = sum(&|b| b.pool.counters.acquires as f64);
@@ -98,11 +99,12 @@ impl Point {
             failures,
             throughput: ratio((requests - failures) as f64, length.secs()),
             block_variance: block_variance(blocks),
+            p99_variance: p99_variance(blocks),
             latency: add(|b| &b.latency),
             permit_wait: add(|b| &b.pool.permit_wait),
             lease: add(|b| &b.pool.lease),
             acquires_per_sec: ratio(acquires, length.secs()),
-            occupied_ms: ratio(lease_total + connecting + checking, leases),
+            occupied_ms: ratio(sum(&|b| b.pool.occupied_ms()), leases),
             statements_ms: ratio(lease_total - held_idle, leases),
             held_idle_ratio: ratio(held_idle, lease_total),
             connect_ratio: ratio(connecting, lease_total),
@@ -158,6 +160,19 @@ fn block_variance(blocks: &[&SizeBlock]) -> f64 {
         return 0.0;
     }
     let squares: f64 = rates.iter().map(|rate| (rate / mean - 1.0).powi(2)).sum();
+    squares / (count - 1.0)
+}
+
+/// Variance of the logarithm of the 99th percentiles of blocks.
+fn p99_variance(blocks: &[&SizeBlock]) -> f64 {
+    let p99s = blocks.iter().filter_map(|b| b.latency.quantile_ms(0.99));
+    let logs: Vec<f64> = p99s.filter(|ms| *ms > 0.0).map(f64::ln).collect();
+    let count = logs.len() as f64;
+    if logs.len() < 2 {
+        return 0.0;
+    }
+    let mean = logs.iter().sum::<f64>() / count;
+    let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
     squares / (count - 1.0)
 }
 

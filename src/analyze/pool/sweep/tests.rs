@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::points::{Queue, points};
 use super::*;
-use crate::analyze::testing::{run, server};
+use std::collections::BTreeMap;
+
+use crate::analyze::testing::{activity, run, server, session};
 use crate::record::Millis;
+use crate::record::activity::{HIDDEN_TYPE, SessionSample};
 use crate::record::load::{Arrival, DriverRecord};
 use crate::record::pool::{AcquireCounters, PoolRecord};
 use crate::record::sweep::{Purpose, SizeBlock, SizeTurn};
@@ -260,6 +263,44 @@ fn the_budget_binds_and_what_was_not_measured_is_not_proved() {
     let found = recommend(&run, &sweep, &fleet).unwrap();
     assert_eq!((found.pool_size, found.evidence), (3, Evidence::Estimated));
     assert_eq!(found.verified, None);
+}
+
+#[test]
+fn connections_of_others_take_their_part_of_the_budget_though_they_are_idle() {
+    let sweep = Simulated::default().sweep(&PLAN);
+    let mut run = run(Millis(60_000.0));
+    let settings = [
+        ("max_connections", "50"),
+        ("superuser_reserved_connections", "3"),
+    ];
+    run.server = Some(server(&settings, Some(8)));
+    let mut series = activity((0..10).map(|_| vec![session(1, "dbperf-replay/1", "active")]));
+    for sample in &mut series.samples {
+        sample.idle = BTreeMap::from([("shop".to_owned(), 30), ("dbperf-replay/1".to_owned(), 9)]);
+    }
+    run.activity = Some(series);
+    let three = PoolOptions {
+        instances: 3,
+        ..PoolOptions::default()
+    };
+    let found = recommend(&run, &sweep, &three).unwrap();
+    // (47 − 30) · 0.8 ÷ 3.
+    assert_eq!(found.pool_size, 4, "{found:?}");
+    assert_eq!(found.fleet.unwrap().other_connections, 30);
+    // A role that may not see what others do sees that they are there.
+    let mut hidden = session(2, "shop", "active");
+    hidden.state = None;
+    hidden.backend_type = HIDDEN_TYPE.to_owned();
+    let walwriter = SessionSample {
+        datname: None,
+        ..hidden.clone()
+    };
+    let mut sessions: Vec<SessionSample> = vec![hidden; 30];
+    sessions.extend([walwriter, session(1, "dbperf-replay/1", "active")]);
+    run.activity = Some(activity((0..10).map(|_| sessions.clone())));
+    run.server.as_mut().unwrap().privileges.read_all_stats = false;
+    let found = recommend(&run, &sweep, &three).unwrap();
+    assert_eq!(found.fleet.unwrap().other_connections, 30);
 }
 
 #[test]

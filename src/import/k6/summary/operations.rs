@@ -10,6 +10,12 @@ use crate::record::load::{Latency, Operation, RequestPhases, ServerTiming};
 
 use super::metrics::{Metric, Metrics, Shape};
 
+/// Said where a number of failures is missing: it is not 0.
+const UNTOLD: &str = "the summary does not tell how many requests failed";
+
+/// The same of sockets.
+const UNTOLD_CONNECTS: &str = "the summary does not tell how many WebSockets failed to connect";
+
 /// All HTTP requests together.
 ///
 /// # Errors
@@ -54,14 +60,13 @@ pub(super) fn total(
         }
     }
     if failed.is_none() {
-        warnings.push(
-            "the summary does not tell how many requests failed (http_req_failed)".to_owned(),
-        );
+        warnings.push(format!("{UNTOLD} (http_req_failed)"));
     }
     Ok(Operation {
         name,
         requests,
         failures: failed.and_then(|f| f.count("passes")).unwrap_or_default(),
+        failures_untold: untold(failed, requests),
         latency: latency(duration),
         phases: phases(metrics, "", requests),
         server_timing: server_timing(metrics),
@@ -104,16 +109,14 @@ pub(super) fn by_tag(metrics: &Metrics, warnings: &mut Vec<String>) -> Vec<Opera
             name,
             requests,
             failures: failed.and_then(|f| f.count("passes")).unwrap_or_default(),
+            failures_untold: untold(failed, requests),
             latency: latency(duration),
             phases: phases(metrics, &tags, requests),
             ..Operation::default()
         });
     }
     if let Some(sessions) = websockets(metrics) {
-        warnings.push(
-            "the summary does not tell how many WebSockets failed to connect (the lines do)"
-                .to_owned(),
-        );
+        warnings.push(format!("{UNTOLD_CONNECTS} (the lines do)"));
         operations.push(sessions);
     }
     operations
@@ -126,9 +129,22 @@ fn websockets(metrics: &Metrics) -> Option<Operation> {
     Some(Operation {
         name: "WS all sessions".to_owned(),
         requests,
+        failures_untold: Some(UNTOLD_CONNECTS.to_owned()),
         latency: latency(connecting),
         ..Operation::default()
     })
+}
+
+/// Why there may be more failures among so many requests than `http_req_failed` says.
+fn untold(failed: Option<&Metric>, requests: u64) -> Option<String> {
+    let judged = failed.and_then(|f| Some(f.count("passes")? + f.count("fails")?));
+    match judged {
+        None => Some(UNTOLD.to_owned()),
+        Some(judged) if judged < requests => Some(format!(
+            "the summary tells of {judged} of {requests} requests whether they failed"
+        )),
+        Some(_) => None,
+    }
 }
 
 fn latency(trend: &Metric) -> Latency {

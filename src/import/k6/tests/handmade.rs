@@ -62,6 +62,26 @@ fn server_timing_with_the_tags_of_its_request_is_of_the_endpoint() {
 }
 
 #[test]
+fn a_stage_does_not_last_for_the_whole_of_its_first_and_last_second() {
+    // A request of 12.5 ms ends in the middle of each of eleven seconds.
+    let mut text = String::new();
+    for second in 1..=11 {
+        text += &line("vus", second, 2.0, "");
+        text += &line("http_reqs", second, 1.0, ORDERS);
+        text += &line("http_req_duration", second, 12.5, ORDERS);
+    }
+    let result = read("edges", text.as_bytes()).unwrap();
+    assert_eq!((result.intervals.len(), result.stages.len()), (11, 1));
+    let stage = &result.stages[0];
+    assert_eq!(stage.total.requests, 11);
+    close(stage.length.0, 10_012.5, 1e-6);
+    assert_eq!(Some(stage.length), result.length);
+    // Five seconds, with four of load.
+    let short: String = text.split_inclusive('\n').take(15).collect();
+    assert!(read("short", short.as_bytes()).unwrap().stages.is_empty());
+}
+
+#[test]
 fn a_run_that_judges_no_request_is_judged_by_status() {
     let failed = ORDERS.replace("200", "503");
     let refused = ORDERS
@@ -121,6 +141,15 @@ fn a_count_that_does_not_add_up_is_said_with_both_numbers() {
             .warnings
             .iter()
             .any(|w| w == "2 requests (http_reqs) and 1 latencies (http_req_duration)")
+    );
+    // Neither says whether it failed, except by its status.
+    assert_eq!(result.total.failures_untold, None);
+    let one_judged = text + &line("http_req_failed", 1, 0.0, ORDERS);
+    let result = read("judged", one_judged.as_bytes()).unwrap();
+    let untold = result.operations[0].failures_untold.as_deref();
+    assert!(
+        untold.unwrap().starts_with("of 1 of 2 requests"),
+        "{untold:?}"
     );
 }
 
@@ -254,4 +283,17 @@ fn a_summary_that_contradicts_itself_says_so() {
     );
     assert_eq!(result.source.percentile_method, PercentileMethod::Absent);
     assert_eq!(result.source.arrival, Arrival::Unknown);
+    let untold = |text: &str| {
+        read("untold", text.as_bytes())
+            .unwrap()
+            .total
+            .failures_untold
+    };
+    assert_eq!(
+        untold(text).unwrap(),
+        "the summary tells of 2 of 3 requests whether they failed"
+    );
+    assert_eq!(untold(&text.replace("\"fails\":1", "\"fails\":2")), None);
+    let silent = untold(&text.replace("http_req_failed", "other"));
+    assert!(silent.unwrap().contains("how many requests failed"));
 }

@@ -249,6 +249,13 @@ fn pools_are_read_from_metrics() {
     let pool = &imported("deltas", deltas.as_bytes()).unwrap().pools[0];
     assert_eq!((pool.waits, pool.timeouts), (350, 4));
     close(pool.wait.0, 2500.0, 1e-9);
+    // Rows of one pool that differ in another attribute are counted apart: none is the later number of another.
+    let pool_name = r#"{"key":"db.client.connection.pool.name","value":{"stringValue":"main"}}"#;
+    let port = format!(r#"{pool_name},{{"key":"server.port","value":{{"intValue":"5433"}}}}"#);
+    let ports = text.clone() + &text.replace(pool_name, &port);
+    let pool = &imported("ports", ports.as_bytes()).unwrap().pools[0];
+    assert_eq!((pool.waits, pool.uses, pool.timeouts), (500, 496, 6));
+    close(pool.wait.0, 4000.0, 1e-9);
     // Another instance is another pool.
     let two = text.clone() + &text.replace("shop-1", "shop-2");
     let names: Vec<String> = imported("two", two.as_bytes())

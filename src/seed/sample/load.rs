@@ -9,8 +9,8 @@ use tokio_postgres::{Client, Transaction};
 
 use super::copy_text::CopyText;
 use super::draw::Draw;
-use super::error::SeedError;
-use super::sample::{ENUM_TYPE, INDEXES, SCHEMA, SampleOptions, TABLES, Table, World};
+use super::error::SampleError;
+use super::{ENUM_TYPE, INDEXES, SCHEMA, SampleOptions, TABLES, Table, World};
 use crate::record::Bytes as Size;
 
 /// Bytes of rows handed to the connection at once: large enough that the cost of a message does not
@@ -51,13 +51,13 @@ pub struct TableRows {
 ///
 /// # Errors
 ///
-/// [`SeedError::Scale`] and [`SeedError::NamesTaken`] before anything is written; the others when
+/// [`SampleError::Scale`] and [`SampleError::NamesTaken`] before anything is written; the others when
 /// the server refuses a step, for example for want of the right to create an extension.
 pub async fn load_sample(
     client: &mut Client,
     options: &SampleOptions,
     progress: &(dyn Fn(&str, u64, u64) + Sync),
-) -> Result<SampleReport, SeedError> {
+) -> Result<SampleReport, SampleError> {
     options.check()?;
     let start = Instant::now();
     refuse_taken_names(client).await?;
@@ -104,7 +104,7 @@ FROM (SELECT c.relname::text AS name
       FROM pg_catalog.pg_type t
       WHERE t.typnamespace = 'public'::regnamespace AND t.typname = $2::text) AS taken";
 
-async fn refuse_taken_names(client: &Client) -> Result<(), SeedError> {
+async fn refuse_taken_names(client: &Client) -> Result<(), SampleError> {
     let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
     let row = client
         .query_one(TAKEN, &[&names, &ENUM_TYPE])
@@ -112,7 +112,7 @@ async fn refuse_taken_names(client: &Client) -> Result<(), SeedError> {
         .map_err(failed("looking for existing tables"))?;
     match row.get::<_, Option<String>>(1) {
         None => Ok(()),
-        Some(names) => Err(SeedError::NamesTaken {
+        Some(names) => Err(SampleError::NamesTaken {
             database: row.get(0),
             names,
         }),
@@ -123,7 +123,7 @@ async fn copy_tables(
     transaction: &Transaction<'_>,
     options: &SampleOptions,
     progress: &(dyn Fn(&str, u64, u64) + Sync),
-) -> Result<(Vec<TableRows>, Size), SeedError> {
+) -> Result<(Vec<TableRows>, Size), SampleError> {
     let total: usize = TABLES.iter().map(|table| table.rows(options.scale)).sum();
     let mut world = World::new(options);
     let mut loaded = Vec::with_capacity(TABLES.len());
@@ -141,7 +141,7 @@ async fn copy_tables(
             &advance,
         )
         .await
-        .map_err(|source| SeedError::Copy {
+        .map_err(|source| SampleError::Copy {
             table: table.name,
             source,
         })?;
@@ -185,7 +185,7 @@ async fn copy_table(
 async fn build_indexes(
     transaction: &Transaction<'_>,
     progress: &(dyn Fn(&str, u64, u64) + Sync),
-) -> Result<(), SeedError> {
+) -> Result<(), SampleError> {
     let statements = statements(INDEXES);
     for (statement, done) in statements.iter().zip(1..) {
         execute(transaction, &format!("running {statement}"), statement).await?;
@@ -211,12 +211,12 @@ fn statements(file: &str) -> Vec<String> {
 async fn vacuum(
     client: &Client,
     progress: &(dyn Fn(&str, u64, u64) + Sync),
-) -> Result<(), SeedError> {
+) -> Result<(), SampleError> {
     for (table, done) in TABLES.iter().zip(1..) {
         client
             .batch_execute(&format!("VACUUM (ANALYZE) public.{}", table.name))
             .await
-            .map_err(|source| SeedError::Vacuum {
+            .map_err(|source| SampleError::Vacuum {
                 table: table.name,
                 source,
             })?;
@@ -225,13 +225,13 @@ async fn vacuum(
     Ok(())
 }
 
-async fn execute(transaction: &Transaction<'_>, step: &str, sql: &str) -> Result<(), SeedError> {
+async fn execute(transaction: &Transaction<'_>, step: &str, sql: &str) -> Result<(), SampleError> {
     transaction.batch_execute(sql).await.map_err(failed(step))
 }
 
-fn failed(step: &str) -> impl FnOnce(tokio_postgres::Error) -> SeedError {
+fn failed(step: &str) -> impl FnOnce(tokio_postgres::Error) -> SampleError {
     let step = step.to_owned();
-    move |source| SeedError::Statement { step, source }
+    move |source| SampleError::Statement { step, source }
 }
 
 #[cfg(test)]

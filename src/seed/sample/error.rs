@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 /// Why a database could not be filled. The load is one transaction, so after any of these errors but
-/// [`SeedError::Vacuum`] the database is as it was before.
+/// [`SampleError::Vacuum`] the database is as it was before.
 #[derive(Debug, Error)]
-pub enum SeedError {
+pub enum SampleError {
     /// The scale factor is not a number that a data set can be made for.
     #[error("the sample cannot be scaled by {scale}: give a number from {min} to {max}")]
     Scale {

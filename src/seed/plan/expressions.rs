@@ -1,0 +1,101 @@
+//! Unique indexes over expressions: which columns tell their rows apart.
+
+use pg_query::protobuf::node::Node as NodeEnum;
+use pg_query::{Node, ParserOptions};
+
+/// Functions that have different results for different texts, of those that are made here: no two differ in the case of
+/// letters only.
+const KEEPS_APART: [&str; 3] = ["lower", "upper", "md5"];
+/// Types that a text is the same in.
+const TEXTS: [&str; 4] = ["text", "varchar", "bpchar", "citext"];
+
+/// A column of an index, and how it stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) column: String,
+    /// Only through a function: rows differ in the index where their texts do.
+    pub(super) of_text: bool,
+}
+
+/// Parts of an index in which rows differ if they differ in the column, by `pg_get_indexdef`.
+pub(super) fn parts(definition: &str) -> Vec<Part> {
+    let Ok(parsed) = pg_query::parse(definition, ParserOptions::DEFAULT) else {
+        return Vec::new();
+    };
+    let statement = parsed.protobuf.stmts.into_iter().next();
+    let Some(NodeEnum::IndexStmt(index)) = statement.and_then(|s| s.stmt?.node) else {
+        return Vec::new();
+    };
+    let elements = index.index_params.iter();
+    elements
+        .filter_map(|element| match &element.node {
+            Some(NodeEnum::IndexElem(element)) if element.expr.is_none() => Some(Part {
+                column: element.name.clone(),
+                of_text: false,
+            }),
+            Some(NodeEnum::IndexElem(element)) => Some(Part {
+                column: text_column(element.expr.as_deref()?)?,
+                of_text: true,
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The column whose text the expression keeps apart from others.
+fn text_column(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::ColumnRef(column) => last(&column.fields),
+        NodeEnum::TypeCast(cast) => {
+            let name = last(&cast.type_name.as_ref()?.names)?;
+            let arg = cast.arg.as_deref()?;
+            TEXTS.contains(&name.as_str()).then(|| text_column(arg))?
+        }
+        NodeEnum::FuncCall(call) => {
+            let name = last(&call.funcname)?;
+            let [argument] = call.args.as_slice() else {
+                return None;
+            };
+            KEEPS_APART
+                .contains(&name.as_str())
+                .then(|| text_column(argument))?
+        }
+        NodeEnum::CollateClause(clause) => text_column(clause.arg.as_deref()?),
+        _ => None,
+    }
+}
+
+fn last(names: &[Node]) -> Option<String> {
+    match names.last()?.node.as_ref()? {
+        NodeEnum::String(name) => Some(name.sval.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_told_apart_through_functions_that_keep_texts_apart() {
+        let cases = [
+            ("lower(email)", "email*"),
+            ("tenant_id, lower((\"E-mail\")::text)", "tenant_id E-mail*"),
+            ("upper(code) COLLATE \"C\", at", "code* at"),
+            // A day has many times, and a part of a text stands in many texts.
+            ("date_trunc('day'::text, at)", ""),
+            ("\"left\"(name, 3), ((doc ->> 'id'::text))", ""),
+            ("((at)::date)", ""),
+            ("COALESCE(name, ''::text)", ""),
+        ];
+        for (list, expected) in cases {
+            let definition = format!(
+                "CREATE UNIQUE INDEX i ON public.name USING btree ({list}) INCLUDE (name) WHERE (at IS NULL)"
+            );
+            let shown =
+                |part: &Part| format!("{}{}", part.column, if part.of_text { "*" } else { "" });
+            let found: Vec<String> = parts(&definition).iter().map(shown).collect();
+            assert_eq!(found.join(" "), expected, "{list}");
+        }
+    }
+}

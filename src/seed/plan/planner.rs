@@ -1,0 +1,163 @@
+//! The plan of all tables.
+
+use std::sync::Arc;
+
+use super::counts;
+use super::literals::Literals;
+use super::options::{PlanOptions, Problem};
+use super::table;
+use crate::seed::generate::{TablePlan, TableRows, Tables};
+use crate::seed::profile::Profile;
+use crate::seed::rows::Rows as _;
+use crate::seed::schema::{Check, Name, Schema};
+
+/// How tables are filled.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Tables, those that are referred to first, as far as there is no cycle.
+    pub(crate) tables: Vec<TablePlan>,
+    /// What is filled otherwise than asked for: columns that are left to the server, as null or by their default, and
+    /// those that the profile does not tell of.
+    pub(crate) left: Vec<Problem>,
+    /// CHECK constraints that were not understood: whether rows satisfy them has to be asked of a server.
+    pub(crate) opaque: Vec<(usize, Check, String)>,
+}
+
+/// What every table's plan needs.
+pub(super) struct Planner<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) profile: Option<&'a Profile>,
+    pub(super) literals: &'a Literals,
+    pub(super) options: &'a PlanOptions,
+    /// Rows by the table's place in the schema.
+    pub(super) rows: Vec<u64>,
+}
+
+/// Rows of each table that are made to see whether they can be (ours).
+const TRIED_ROWS: u64 = 200;
+
+/// Plans every table of the schema, or names everything that cannot be filled.
+pub(crate) fn plan(
+    schema: &Schema,
+    profile: Option<&Profile>,
+    literals: &Literals,
+    options: &PlanOptions,
+) -> Result<Plan, Vec<Problem>> {
+    let order = counts::order(schema);
+    let mut planner = Planner {
+        schema,
+        profile,
+        literals,
+        options,
+        rows: counts::rows(schema, profile, options, &order)?,
+    };
+    let mut problems = Vec::new();
+    let mut left = Vec::new();
+    let mut opaque = Vec::new();
+    let mut built: Vec<Option<TableRows>> = Vec::new();
+    built.resize_with(schema.tables.len(), || None);
+    for place in &order {
+        match planner.table(*place) {
+            Ok(made) => {
+                left.extend(made.left);
+                let checks = made.opaque.into_iter();
+                opaque.extend(checks.map(|(check, reason)| (*place, check, reason)));
+                built[*place] = Some(made.rows);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    let tables: Option<Vec<TableRows>> = built.into_iter().collect();
+    let Some(tables) = tables.filter(|_| problems.is_empty()) else {
+        return Err(problems);
+    };
+    let tables = Arc::new(Tables(tables));
+    let plan = Plan {
+        tables: order
+            .iter()
+            .map(|place| TablePlan::new(Arc::clone(&tables), *place))
+            .collect(),
+        left,
+        opaque,
+    };
+    let problems: Vec<Problem> = plan.tables.iter().filter_map(tried).collect();
+    if problems.is_empty() {
+        Ok(plan)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Makes some rows from everywhere, and says which constraint they do not satisfy.
+fn tried(table: &TablePlan) -> Option<Problem> {
+    let rows = table.rows();
+    let tries = TRIED_ROWS.min(rows);
+    (0..tries).find_map(|n| {
+        let row = n * rows / tries;
+        let error = table.values(row).err()?;
+        Some(Problem {
+            table: error.table,
+            subject: None,
+            reason: error.why,
+        })
+    })
+}
+
+impl Planner<'_> {
+    /// Rows that a table gets.
+    pub(super) fn rows_of(&self, name: &Name) -> u64 {
+        let place = self.schema.tables.iter().position(|t| t.name == *name);
+        place.map_or(0, |place| self.rows[place])
+    }
+
+    /// Rows that a table has on the source.
+    pub(super) fn known_rows(&self, name: &Name) -> Option<f64> {
+        Some(self.profile?.table(name)?.rows)
+    }
+
+    /// The table, with fewer rows where its keys have no room for more and nobody asked for them.
+    fn table(&mut self, place: usize) -> Result<table::Made, Vec<Problem>> {
+        const TRIES: usize = 8;
+        let asked = self.asked(place);
+        let wanted = self.rows[place];
+        let mut why = None;
+        for _ in 0..TRIES {
+            match table::make(self, place)? {
+                table::Outcome::Made(mut made) => {
+                    let rows = self.rows[place];
+                    made.left.extend(why.map(|why: String| Problem {
+                        table: self.schema.tables[place].name.clone(),
+                        subject: None,
+                        reason: format!("{rows} rows instead of {wanted}: {why}"),
+                    }));
+                    return Ok(*made);
+                }
+                table::Outcome::Room(rows, reason) => {
+                    let name = &self.schema.tables[place].name;
+                    if asked || rows >= self.rows[place] {
+                        return Err(vec![Problem {
+                            table: name.clone(),
+                            subject: None,
+                            reason: format!("{} rows were wanted, but {reason}", self.rows[place]),
+                        }]);
+                    }
+                    self.rows[place] = rows;
+                    why = Some(reason);
+                }
+            }
+        }
+        Err(vec![Problem {
+            table: self.schema.tables[place].name.clone(),
+            subject: None,
+            reason: "its keys have room for too few rows".to_owned(),
+        }])
+    }
+
+    fn asked(&self, place: usize) -> bool {
+        let name = &self.schema.tables[place].name;
+        self.options
+            .rows
+            .iter()
+            .any(|(asked, _)| counts::is_called(name, asked))
+    }
+}

@@ -1,0 +1,269 @@
+//! What is said of rows that are not made.
+
+use super::*;
+
+#[test]
+fn fewer_rows_than_wanted_are_said() {
+    let schema = Schema {
+        tables: vec![
+            table("a", "id int8!").unique("id"),
+            table("b", "a_id int8!")
+                .unique("a_id")
+                .refers("a_id", "a", "id"),
+        ],
+    };
+    let (plan, rows) = made(&schema, None, &options(&[("a", 20)]));
+    assert_eq!(rows["b"].len(), 20);
+    let said: Vec<String> = plan.left.iter().map(ToString::to_string).collect();
+    let expected = "b: 20 rows instead of 100: b_a_id_key can refer to 20 rows only, each once";
+    assert_eq!(said, [expected]);
+}
+
+#[test]
+fn what_cannot_be_filled_is_named_at_once() {
+    let schema = Schema {
+        tables: vec![
+            table("a", "id int8!,x int8!")
+                .unique("id")
+                .unique("x")
+                .refers("x", "b", "id"),
+            table("b", "id int8!").unique("id"),
+            table("c", "id int8!,w widget!").unique("id"),
+        ],
+    };
+    let problems = plan(
+        &schema,
+        None,
+        &Literals::default(),
+        &options(&[("a", 50), ("b", 20)]),
+    );
+    let said: Vec<String> = problems
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said.iter().any(|s| s.starts_with("a: 50 rows were wanted")),
+        "{said:?}"
+    );
+    assert!(said.iter().any(|s| s.starts_with("c, w: ")), "{said:?}");
+}
+
+fn index(table: &mut Table, name: &str, list: &str, predicate: Option<&str>) {
+    let whole = predicate.map_or_else(String::new, |p| format!(" WHERE ({p})"));
+    let column = |part: &str| table.column(part).map(|_| part.to_owned());
+    let columns = list.split(", ").map(column).collect();
+    table.keys.push(Key {
+        name: name.to_owned(),
+        primary: false,
+        columns,
+        predicate: predicate.map(str::to_owned),
+        nulls_not_distinct: false,
+        definition: format!("CREATE UNIQUE INDEX {name} ON public.t USING btree ({list}){whole}"),
+    });
+}
+
+fn said(plan: &Plan) -> Vec<String> {
+    plan.left.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn rows_of_a_partial_index_over_an_expression_stay_in_it() {
+    let mut users = table("users", "id int8!,email text!,deleted_at timestamptz").unique("id");
+    index(
+        &mut users,
+        "mail",
+        "lower(email)",
+        Some("deleted_at IS NULL"),
+    );
+    let schema = Schema {
+        tables: vec![users],
+    };
+    let (plan, rows) = made(&schema, None, &options(&[("users", 2_000)]));
+    let (_, living) = counts(&rows, "users", 2);
+    assert!(living > 500, "{living} of 2000 are not deleted");
+    let lower = |row: &Vec<Option<Vec<u8>>>| row[1].as_ref().map(|text| text.to_ascii_lowercase());
+    let different: BTreeSet<_> = rows["users"].iter().map(lower).collect();
+    assert_eq!(different.len(), 2_000);
+    assert!(said(&plan).is_empty(), "{:?}", said(&plan));
+}
+
+#[test]
+fn a_partial_index_without_rows_is_said() {
+    let mut photos = table("photos", "id int8!,user_id int8!,is_first bool!")
+        .unique("id")
+        .refers("user_id", "users", "id");
+    index(&mut photos, "first", "user_id", Some("is_first"));
+    let schema = Schema {
+        tables: vec![table("users", "id int8!").unique("id"), photos],
+    };
+    let (plan, rows) = made(&schema, None, &options(&[("users", 10), ("photos", 100)]));
+    assert!(rows["photos"].iter().all(|row| row[2] == Some(vec![0])));
+    assert_eq!(
+        said(&plan),
+        [
+            "photos, first: no row is in this partial index: which rows of it would differ is not known"
+        ]
+    );
+}
+
+#[test]
+fn expressions_that_do_not_keep_rows_apart_are_named() {
+    let mut visits = table("visits", "user_id int8!,at timestamp!");
+    index(
+        &mut visits,
+        "daily",
+        "user_id, date_trunc('day'::text, at)",
+        None,
+    );
+    let schema = Schema {
+        tables: vec![visits],
+    };
+    let problems = plan(&schema, None, &Literals::default(), &options(&[])).unwrap_err();
+    assert!(
+        problems[0]
+            .to_string()
+            .starts_with("visits, daily: it is over an expression"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn nulls_that_are_not_distinct_are_not_repeated() {
+    let mut schema = Schema {
+        tables: vec![
+            table("t", "id int8!,code text,a int4,b text")
+                .unique("id")
+                .unique("code")
+                .unique("a,b"),
+        ],
+    };
+    for key in &mut schema.tables[0].keys {
+        key.nulls_not_distinct = true;
+    }
+    let (_, rows) = made(&schema, None, &options(&[("t", 500)]));
+    for columns in [vec![1], vec![2, 3]] {
+        let tuple = |row: &Vec<Option<Vec<u8>>>| -> Vec<_> {
+            columns.iter().map(|c| row[*c].clone()).collect()
+        };
+        let different: BTreeSet<_> = rows["t"].iter().map(tuple).collect();
+        assert_eq!(different.len(), 500, "{columns:?}");
+    }
+}
+
+#[test]
+fn rows_without_anything_to_refer_to_are_not_made() {
+    let child = |name: &str, column: &str| {
+        table(name, &format!("id int8!,{column}"))
+            .unique("id")
+            .refers("user_id", "users", "id")
+    };
+    let schema = Schema {
+        tables: vec![
+            table("users", "id int8!").unique("id"),
+            child("orders", "user_id int8!"),
+            child("visits", "user_id int8"),
+        ],
+    };
+    let (plan, rows) = made(&schema, None, &options(&[("users", 0)]));
+    assert!(rows["orders"].is_empty());
+    assert_eq!(counts(&rows, "visits", 1).1, rows["visits"].len());
+    assert!(!rows["visits"].is_empty());
+    assert_eq!(
+        said(&plan),
+        [
+            "orders: 0 rows instead of 1000: user_id refers to users, which gets none",
+            "visits, user_id: left null: it refers to users, which gets no rows",
+        ]
+    );
+    let asked = options(&[("users", 0), ("orders", 5)]);
+    let problems = plan_of(&schema, &asked).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "orders: 5 rows were wanted, but user_id refers to users, which gets none"
+    );
+}
+
+fn plan_of(schema: &Schema, options: &PlanOptions) -> Result<Plan, Vec<Problem>> {
+    plan(schema, None, &Literals::default(), options)
+}
+
+#[test]
+fn references_to_a_column_that_may_be_null_lead_to_rows_that_have_it() {
+    let schema = Schema {
+        tables: vec![
+            table("users", "id int8!,email text")
+                .unique("id")
+                .unique("email"),
+            table("logins", "id int8!,email text!")
+                .unique("id")
+                .refers("email", "users", "email"),
+        ],
+    };
+    let (_, rows) = made(&schema, None, &options(&[("users", 300), ("logins", 900)]));
+    assert_eq!(counts(&rows, "logins", 1).1, 0);
+    let email = ColumnStats {
+        null_frac: 0.3,
+        ..stats(-0.7)
+    };
+    let profile = profile(vec![
+        ("users", 300.0, vec![("id", stats(-1.0)), ("email", email)]),
+        (
+            "logins",
+            900.0,
+            vec![("id", stats(-1.0)), ("email", stats(200.0))],
+        ),
+    ]);
+    let (plan, rows) = made(&schema, Some(&profile), &options(&[]));
+    assert_eq!(counts(&rows, "users", 1).1, 0);
+    assert_eq!(
+        said(&plan),
+        ["users, email: without nulls: a key needs a value in every row"]
+    );
+}
+
+#[test]
+fn a_pair_of_references_in_a_table_without_rows_is_planned() {
+    let schema = Schema {
+        tables: vec![
+            table("users", "id int8!").unique("id"),
+            table("friends", "a int8!,b int8!")
+                .unique("a,b")
+                .refers("a", "users", "id")
+                .refers("b", "users", "id"),
+        ],
+    };
+    let (_, rows) = made(&schema, None, &options(&[("friends", 0)]));
+    assert!(rows["friends"].is_empty());
+}
+
+#[test]
+fn one_value_among_thousands_of_nulls_is_made() {
+    let schema = Schema {
+        tables: vec![table("t", "id int8!,deleted_at timestamptz,doc json").unique("id")],
+    };
+    let deleted_at = ColumnStats {
+        null_frac: 0.9998,
+        ..stats(-0.0002)
+    };
+    // Nobody knows how many different documents there are: json has no equality.
+    let doc = ColumnStats {
+        null_frac: 0.5,
+        ..stats(0.0)
+    };
+    let profile = profile(vec![(
+        "t",
+        5_000.0,
+        vec![
+            ("id", stats(-1.0)),
+            ("deleted_at", deleted_at),
+            ("doc", doc),
+        ],
+    )]);
+    let (_, rows) = made(&schema, Some(&profile), &options(&[]));
+    assert_eq!(counts(&rows, "t", 1).1, 4_999);
+    let (documents, nulls) = counts(&rows, "t", 2);
+    assert_eq!(nulls, 2_500);
+    assert!(documents.len() > 2_000, "{} documents", documents.len());
+}

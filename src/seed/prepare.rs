@@ -1,0 +1,67 @@
+//! From tables and what is known of their rows to rows that can be loaded.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::oracle;
+use super::plan::{self, Literals, PlanOptions, Problem};
+use super::profile::Profile;
+use super::rows::Rows;
+use super::schema::Schema;
+use crate::pg::{PgError, Session};
+
+/// Rows that can be loaded.
+pub struct Prepared {
+    /// Tables, those that are referred to first, as far as there is no cycle.
+    pub tables: Vec<Arc<dyn Rows>>,
+    /// What is filled otherwise than asked for: columns that are left to the server, as null or by their default, and
+    /// those that the profile does not tell of.
+    pub left: Vec<Problem>,
+}
+
+/// Why no rows can be loaded. Nothing was written.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    /// The server did not answer a question about values.
+    #[error(transparent)]
+    Server(#[from] PgError),
+    /// Everything that cannot be filled.
+    #[error("{}", listed(.0))]
+    Unfillable(Vec<Problem>),
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+    format!("these cannot be filled:\n{}", lines.join("\n"))
+}
+
+/// Plans the rows of every table of a schema. The server of the session is the one to be filled: it is asked for the
+/// binary form of values that the profile tells, and whether rows satisfy constraints that were not understood.
+///
+/// # Errors
+///
+/// [`PrepareError`].
+pub async fn prepare(
+    session: &Session,
+    schema: &Schema,
+    profile: Option<&Profile>,
+    options: &PlanOptions,
+) -> Result<Prepared, PrepareError> {
+    let literals = match profile {
+        Some(profile) => oracle::literals(session, &plan::wanted(schema, profile)).await?,
+        None => Literals::default(),
+    };
+    let plan = plan::plan(schema, profile, &literals, options).map_err(PrepareError::Unfillable)?;
+    let doubts = oracle::doubts(session, schema, &plan).await?;
+    if !doubts.is_empty() {
+        return Err(PrepareError::Unfillable(doubts));
+    }
+    let tables = plan.tables.into_iter();
+    Ok(Prepared {
+        tables: tables
+            .map(|table| Arc::new(table) as Arc<dyn Rows>)
+            .collect(),
+        left: plan.left,
+    })
+}
