@@ -71,7 +71,7 @@ impl Whole {
             held_idle: sessions
                 .ok()
                 .and_then(|s| held_idle(run, s, number, trips, mean_ms)),
-            wait: saturation::wait(run, result, sessions, trips),
+            wait: saturation::wait(run, result, sessions, some, trips),
             mean_ms,
             inside_only: run.api.is_empty() && run.replay.is_none(),
             others: sessions.ok().is_some_and(|s| s.caveat().is_some()),

@@ -1,10 +1,12 @@
 //! A queue at a pool whose wait is known by Little's law.
 
+use super::super::tests::statements;
 use super::*;
 use crate::analyze::testing::{activity, run, server, session};
 use crate::record::Millis;
 use crate::record::activity::SessionSample;
 use crate::record::load::{Latency, LoadInterval, Operation};
+use crate::record::statements::StatementInterval;
 
 /// Requests with 5 ms of their own and 20 ms with a connection, of which there are 4. Seconds with 2 users, then with
 /// 12: then each of 4 connections serves 50 requests a second, and a request takes 12 / 200 s, of which it waits 35 ms.
@@ -71,6 +73,7 @@ fn judged(run: &Run) -> Component {
         run,
         &run.api[0],
         sessions.as_ref().map_err(String::as_str),
+        None,
         0.0,
     )
 }
@@ -173,10 +176,148 @@ fn messages_on_their_way_hold_a_connection() {
         );
     }
     let sessions = Sessions::of(&run).unwrap();
-    let found = wait(&run, &run.api[0], Ok(&sessions), 16.0);
+    let found = wait(&run, &run.api[0], Ok(&sessions), None, 16.0);
     let truth = 35.0 * 2000.0 / 2480.0;
     assert!(
         (found.mean_ms.unwrap() - truth).abs() < 0.1 * truth,
         "{found:?}"
     );
+}
+
+/// Of the time in which all connections are held, the server sees a tenth less: the application reads its answers late.
+fn hidden() -> Run {
+    let mut run = crowd(6, 10);
+    let samples = &mut run.activity.as_mut().unwrap().samples;
+    for (place, sample) in samples.iter_mut().enumerate() {
+        if sample.sessions.len() == 4 && place % 5 < 2 {
+            sample.sessions.truncate(3);
+            sample.idle.insert("api".to_owned(), 1);
+        }
+    }
+    run
+}
+
+#[test]
+fn a_connection_that_looks_idle_may_be_held() {
+    let found = judged(&hidden());
+    // 35 ms of wait, if all connections were held, and 37 ms, if those that looked idle were on their way to the next.
+    let of_all = 2000.0 / 2480.0;
+    let (low, high) = (found.low_ms.unwrap(), found.high_ms.unwrap());
+    assert!(
+        low <= 35.0 * of_all + 1e-6 && low > 33.5 * of_all,
+        "{found:?}"
+    );
+    assert!(
+        high >= 37.0 * of_all - 1e-6 && high < 38.5 * of_all,
+        "{found:?}"
+    );
+    let mean = found.mean_ms.unwrap();
+    assert!((mean - 36.0 * of_all).abs() < 0.3, "{found:?}");
+}
+
+#[test]
+fn no_more_connections_are_held_than_requests_need_them() {
+    // Of 4 connections 3.6 were seen in use, and requests in flight beyond their own 5 ms are no more: nobody waited.
+    let mut run = hidden();
+    for interval in run.api[0].intervals.iter_mut().skip(6) {
+        interval.latency_total = Some(Millis(200.0 * (5.0 + 18.0)));
+    }
+    let found = judged(&run);
+    assert!(found.mean_ms.unwrap() < 1e-6, "{found:?}");
+}
+
+#[test]
+fn requests_that_waited_in_the_last_calm_second_are_no_measure_of_the_others() {
+    let truth = judged(&crowd(6, 10)).mean_ms.unwrap();
+    let mut run = crowd(6, 10);
+    // The crowd came a moment before the second ended, and no sample saw it.
+    let last = &mut run.api[0].intervals[5];
+    *last.requests.get_mut("GET /a").unwrap() += 10;
+    last.latency_total = Some(Millis(80.0 * 25.0 + 10.0 * 60.0));
+    run.api[0].total.requests += 10;
+    let found = judged(&run);
+    // Ten requests more waited for 35 ms, of which the samples saw no more held than before.
+    let more = (10.0 * 35.0 + 10.0 * 20.0) / 2490.0;
+    let expected = truth * 2480.0 / 2490.0 + more;
+    assert!(
+        (found.mean_ms.unwrap() - expected).abs() < 0.2,
+        "{found:?} {expected}"
+    );
+}
+
+/// The crowd with what its statements executed: 20 ms each, counted in intervals of 700 ms, which cross the ends of
+/// seconds.
+fn counted(mut run: Run) -> Run {
+    let seconds = &run.api[0].intervals;
+    let rate = |ms: f64| {
+        let second = seconds.iter().find(|s| {
+            let from = s.from.unwrap().0;
+            from <= ms && ms < from + 1000.0
+        });
+        second.map_or(0.0, |s| s.requests["GET /a"] as f64 / 1000.0)
+    };
+    let mut window = statements(&[(1, "SELECT work()", 2480, 2480.0 * 20.0)]);
+    window.intervals = (0..24)
+        .map(|place| {
+            let from = f64::from(place) * 700.0;
+            let calls: f64 = (0..700).map(|ms| rate(from + f64::from(ms))).sum();
+            StatementInterval {
+                from: Millis(from),
+                to: Millis(from + 700.0),
+                calls: BTreeMap::from([(1, (1, Millis(calls * 20.0)))]),
+                lost_entries: 0,
+            }
+        })
+        .collect();
+    run.statements = Some(window);
+    run
+}
+
+fn judged_with_counters(run: &Run) -> Component {
+    let sessions = Sessions::of(run);
+    let catalogue = Catalogue::new(run.statements.as_ref().unwrap(), None);
+    let sessions = sessions.as_ref().map_err(String::as_str);
+    wait(run, &run.api[0], sessions, Some(&catalogue), 0.0)
+}
+
+#[test]
+fn counters_tell_what_few_samples_miss() {
+    let truth = 35.0 * 2000.0 / 2480.0;
+    // By chance every sample of the quiet seconds saw one session at work, where 1.6 are.
+    let mut unlucky = crowd(6, 10);
+    for sample in &mut unlucky.activity.as_mut().unwrap().samples {
+        if sample.sessions.len() < 4 {
+            sample.sessions.truncate(1);
+            sample.idle.insert("api".to_owned(), 3);
+        }
+    }
+    let by_samples = judged(&unlucky).mean_ms.unwrap();
+    assert!((by_samples - truth).abs() > 5.0, "{by_samples}");
+    // What those samples lack of all is still lacking, but no longer from the quiet seconds alone.
+    let found = judged_with_counters(&counted(unlucky.clone()));
+    assert!(
+        (found.mean_ms.unwrap() - truth).abs() < 0.03 * truth,
+        "{found:?}"
+    );
+    assert!(
+        found.low_ms.unwrap() < truth && found.high_ms.unwrap() > truth - 1e-6,
+        "{found:?}"
+    );
+    let found = judged_with_counters(&counted(crowd(6, 10)));
+    assert!(
+        (found.mean_ms.unwrap() - truth).abs() < 1e-3 * truth,
+        "{found:?}"
+    );
+    // The application's part of what others execute too is not known.
+    let mut shared = counted(unlucky.clone());
+    for sample in &mut shared.activity.as_mut().unwrap().samples {
+        sample.sessions.push(session(9, "batch", "active"));
+    }
+    assert_eq!(judged_with_counters(&shared).mean_ms, Some(by_samples));
+    // Nor is what was lost.
+    let mut lossy = counted(unlucky);
+    for interval in &mut lossy.statements.as_mut().unwrap().intervals[..9] {
+        interval.lost_entries = 1;
+    }
+    assert_eq!(judged_with_counters(&lossy).mean_ms, Some(by_samples));
 }

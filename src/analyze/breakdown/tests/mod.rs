@@ -36,7 +36,7 @@ fn delta(id: i64, calls: i64, exec_ms: f64) -> StatementDelta {
     }
 }
 
-fn statements(rows: &[(i64, &str, i64, f64)]) -> StatementWindow {
+pub(super) fn statements(rows: &[(i64, &str, i64, f64)]) -> StatementWindow {
     StatementWindow {
         deltas: rows.iter().map(|r| delta(r.0, r.2, r.3)).collect(),
         texts: rows
