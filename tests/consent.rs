@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use dbperf::lab::LabOptions;
 use tokio_postgres::Client;
@@ -22,12 +22,7 @@ fn replay(dsn: &str, database: &str, more: &[&str]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let workload = folder.path().join("w.sql");
     fs::write(&workload, WORKLOAD).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = support::dbperf();
     let done = command
         .args(["replay", workload.to_str().unwrap(), dsn])
         .args(["--clients", "1", "--pool-size", "1", "--warmup", "0s"])

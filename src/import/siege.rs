@@ -21,6 +21,9 @@ use super::{AGGREGATED, ImportError, Source};
 /// Half of the last digit of a time in seconds, in milliseconds.
 const ROUNDING_MS: f64 = 5.0;
 
+/// Part of a mean which failures may make up before it is not told (ours).
+const FAILURES_RATIO: f64 = 0.02;
+
 /// Why the log is not read.
 pub(super) const LOG: Refusal = Refusal {
     why: "it has one line for each of many runs",
@@ -153,13 +156,26 @@ impl Summary {
         }
     }
 
-    /// The mean with the digits of the concurrency; the printed one if it has more, or if the two do not agree.
+    /// The mean with the digits of the concurrency; the printed one if it has more, or if the two do not agree. `None`
+    /// where failures may be a part of it.
     fn mean(&self, warnings: &mut Vec<String>) -> Option<Millis> {
         if self.transactions == 0 {
             return None;
         }
         let printed = self.response_time.0;
         let found = self.concurrency * self.elapsed_time.0 / self.transactions as f64;
+        // Answers with an error are in the sum and not among the transactions; lost connections are in neither. How many
+        // of the failures are which is not told.
+        let all = (self.transactions + self.failed_transactions) as f64;
+        let least = found * self.transactions as f64 / all;
+        if found - least > FAILURES_RATIO * found {
+            warnings.push(format!(
+                "siege divides the time of all answers by the transactions, without the {} that failed, so the mean is \
+                 between {least:.1} and {found:.1} ms, and not told",
+                self.failed_transactions
+            ));
+            return None;
+        }
         // Concurrency and time are rounded too.
         if (found - printed).abs() <= ROUNDING_MS + 0.1 * printed {
             let best = if self.in_millis { printed } else { found };

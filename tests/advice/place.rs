@@ -1,7 +1,7 @@
 //! Databases without secondary indexes, and the program as a user runs it on them.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use dbperf::lab::{Lab, LabOptions};
 use serde_json::Value;
@@ -57,12 +57,7 @@ pub(crate) async fn filled(server: &Hypopg, schema: &str) -> (Lab, Client) {
 
 /// Runs `dbperf` to its end: the exit code, standard output and standard error.
 pub(crate) fn dbperf(args: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::support::dbperf();
     let output = command.args(args).stdin(Stdio::null()).output().unwrap();
     (
         output.status.code(),

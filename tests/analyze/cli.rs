@@ -35,12 +35,7 @@ pub(crate) struct Running {
 
 /// `dbperf` with a clean environment: only what a test passes decides.
 pub(crate) fn dbperf(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::support::dbperf();
     command
         .args(args)
         .stdin(Stdio::null())

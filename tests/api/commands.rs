@@ -1,6 +1,6 @@
 //! `dbperf` as a user runs it, and load commands that do not do what they should.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use dbperf::lab::{Lab, LabOptions};
 use serde_json::Value;
@@ -27,12 +27,7 @@ impl Output {
 
 /// Runs `dbperf` with a clean environment: only what a test passes decides.
 pub(crate) fn dbperf<S: AsRef<str>>(args: &[S]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::support::dbperf();
     command.args(args.iter().map(AsRef::as_ref));
     let done = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

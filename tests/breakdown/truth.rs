@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -213,12 +213,7 @@ fn socket_of(dsn: &str) -> std::path::PathBuf {
 /// Runs `dbperf` with a clean environment and reads its JSON.
 #[track_caller]
 pub(crate) fn report(args: &[&str]) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::support::dbperf();
     // What is after `--` is the load command's.
     command.args([args[0], "--format", "json"]).args(&args[1..]);
     let done = command.stdin(Stdio::null()).output().unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,12 +15,7 @@ const SLEEP: &str = "-- dbperf workload: sleep\n-- operation: sleep\n-- statemen
 
 /// `dbperf` whose temporary folder is this one.
 fn dbperf(folder: &Path, args: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::support::dbperf();
     command.args(args).env("TMPDIR", folder);
     command.stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

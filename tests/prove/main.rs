@@ -167,12 +167,7 @@ impl Case {
     }
 
     fn dbperf(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-                command.env_remove(name);
-            }
-        }
+        let mut command = support::dbperf();
         command
             .args(args)
             .env("XDG_STATE_HOME", self.state())

@@ -108,6 +108,12 @@ fn pool(replayed: &Replayed) -> &PoolRecord {
     replayed.pool.as_ref().unwrap()
 }
 
+/// A warning of the replay has these words.
+fn warned(replayed: &Replayed, words: &str) -> bool {
+    let mut warnings = replayed.load.source.warnings.iter();
+    warnings.any(|warning| warning.contains(words))
+}
+
 /// Identities that hold for every replay.
 fn adds_up(replayed: &Replayed) {
     let (load, pool) = (&replayed.load, pool(replayed));

@@ -120,14 +120,7 @@ fn clients_without_a_pool_that_are_all_busy_are_a_lag_and_said() {
         let total = &replayed.load.total;
         let lag = total.schedule_lag.as_ref().unwrap();
         assert!(lag.quantile_ms(0.5).unwrap() > 100.0, "{:?}", lag.summary());
-        assert!(
-            replayed
-                .load
-                .source
-                .warnings
-                .iter()
-                .any(|w| w.contains("2 clients"))
-        );
+        assert!(warned(&replayed, "2 clients"));
         assert!(replayed.load.driver_saturated != Some(true) || cfg!(debug_assertions));
         assert_eq!(pool(&replayed).pool_size, 2);
     });
@@ -153,14 +146,7 @@ fn what_is_too_late_is_skipped_and_counted_where_that_was_asked_for() {
         assert!((45..=65).contains(&total.requests), "{}", total.requests);
         let lag = total.schedule_lag.as_ref().unwrap().summary().unwrap();
         assert!(lag.max_ms < 75.0, "{lag:?}");
-        assert!(
-            replayed
-                .load
-                .source
-                .warnings
-                .iter()
-                .any(|w| w.contains("skipped"))
-        );
+        assert!(warned(&replayed, "skipped"));
     });
 }
 

@@ -20,12 +20,7 @@ CREATE INDEX orders_customer ON orders (customer_id);
 ";
 
 pub(crate) fn dbperf(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = crate::support::dbperf();
     command
         .args(args)
         .stdin(Stdio::null())

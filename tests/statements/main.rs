@@ -14,18 +14,13 @@ mod own;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
 /// Runs `dbperf` to its end, with no server in the environment.
 fn dbperf(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dbperf"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("PG") || name.contains("DATABASE_URL") || name == "COLUMNS" {
-            command.env_remove(name);
-        }
-    }
+    let mut command = support::dbperf();
     command.args(args).output().unwrap()
 }
 

@@ -9,12 +9,14 @@
     reason = "clippy takes these helpers for ordinary code; in a test a failed step is a failed test"
 )]
 
+mod command;
 mod hypopg;
 mod labs;
 mod processors;
 mod servers;
 mod watch;
 
+pub(crate) use command::dbperf;
 pub(crate) use hypopg::{Hypopg, hypopg};
 pub(crate) use labs::{
     connect, connect_to, database, each_version, hypopg_lab, lab, left_sessions, open_parent,
@@ -26,7 +28,7 @@ pub(crate) use watch::{alone, count, processes, served, setting, value, with_sta
 
 /// Names everything once: a test that uses only a part of this file is not warned about the rest.
 const _: fn() = || {
-    let _ = (hypopg, hypopg_lab, Hypopg::hides, required);
+    let _ = (dbperf, hypopg, hypopg_lab, Hypopg::hides, required);
     let _ = (
         connect,
         connect_to,

@@ -19,6 +19,9 @@ use super::size;
 use super::wishes::{self, Wishes};
 use super::writes::{self, Writers};
 
+/// Rows written by what no statement tells from which it is worth a word (ours).
+const UNTOLD_ROWS_PER_SEC: f64 = 1.0;
+
 /// A cost that the planner has to be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CostAsk {
@@ -207,7 +210,7 @@ impl<'a> Matter<'a> {
             cost_after: Some(most.cost_after),
             saves_ms_per_sec: saves,
             evidence: Evidence::Estimated,
-            reason: self.reason(&helps, extends.as_deref()),
+            reason: self.reason(candidate, &helps, extends.as_deref()),
             columns,
             include: candidate.include.clone(),
             predicate: candidate.predicate.clone(),
@@ -216,12 +219,8 @@ impl<'a> Matter<'a> {
                 WhatIfMethod::Hypopg(_) => JudgedBy::Hypopg,
                 WhatIfMethod::Built => JudgedBy::Built,
             }),
-            // The sum of nothing is minus zero.
-            costs_ms_per_sec: costs
-                .iter()
-                .map(|c| c.costs_ms_per_sec)
-                .sum::<Option<f64>>()
-                .map(|sum| 0.0 + sum),
+            costs_ms_per_sec: super::per_sec(self.run)
+                .map(|_| self.writers.cost_ms_per_sec(candidate)),
             helps,
             costs,
             extends,
@@ -279,7 +278,12 @@ impl<'a> Matter<'a> {
         Some(index.indexrelname.clone())
     }
 
-    fn reason(&self, helps: &[HelpedStatement], extends: Option<&str>) -> String {
+    fn reason(
+        &self,
+        candidate: &Candidate,
+        helps: &[HelpedStatement],
+        extends: Option<&str>,
+    ) -> String {
         let by = match &self.what_if.method {
             WhatIfMethod::Hypopg(version) => format!("HypoPG {version}, in dbperf's session"),
             WhatIfMethod::Built => "it built in the lab, and dropped again".to_owned(),
@@ -293,9 +297,18 @@ impl<'a> Matter<'a> {
         let extends = extends.map_or_else(String::new, |name| {
             format!("; it does all that {name} does, which can go then")
         });
+        let untold = self.writers.untold(candidate);
+        let untold = if untold < UNTOLD_ROWS_PER_SEC {
+            String::new()
+        } else {
+            format!(
+                "; its costs count {untold:.0} rows a second that are written to the table and that no statement of \
+                 the window tells (by a trigger, a function or a WITH, say)"
+            )
+        };
         format!(
             "the planner uses it: statement {} costs {:.0} with the recommended indexes instead of \
-             {:.0}{others}: {}; by the planner's estimates with {by}{extends}",
+             {:.0}{others}: {}; by the planner's estimates with {by}{extends}{untold}",
             most.query_id, most.cost_after, most.cost_before, most.query,
         )
     }

@@ -6,8 +6,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::RangeVar;
 
 use crate::analyze::rules::thresholds as t;
-use crate::record::tables::TableFacts;
-use crate::record::{QueryId, Run};
+use crate::record::tables::{StatUserTable, TableFacts};
+use crate::record::{Millis, QueryId, Run};
 
 use super::candidate::Candidate;
 
@@ -18,7 +18,7 @@ pub(super) struct Writer {
     pub(super) relid: u32,
     /// Rows that it wrote per second of the window.
     pub(super) rows_per_sec: f64,
-    /// Columns that an UPDATE sets; `None` for an INSERT.
+    /// Columns that an UPDATE sets; `None` where every row may need an entry, as for an INSERT.
     sets: Option<BTreeSet<String>>,
 }
 
@@ -28,6 +28,9 @@ pub(super) struct Writer {
 pub(super) struct Writers {
     pub(super) all: Vec<Writer>,
     hot: BTreeMap<u32, f64>,
+    /// Rows per second that the table's own counters saw written and no statement tells: by a common table expression,
+    /// a trigger, a function, a foreign key, or a statement that was evicted.
+    untold: BTreeMap<u32, f64>,
 }
 
 /// Reads the texts of the window.
@@ -58,7 +61,36 @@ pub(super) fn of_run(run: &Run) -> Writers {
             sets,
         });
     }
+    writers.untold = untold(run, &writers.all);
     writers
+}
+
+/// What the counters of tables saw beyond the statements of the same window, by root of the table.
+fn untold(run: &Run, told: &[Writer]) -> BTreeMap<u32, f64> {
+    let mut untold = BTreeMap::new();
+    // Counters that were read once count since other moments than the statements'.
+    let window = run.tables.stat_user_tables.iter();
+    for span in window.filter(|s| run.meta.since.is_none() && !s.first.is_empty()) {
+        let seconds = Millis(span.last_at.0 - span.first_at.0).secs();
+        let written = |row: &StatUserTable| row.n_tup_ins + row.n_tup_upd;
+        let first: BTreeMap<u32, i64> = span.first.iter().map(|r| (r.relid, written(r))).collect();
+        for row in span.last.iter().filter(|_| seconds > 0.0) {
+            let before = first.get(&row.relid).copied().unwrap_or(0);
+            let table = super::find_by_oid(run, row.relid);
+            // Fewer than before: they were reset.
+            if let Some(table) = table.filter(|_| written(row) > before) {
+                let rows = (written(row) - before) as f64;
+                *untold.entry(root_of(run, table).relid).or_insert(0.0) += rows / seconds;
+            }
+        }
+    }
+    for writer in told {
+        if let Some(rows) = untold.get_mut(&writer.relid) {
+            *rows -= writer.rows_per_sec;
+        }
+    }
+    untold.retain(|_, rows| *rows > 0.0);
+    untold
 }
 
 fn root_of<'a>(run: &'a Run, table: &'a TableFacts) -> &'a TableFacts {
@@ -73,7 +105,8 @@ fn root_of<'a>(run: &'a Run, table: &'a TableFacts) -> &'a TableFacts {
     table
 }
 
-/// The table that a statement writes to, and the columns that it sets if it is an UPDATE.
+/// The table that a statement writes to, and the columns that it sets if it is an UPDATE. The rows of a statement that
+/// writes within a common table expression are not those that it wrote.
 fn written(text: &str) -> Option<(RangeVar, Option<BTreeSet<String>>)> {
     let parsed = pg_query::parse(text, pg_query::ParserOptions::DEFAULT).ok()?;
     let statement = parsed.protobuf.stmts.into_iter().next()?.stmt?.node?;
@@ -87,6 +120,8 @@ fn written(text: &str) -> Option<(RangeVar, Option<BTreeSet<String>>)> {
             let sets = sets.collect();
             Some((update.relation?, Some(sets)))
         }
+        NodeEnum::CopyStmt(copy) if copy.is_from => Some((copy.relation?, None)),
+        NodeEnum::MergeStmt(merge) => Some((merge.relation?, None)),
         _ => None,
     }
 }
@@ -122,8 +157,13 @@ impl Writers {
     /// Milliseconds per second that writing to the index costs.
     pub(super) fn cost_ms_per_sec(&self, candidate: &Candidate) -> f64 {
         let entries: f64 = self.all.iter().map(|w| self.entries(w, candidate)).sum();
-        // The sum of nothing is minus zero.
-        (0.0 + entries) * entry_ms(candidate)
+        (self.untold(candidate) + entries) * entry_ms(candidate)
+    }
+
+    /// Rows per second that are written to the table and that no statement tells. Which columns change is not known, so
+    /// that each may need an entry.
+    pub(super) fn untold(&self, candidate: &Candidate) -> f64 {
+        self.untold.get(&candidate.relid).copied().unwrap_or(0.0)
     }
 }
 
@@ -153,6 +193,11 @@ mod tests {
     use crate::record::statements::StatementText;
 
     fn with(texts: &[&str], hot: i64) -> Writers {
+        of_run(&run_with(texts, hot))
+    }
+
+    /// A minute in which each statement wrote 600 rows.
+    fn run_with(texts: &[&str], hot: i64) -> Run {
         let mut run = run_with_indexes(vec![]);
         let deltas = (1..).zip(texts).map(|(id, _)| delta(id, 600, 60.0));
         let mut window = statement_window(deltas.collect());
@@ -166,7 +211,7 @@ mod tests {
         run.statements = Some(window);
         let span = run.tables.stat_user_tables.as_mut().unwrap();
         span.last[0].n_tup_hot_upd = hot;
-        of_run(&run)
+        run
     }
 
     #[test]
@@ -181,6 +226,40 @@ mod tests {
         // Four fifths of the updates are HOT, and an index on b leaves them so.
         assert!((updates.entries(&updates.all[0], &on_b) - 2.0).abs() < 1e-9);
         assert!(with(&["delete from tasks", "select 1"], 0).all.is_empty());
+        for whole in [
+            "copy tasks (id, a) from stdin",
+            "merge into tasks t using s on t.id = s.id when matched then update set a = s.a",
+        ] {
+            let writers = with(&[whole], 40_000);
+            assert!(
+                (writers.entries(&writers.all[0], &on_b) - 10.0).abs() < 1e-9,
+                "{whole}"
+            );
+        }
+        assert!(with(&["copy tasks to stdout"], 0).all.is_empty());
+    }
+
+    #[test]
+    fn rows_that_no_statement_tells_are_written_too() {
+        let on_a = Candidate::btree(1, vec![Key::column("a")]);
+        let with_rows = |text: &str, inserted: i64, updated: i64| {
+            let mut run = run_with(&[text], 0);
+            let span = run.tables.stat_user_tables.as_mut().unwrap();
+            span.last[0].n_tup_ins += inserted;
+            span.last[0].n_tup_upd += updated;
+            (of_run(&run), run)
+        };
+        let insert = "insert into tasks (id, a) values ($1, $2)";
+        let (told, _) = with_rows(insert, 600, 0);
+        assert!(told.untold(&on_a).abs() < 1e-9);
+        // 1200 rows by a common table expression whose 600 rows are of the query around it.
+        let hidden = "with w as (insert into tasks (a) select 1 returning a) select * from w";
+        let (untold, mut run) = with_rows(hidden, 900, 300);
+        assert!((untold.untold(&on_a) - 20.0).abs() < 1e-9, "{untold:?}");
+        assert!((untold.cost_ms_per_sec(&on_a) - 20.0 * entry_ms(&on_a)).abs() < 1e-9);
+        // What was counted before the statements were is not theirs.
+        run.tables.stat_user_tables.as_mut().unwrap().first.clear();
+        assert!(of_run(&run).untold(&on_a).abs() < 1e-9);
     }
 
     #[test]

@@ -29,6 +29,15 @@ struct Loop {
     held_idle: f64,
 }
 
+/// Twice as many leases at once as there are connections.
+const CROWDED: Loop = Loop {
+    clients: 20,
+    size: 2,
+    lease_ms: 20.0,
+    think_ms: 80.0,
+    held_idle: 0.1,
+};
+
 impl Loop {
     fn simulate(&self, length_ms: f64) -> PoolRecord {
         self.simulate_from(42, length_ms)
@@ -138,14 +147,7 @@ fn recommendation(run: &Run) -> Recommendation {
 
 #[test]
 fn a_pool_too_small_by_construction_grows() {
-    let staged = Loop {
-        clients: 20,
-        size: 2,
-        lease_ms: 20.0,
-        think_ms: 80.0,
-        held_idle: 0.1,
-    };
-    let run = replayed(staged.simulate(60_000.0), Some(8), 0);
+    let run = replayed(CROWDED.simulate(60_000.0), Some(8), 0);
     let found = recommendation(&run);
     assert_eq!(found.verdict, "too-small");
     assert_eq!(found.evidence, Evidence::Estimated);
@@ -181,11 +183,9 @@ fn a_pool_too_small_by_construction_grows() {
 #[test]
 fn a_pool_too_large_says_so() {
     let staged = Loop {
-        clients: 20,
         size: 40,
-        lease_ms: 20.0,
         think_ms: 180.0,
-        held_idle: 0.1,
+        ..CROWDED
     };
     let found = recommendation(&replayed(staged.simulate(60_000.0), Some(8), 0));
     assert_eq!(found.verdict, "too-large");
@@ -195,13 +195,7 @@ fn a_pool_too_large_says_so() {
 
 #[test]
 fn a_pool_that_fits_is_kept() {
-    let staged = Loop {
-        clients: 20,
-        size: 8,
-        lease_ms: 20.0,
-        think_ms: 80.0,
-        held_idle: 0.1,
-    };
+    let staged = Loop { size: 8, ..CROWDED };
     let found = recommendation(&replayed(staged.simulate(60_000.0), Some(8), 0));
     assert_eq!((found.verdict.as_str(), found.pool_size), ("fits", 8));
     assert_eq!(found.evidence, Evidence::Measured);
@@ -212,9 +206,8 @@ fn a_saturated_server_gets_the_opposite_advice() {
     let staged = Loop {
         clients: 40,
         size: 10,
-        lease_ms: 20.0,
         think_ms: 20.0,
-        held_idle: 0.1,
+        ..CROWDED
     };
     let pool = staged.simulate(30_000.0);
     let found = recommendation(&replayed(pool.clone(), Some(2), 8));
@@ -229,14 +222,7 @@ fn a_saturated_server_gets_the_opposite_advice() {
 
 #[test]
 fn a_replay_that_waits_for_locks_is_given_no_more_connections() {
-    let staged = Loop {
-        clients: 20,
-        size: 2,
-        lease_ms: 20.0,
-        think_ms: 80.0,
-        held_idle: 0.1,
-    };
-    let mut run = replayed(staged.simulate(30_000.0), Some(8), 0);
+    let mut run = replayed(CROWDED.simulate(30_000.0), Some(8), 0);
     let with = |run: &mut Run, class: &str| {
         let samples = run.activity.as_mut().unwrap().samples.iter_mut();
         for session in samples.flat_map(|s| &mut s.sessions) {
@@ -257,14 +243,7 @@ fn a_replay_that_waits_for_locks_is_given_no_more_connections() {
 
 #[test]
 fn a_last_request_that_takes_long_makes_no_smaller_load() {
-    let staged = Loop {
-        clients: 20,
-        size: 2,
-        lease_ms: 20.0,
-        think_ms: 80.0,
-        held_idle: 0.1,
-    };
-    let mut pool = staged.simulate(20_000.0);
+    let mut pool = CROWDED.simulate(20_000.0);
     let truth = recommendation(&replayed(pool.clone(), Some(8), 0));
     // One request went on for 10 s after the others had ended.
     pool.begun = Some(pool.length);
@@ -277,11 +256,8 @@ fn a_last_request_that_takes_long_makes_no_smaller_load() {
 #[test]
 fn connections_held_idle_are_to_be_given_back_first() {
     let staged = Loop {
-        clients: 20,
-        size: 2,
-        lease_ms: 20.0,
-        think_ms: 80.0,
         held_idle: 0.7,
+        ..CROWDED
     };
     let found = recommendation(&replayed(staged.simulate(30_000.0), Some(8), 0));
     assert_eq!((found.verdict.as_str(), found.pool_size), ("held-idle", 2));
@@ -293,14 +269,7 @@ fn connections_held_idle_are_to_be_given_back_first() {
 
 #[test]
 fn the_budget_of_the_fleet_binds() {
-    let staged = Loop {
-        clients: 20,
-        size: 2,
-        lease_ms: 20.0,
-        think_ms: 80.0,
-        held_idle: 0.1,
-    };
-    let run = replayed(staged.simulate(30_000.0), Some(8), 0);
+    let run = replayed(CROWDED.simulate(30_000.0), Some(8), 0);
     let twenty = PoolOptions {
         instances: 20,
         ..PoolOptions::default()
@@ -409,14 +378,7 @@ fn too_little_observation_gives_a_reason_and_no_size() {
 
 #[test]
 fn a_fleet_is_not_given_more_connections_than_the_cores_serve() {
-    let staged = Loop {
-        clients: 20,
-        size: 2,
-        lease_ms: 20.0,
-        think_ms: 80.0,
-        held_idle: 0.1,
-    };
-    let pool = staged.simulate(30_000.0);
+    let pool = CROWDED.simulate(30_000.0);
     let options = PoolOptions {
         instances: 10,
         ..PoolOptions::default()

@@ -71,15 +71,27 @@ fn price(m: &MissingIndex) -> String {
         .size_bytes
         .map_or_else(|| "of unknown size".to_owned(), size);
     match (m.costs.as_slice(), m.costs_ms_per_sec) {
+        ([], Some(ms)) if m.judged_by.is_some() && ms > 0.0 => format!(
+            "The index would take about {bytes}; rows of the table are written by what no statement of the window \
+             tells, which would take about {ms:.2} ms per second more"
+        ),
         ([], Some(_)) if m.judged_by.is_some() => {
             format!("The index would take about {bytes}; no statement of the window writes to it")
         }
-        ([writer, ..], Some(ms)) => format!(
-            "The index would take about {bytes}; {} statements write to it, which would take about \
-             {ms:.2} ms per second more, most of it in {}",
-            m.costs.len(),
-            writer.query
-        ),
+        ([writer, ..], Some(ms)) => {
+            let all = m.costs.iter().filter_map(|c| c.costs_ms_per_sec);
+            let told: f64 = all.sum();
+            let most = if told < ms / 2.0 {
+                "what no statement of the window tells"
+            } else {
+                &writer.query
+            };
+            format!(
+                "The index would take about {bytes}; {} statements write to it, which would take about \
+                 {ms:.2} ms per second more, most of it in {most}",
+                m.costs.len()
+            )
+        }
         _ => format!("The index would take about {bytes}; every write to the table pays for it"),
     }
 }

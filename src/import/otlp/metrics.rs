@@ -206,6 +206,8 @@ struct Series {
 #[derive(Debug, Default)]
 pub(super) struct Pools {
     series: BTreeMap<SeriesKey, Series>,
+    /// Points of series beyond the most that are kept.
+    left_out: u64,
 }
 
 impl Pools {
@@ -271,6 +273,7 @@ impl Pools {
             },
         };
         if self.series.len() >= MAX_SERIES && !self.series.contains_key(&key) {
+            self.left_out += 1;
             return;
         }
         let series = self.series.entry(key).or_default();
@@ -292,6 +295,15 @@ impl Pools {
             series.now = value.unwrap_or(series.now);
         }
         series.max = series.max.max(series.now);
+    }
+
+    /// What was not kept.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let points = self.left_out;
+        let warning = format!(
+            "metrics of connection pools have more than {MAX_SERIES} series; {points} points of others are left out"
+        );
+        (points > 0).then_some(warning).into_iter().collect()
     }
 
     /// The pools by name; with the instance where there are several.

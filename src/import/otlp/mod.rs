@@ -90,6 +90,7 @@ impl Collector {
         warnings.extend(self.endpoints.warnings());
         warnings.extend(self.names.warnings());
         warnings.extend(self.statements.warnings());
+        warnings.extend(self.pools.warnings());
         TraceSet {
             files: vec![file.to_owned()],
             spans: self.store.spans(),

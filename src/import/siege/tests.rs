@@ -35,6 +35,17 @@ fn failed_requests_are_added_to_the_transactions() {
 }
 
 #[test]
+fn with_many_failures_the_mean_is_not_told() {
+    // A tenth of the requests: their times may be in the sum that siege divides, and they are not in the divisor.
+    let many = JSON.replace("           7,", "         414,");
+    assert_ne!(many, JSON);
+    let result = load("run.json", many.as_bytes());
+    assert_eq!(result.total.latency.mean, None);
+    let told = result.source.warnings.join(" ");
+    assert!(told.contains("between 18.6 and 20.7 ms"), "{told}");
+}
+
+#[test]
 fn the_mean_has_more_digits_than_the_printed_one() {
     for (run, text) in [
         ("JSON, fixed time, URL list", JSON),

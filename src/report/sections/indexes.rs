@@ -289,8 +289,14 @@ fn helped(m: &MissingIndex) -> String {
 }
 
 fn written(m: &MissingIndex) -> String {
+    let time = m
+        .costs_ms_per_sec
+        .map_or_else(String::new, |ms| format!("about {} ms/s: ", number(ms)));
     let Some(most) = m.costs.first() else {
-        return "no statement that was seen writes to it".to_owned();
+        return match m.costs_ms_per_sec {
+            Some(ms) if ms > 0.0 => format!("{time}by what no statement tells"),
+            _ => "no statement that was seen writes to it".to_owned(),
+        };
     };
     let others = match m.costs.len() - 1 {
         0 => String::new(),
@@ -299,8 +305,5 @@ fn written(m: &MissingIndex) -> String {
     let entries = most
         .entries_per_sec
         .map_or_else(String::new, |n| format!(" ({} entries/s)", number(n)));
-    let time = m
-        .costs_ms_per_sec
-        .map_or_else(String::new, |ms| format!("about {} ms/s: ", number(ms)));
     format!("{time}{} writes to it{entries}{others}", most.query)
 }

@@ -7,7 +7,7 @@ use super::ask::Ask;
 use super::fit::Lengths;
 use super::ladder::{Ladder, Plan};
 use super::template::{DECIMAL, LOWER, UPPER};
-use super::text::trimmed;
+use super::text::{plan_over, trimmed};
 
 /// Characters that are counted with at most: sixty-two to the eighth is more than enough.
 const WIDEST: usize = 8;
@@ -83,22 +83,7 @@ impl Between {
             starts,
             ladder: Ladder::even(0, 0, &Plan::default()),
         };
-        let none_of = ask.domain.none_of.iter().map(String::as_bytes);
-        let avoid = ask
-            .avoid
-            .iter()
-            .map(|value| trimmed(ask.type_, value))
-            .chain(none_of);
-        let plan = Plan {
-            limits: Some((0, i128::from(start) - 1)),
-            avoid: avoid
-                .filter_map(|value| between.read(value))
-                .map(i128::from)
-                .collect(),
-            distinct: ask.distinct.max(1),
-            seed: ask.seed,
-            crowd: None,
-        };
+        let plan = plan_over(ask, start, |value| between.read(value));
         let place = |bound: &Vec<u8>| {
             bounds
                 .binary_search(bound)

@@ -10,7 +10,7 @@ use super::ask::{Ask, Unfillable};
 use super::fit::Lengths;
 use super::ladder::{Ladder, Plan};
 use super::template::{Part, Template};
-use super::text::trimmed;
+use super::text::plan_over;
 
 /// Strings of classes that an expression is unfolded into at most.
 const WIDEST: usize = 400;
@@ -155,22 +155,7 @@ impl Matching {
             ladder: Ladder::even(0, 0, &Plan::default()),
             seed: ask.seed,
         };
-        let none_of = ask.domain.none_of.iter().map(String::as_bytes);
-        let avoid = ask
-            .avoid
-            .iter()
-            .map(|value| trimmed(ask.type_, value))
-            .chain(none_of);
-        let plan = Plan {
-            limits: Some((0, i128::from(start) - 1)),
-            avoid: avoid
-                .flat_map(|value| matching.read(value))
-                .map(i128::from)
-                .collect(),
-            distinct: ask.distinct.max(1),
-            seed: ask.seed,
-            crowd: None,
-        };
+        let plan = plan_over(ask, start, |value| matching.read(value));
         // As many texts of each string of classes as of the others, up to the very last.
         let bounds = matching
             .starts

@@ -316,6 +316,27 @@ pub(super) fn is_citext(type_: &Type) -> bool {
     matches!(&type_.base().kind, TypeKind::Extension(_)) && type_.base().name.name == "citext"
 }
 
+/// A plan over so many texts in their order. `places` tells where among them a text that must not be made is.
+pub(super) fn plan_over<I: IntoIterator<Item = u64>>(
+    ask: &Ask<'_>,
+    texts: u64,
+    places: impl Fn(&[u8]) -> I,
+) -> Plan {
+    let given = ask.avoid.iter().map(|value| trimmed(ask.type_, value));
+    let none_of = ask.domain.none_of.iter().map(String::as_bytes);
+    Plan {
+        limits: Some((0, i128::from(texts) - 1)),
+        avoid: given
+            .chain(none_of)
+            .flat_map(places)
+            .map(i128::from)
+            .collect(),
+        distinct: ask.distinct.max(1),
+        seed: ask.seed,
+        crowd: None,
+    }
+}
+
 /// `char(n)` is filled up with spaces, which mean nothing.
 pub(super) fn trimmed<'a>(type_: &Type, value: &'a [u8]) -> &'a [u8] {
     if base_name(type_) == Some("bpchar") {

@@ -267,6 +267,25 @@ fn pools_are_read_from_metrics() {
     assert_eq!(names, ["main (shop-1)", "main (shop-2)"]);
 }
 
+#[test]
+fn series_of_pools_beyond_the_most_are_said() {
+    let points: Vec<String> = (0..10_003)
+        .map(|number| {
+            let pool = attribute("db.client.connection.pool.name", &format!("pool {number}"));
+            format!(r#"{{"attributes":[{pool}],"asInt":"1"}}"#)
+        })
+        .collect();
+    let text = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"db.client.connection.timeouts",
+        "unit":"{{timeout}}","sum":{{"dataPoints":[{}]}}}}]}}]}}]}}"#,
+        points.join(",")
+    );
+    let set = imported("metrics.json", text.as_bytes()).unwrap();
+    assert_eq!(set.pools.len(), 10_000);
+    let told = set.warnings.join(" ");
+    assert!(told.contains("more than 10000 series; 3 points"), "{told}");
+}
+
 fn refused(text: &str) -> String {
     imported("bad.json", text.as_bytes()).unwrap_err()
 }
