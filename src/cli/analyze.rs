@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{
-    AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, TargetArgs, WatchArgs,
-};
+use super::args::{AnalyzeArgs, DriveArgs, EvidenceArgs, ReplayArgs, ReportArgs, TargetArgs};
 use super::conclude::{Files, View, conclude, conclusions};
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -14,6 +12,7 @@ use super::interrupt::Interrupt;
 use super::measure::{self, Job, Load, Plans, SweepJob, WhatIfOptions};
 use super::target::{self, Servers, read_input};
 use super::{captured, consent, import, run_file, usage};
+use crate::analyze::pool::PoolOptions;
 use crate::analyze::{Options, Sla};
 use crate::import::EndpointMap;
 use crate::record::Run;
@@ -140,7 +139,12 @@ fn check_flags(args: &AnalyzeArgs, view: View) -> Result<(), Failure> {
             "--plans is about statements: use it with `dbperf analyze`, `dbperf slow` or `dbperf indexes`",
         ));
     }
-    if let Some(flag) = index_flag(&args.watch)
+    if view != View::Everything && args.evidence.fleet.options() != PoolOptions::default() {
+        return Err(Failure::usage(
+            "the fleet's numbers are about pools: use them with `dbperf analyze`, `dbperf replay` or `dbperf pool`",
+        ));
+    }
+    if let Some(flag) = index_flag(args)
         && !matches!(view, View::Everything | View::Indexes)
     {
         return Err(Failure::usage(format!(
@@ -280,8 +284,10 @@ fn options(evidence: &EvidenceArgs) -> Result<Options, Failure> {
 }
 
 /// A flag that says something about missing indexes alone.
-fn index_flag(watch: &WatchArgs) -> Option<&'static str> {
+fn index_flag(args: &AnalyzeArgs) -> Option<&'static str> {
+    let watch = &args.watch;
     let flags = [
+        ("--usage", !args.evidence.usage.is_empty()),
         ("--table", watch.table.is_some()),
         ("--max-index-size", watch.max_index_size.is_some()),
         ("--no-hypopg", watch.no_hypopg),

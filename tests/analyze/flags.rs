@@ -22,6 +22,12 @@ fn flags_that_would_be_ignored_are_refused() {
         "analyze --from run --clients 3",
         "analyze --from run --lab-standby",
         "slow x --warmup 1s -- true",
+        "slow x --instances 3",
+        "indexes x --headroom 30%",
+        "lag x --pgbouncer-users 2",
+        "slow x --usage run.json",
+        "lag x --table tasks",
+        "lag x --plans server.log",
     ] {
         let output = run(&flags.split(' ').collect::<Vec<_>>());
         assert_eq!(output.code, Some(2), "{flags}: {}", output.stderr);
