@@ -10,6 +10,8 @@ mod lag;
 mod senders;
 mod standby;
 
+pub(super) use senders::others as standbys_not_asked;
+
 use super::conclusions::{Replication, SlotState};
 use crate::record::Run;
 use crate::record::replication::{LsnPoint, ReplicationWindow, Slot};

@@ -54,7 +54,7 @@ pub(super) fn namesakes(window: &ReplicationWindow, standby: &Standby) -> Option
 }
 
 /// The rows of the standbys that were not asked, under the name to show, in the order of names.
-pub(super) fn others(window: &ReplicationWindow) -> Vec<(String, Vec<&SenderSample>)> {
+pub(in crate::analyze) fn others(window: &ReplicationWindow) -> Vec<(String, Vec<&SenderSample>)> {
     let asked = window.standbys.iter().filter_map(|s| own(window, s));
     let asked: BTreeSet<&str> = asked.map(|s| s.application_name.as_str()).collect();
     let rows = window.standby_senders();

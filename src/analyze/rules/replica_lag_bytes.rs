@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::analyze::conclusions::{Severity, StandbyVerdict};
-use crate::record::replication::{LsnPoint, ReplicationWindow};
+use crate::analyze::replication::standbys_not_asked;
+use crate::record::replication::{LsnPoint, ReplicationWindow, SenderSample};
 use crate::record::{Lsn, Millis};
 
 use super::draft::Draft;
@@ -33,22 +34,30 @@ fn judge(facts: &Facts<'_>) -> Judgement {
     Ok(outcomes.collect())
 }
 
-/// By the standby's own readings where it was asked, by the primary's row of it elsewhere.
-pub(super) fn positions(window: &ReplicationWindow) -> BTreeMap<&str, Positions> {
-    let mut all: BTreeMap<&str, Positions> = BTreeMap::new();
-    for sender in window.standby_senders() {
-        let rows = all.entry(&sender.application_name).or_default();
-        rows.push((sender.at, sender.replay_lsn));
-    }
+/// By standby under the name that it is shown with: by its own readings where it was asked, by the primary's rows of it
+/// elsewhere.
+pub(super) fn positions(window: &ReplicationWindow) -> BTreeMap<String, Positions> {
+    let of_rows = |rows: &[&SenderSample]| rows.iter().map(|s| (s.at, s.replay_lsn)).collect();
+    let mut all: BTreeMap<String, Positions> = standbys_not_asked(window)
+        .into_iter()
+        .map(|(name, rows)| (name, of_rows(&rows)))
+        .collect();
     for standby in &window.standbys {
-        if standby.samples.is_empty() {
-            continue;
+        let own = if standby.samples.is_empty() {
+            let named =
+                |s: &&SenderSample| Some(&s.application_name) == standby.application_name.as_ref();
+            let rows: Vec<&SenderSample> = window.standby_senders().filter(named).collect();
+            of_rows(&rows)
+        } else {
+            standby
+                .samples
+                .iter()
+                .map(|s| (s.at, s.replay_lsn))
+                .collect()
+        };
+        if !own.is_empty() {
+            all.insert(standby.name.clone(), own);
         }
-        if let Some(name) = &standby.application_name {
-            all.remove(name.as_str());
-        }
-        let own = standby.samples.iter().map(|s| (s.at, s.replay_lsn));
-        all.insert(&standby.name, own.collect());
     }
     all
 }
@@ -176,6 +185,26 @@ mod tests {
         let window = case.run.replication.as_mut().unwrap();
         window.senders = (0..3).map(|i| sender("two", i, None)).collect();
         assert!(case.missing_fact(&RULE).contains("pg_monitor"));
+    }
+
+    #[test]
+    fn standbys_of_one_name_are_not_mixed() {
+        // As of `walreceiver`, which every standby is called that nobody named: one is far behind, the other is not.
+        let mut case = replicated(vec![standby("two", StandbyVerdict::Streaming)], vec![]);
+        let window = case.run.replication.as_mut().unwrap();
+        window.senders = (0..4)
+            .flat_map(|i| {
+                let far = sender("two", i, Some(Lsn(PRIMARY - FAR)));
+                let mut near = sender("two", i, Some(Lsn(PRIMARY)));
+                near.pid = far.pid + 1;
+                [far, near]
+            })
+            .collect();
+        let finding = case.the_finding(&RULE);
+        assert!(
+            finding.subject.name.starts_with("two (process "),
+            "{finding:?}"
+        );
     }
 
     #[test]

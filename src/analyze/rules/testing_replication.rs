@@ -71,7 +71,8 @@ pub(super) fn sender(name: &str, second: u32, replay_lsn: Option<Lsn>) -> Sender
         pid: 1,
         application_name: name.to_owned(),
         client_addr: None,
-        state: Some("streaming".to_owned()),
+        // The view hides all of it from those who may not see it.
+        state: replay_lsn.map(|_| "streaming".to_owned()),
         sent_lsn: replay_lsn,
         write_lsn: replay_lsn,
         flush_lsn: replay_lsn,
