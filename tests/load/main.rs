@@ -14,6 +14,7 @@ mod scenarios;
 mod service;
 mod sockets;
 mod timing;
+mod tls;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
