@@ -281,6 +281,10 @@ async fn socket<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Arc<Shared
         tokio::select! {
             message = socket.next() => {
                 let message = message?.ok()?;
+                if message.is_close() {
+                    // Nothing can be pushed any more: the attempt would end this before the answer is sent.
+                    pushing = None;
+                }
                 let Message::Text(text) = message else { continue };
                 shared.note(|served| served.texts.push(text.to_string()));
                 if text.contains("subscribe") {

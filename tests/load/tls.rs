@@ -55,7 +55,8 @@ fn a_websocket_goes_over_tls_where_the_service_does() {
     let output = command.output().unwrap();
     ran(&output, 0);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(document["load"]["total"]["failures"], 0);
+    let total = &document["load"]["total"];
+    assert_eq!(total["failures"], 0, "{total}");
     let connect = &document["load"]["operations"][0];
     assert_eq!(connect["name"], "WS /ws connect");
     assert_eq!(
