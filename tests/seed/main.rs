@@ -8,6 +8,7 @@
 
 mod another;
 mod catalogue;
+mod circles;
 mod columns;
 mod command;
 mod deferred;

@@ -208,6 +208,12 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
         }
     };
     let by_leaf = |unit: &&usize| drafts[**unit].by_leaf;
+    // A list names the values of a partition, which are few.
+    let listed = |unit: &&usize| {
+        let mut domains = about.leaves.iter().map(|leaf| &leaf.domains);
+        let column = drafts[**unit].columns[0];
+        domains.any(|of| of.get(&column).is_some_and(|d| d.one_of.is_some()))
+    };
     let own_units = || units.iter().filter(own);
     let numbered = |unit: &&usize| {
         let draft = &drafts[**unit];
@@ -217,7 +223,10 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
     own_units()
         .filter(|unit| !by_leaf(unit))
         .find(differs)
-        .or_else(|| own_units().filter(by_leaf).find(differs))
+        .or_else(|| {
+            let mut bounded = own_units().filter(|unit| by_leaf(unit) && !listed(unit));
+            bounded.find(differs)
+        })
         .or_else(|| {
             let leaves = own_units().any(|unit| by_leaf(&unit));
             own_units().filter(|_| leaves).find(numbered)

@@ -4,6 +4,7 @@
 //! No server is asked here, and no row is made.
 
 mod bounds;
+mod circles;
 mod counts;
 mod drafts;
 mod drivers;

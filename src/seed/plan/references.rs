@@ -1,5 +1,6 @@
 //! Which foreign keys give columns their values, and which follow from those.
 
+use super::circles::{Circle, circle};
 use super::drafts::{About, Draft};
 use super::keys::Trouble;
 use super::options::Problem;
@@ -17,6 +18,8 @@ pub(super) struct Chosen {
     pub(super) filled: Vec<FilledBy>,
     /// By foreign key: the column that another one fills already.
     pub(super) shared: Vec<Option<Shared>>,
+    /// Foreign keys that refer to no row, because some of their columns are null.
+    pub(super) left_null: Vec<usize>,
 }
 
 /// For every column the foreign key that fills it. A key whose columns others fill already must follow from them; one
@@ -25,6 +28,7 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
     let mut chosen = Chosen {
         filled: vec![None; table.columns.len()],
         shared: vec![None; table.foreign_keys.len()],
+        left_null: Vec::new(),
     };
     let mut keys: Vec<usize> = (0..table.foreign_keys.len()).collect();
     // One over more columns says more.
@@ -43,6 +47,20 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
             problems.push(Problem::of(&table.name, &key.name, reason));
             continue;
         }
+        match circle(schema, table, key) {
+            None => {}
+            Some(Circle::LeftNull(positions)) => {
+                chosen.left_null.push(number);
+                for position in positions {
+                    chosen.filled[places[position]].get_or_insert((number, position));
+                }
+                continue;
+            }
+            Some(Circle::Closed) => {
+                problems.push(Problem::of(&table.name, &key.name, SAME_IN_BOTH));
+                continue;
+            }
+        }
         let taken = |place: &usize| chosen.filled[*place].is_some();
         let shared = shares(schema, table, (key, &places), &chosen.filled);
         if !places.iter().any(taken) || shared.is_some() {
@@ -60,6 +78,10 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
     }
     chosen
 }
+
+/// Why a key whose columns come back to themselves is not followed.
+const SAME_IN_BOTH: &str = "a column of it refers to itself, so that the rows must have the same value there, and which \
+                            rows have is not known before they are made";
 
 /// The one column of a key that another fills, if both referenced tables have it from the same column of a third.
 fn shares(
@@ -119,11 +141,18 @@ pub(super) fn orphans(
         let key = &about.table.foreign_keys[number];
         let required = draft.columns.iter().any(|c| about.is_never_null(*c));
         let problem = |reason: &str| {
-            let reason = format!(
-                "{reason}: it refers to {}, which gets no rows",
-                key.references
-            );
-            Problem::of(&about.table.name, &key.columns.join(", "), reason)
+            let (columns, why) = if about.chosen.left_null.contains(&number) {
+                let own = draft.columns.iter().map(|c| &about.table.columns[*c].name);
+                (own.cloned().collect(), SAME_IN_BOTH.to_owned())
+            } else {
+                let why = format!("it refers to {}, which gets no rows", key.references);
+                (key.columns.clone(), why)
+            };
+            Problem::of(
+                &about.table.name,
+                &columns.join(", "),
+                format!("{reason}: {why}"),
+            )
         };
         if !required {
             left.push(problem("left null"));
