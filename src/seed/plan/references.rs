@@ -49,14 +49,19 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
         }
         match circle(schema, table, key) {
             None => {}
-            Some(Circle::LeftNull(positions)) => {
+            // One that another key fills already is not null.
+            Some(Circle::LeftNull(positions))
+                if positions
+                    .iter()
+                    .any(|p| chosen.filled[places[*p]].is_none()) =>
+            {
                 chosen.left_null.push(number);
                 for position in positions {
                     chosen.filled[places[position]].get_or_insert((number, position));
                 }
                 continue;
             }
-            Some(Circle::Closed) => {
+            Some(Circle::LeftNull(_) | Circle::Closed) => {
                 problems.push(Problem::of(&table.name, &key.name, SAME_IN_BOTH));
                 continue;
             }
