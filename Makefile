@@ -16,7 +16,7 @@ help:
 	@echo 'make fmt lint docs   formatting, clippy and documentation, warnings denied'
 	@echo 'make unit            the tests that need no server'
 	@echo 'make matrix          the tests on every PostgreSQL version, none missing'
-	@echo 'make bench           the driver beside pgbench, a large database, and the reader of logs beside pgBadger'
+	@echo 'make bench           the driver and filling beside pgbench, a large database, and the reader of logs beside pgBadger'
 
 setup:
 	@.ci/setup

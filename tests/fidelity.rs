@@ -8,11 +8,11 @@
 mod support;
 
 use dbperf::lab::{Cluster, LabOptions};
-use dbperf::pg::{Conninfo, Session, SessionOptions};
+use dbperf::pg::Session;
 use dbperf::record::fidelity::{ColumnFidelity, Fidelity};
 use dbperf::seed::profile::{Profile, Values, read};
 use dbperf::seed::verify::verify;
-use support::{database, each_version, lab};
+use support::{database, each_version, guarded, lab};
 
 /// Fewer rows than ANALYZE samples, so that its statistics are exact. `moved` of the amounts are a quarter of their
 /// span higher, and of the kinds every tenth row has another.
@@ -97,6 +97,7 @@ fn what_is_not_there_is_said() {
         let found = verify(&empty, &keep, Vec::new()).await.unwrap();
         assert_eq!(found.tables[0].target_rows, None, "PostgreSQL {major}");
         assert_eq!(found.median_histogram_distance, None);
+        assert!(!found.columns.is_empty(), "PostgreSQL {major}");
         for column in &found.columns {
             assert_eq!(column.not_measured, ["the table has no statistics here"]);
         }
@@ -108,9 +109,7 @@ fn what_is_not_there_is_said() {
 /// A database of this name, filled, and a guarded session in it.
 async fn filled(cluster: &Cluster, name: &str, sql: &str) -> Session {
     let dsn = database(cluster, name, sql).await;
-    let conninfo = Conninfo::parse(&dsn, &|_| None).unwrap();
-    let options = SessionOptions::new("fidelity");
-    Session::connect(&conninfo, &options).await.unwrap()
+    guarded(&dsn).await
 }
 
 async fn profile(session: &Session, values: Values) -> Profile {

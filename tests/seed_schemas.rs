@@ -8,9 +8,8 @@
 mod support;
 
 use dbperf::lab::{Cluster, LabOptions};
-use dbperf::pg::{Conninfo, Session, SessionOptions};
 use dbperf::seed::schema::{Filled, Name, Schema, Table, TypeKind, read};
-use support::{database, each_version, lab};
+use support::{database, each_version, guarded, lab};
 
 /// A file, the first version that takes it, and how many tables it makes, partitions not counted.
 const FILES: [(&str, &str, u32, usize); 6] = [
@@ -81,10 +80,7 @@ fn every_schema_loads_and_is_read() {
 /// Makes a database of a schema and reads it.
 async fn made(cluster: &Cluster, name: &str, sql: &str) -> Schema {
     let dsn = database(cluster, name, sql).await;
-    let conninfo = Conninfo::parse(&dsn, &|_| None).unwrap();
-    let session = Session::connect(&conninfo, &SessionOptions::new("schemas"))
-        .await
-        .unwrap();
+    let session = guarded(&dsn).await;
     let schema = read(&session).await.unwrap();
     session.close().await;
     schema

@@ -70,13 +70,31 @@ fn redact(word: &str) -> String {
 
 /// A word after another, and words within it (`sh -c '…'`), lose what follows a flag for credentials.
 fn after_flags(before: &str, word: &str) -> String {
-    let mut flag = before;
+    // A flag, or the value of one, is one word with its blanks.
+    if takes_a_secret(before) || word.starts_with('-') {
+        return of_flag(before, word);
+    }
+    let (mut flag, mut quote) = (before, None);
     let mut shown = Vec::new();
     for part in word.split(' ') {
+        if let Some(open) = quote {
+            // What a quote holds together is one value.
+            if part.ends_with(open) {
+                quote = None;
+            }
+            continue;
+        }
         shown.push(of_flag(flag, part));
+        let open = part.chars().next().filter(|c| ['"', '\''].contains(c));
+        quote =
+            open.filter(|open| takes_a_secret(flag) && (part.len() == 1 || !part.ends_with(*open)));
         flag = part.trim_matches(['"', '\'']);
     }
     shown.join(" ")
+}
+
+fn takes_a_secret(flag: &str) -> bool {
+    CREDENTIAL_FLAGS.contains(&flag) || COOKIE_FLAGS.contains(&flag)
 }
 
 /// What stands after a flag: `user:***`, `name=***`. A number is one of users or clients.
@@ -91,16 +109,25 @@ fn of_flag(flag: &str, value: &str) -> String {
     if COOKIE_FLAGS.contains(&flag) {
         return hidden_after('=', "", value).unwrap_or_else(|| value.to_owned());
     }
-    // `-uNAME:PASSWORD`, `--user=NAME:PASSWORD`
-    let attached = CREDENTIAL_FLAGS.iter().find_map(|flag| {
+    // `-uNAME:PASSWORD`, `--user=NAME:PASSWORD`, `--cookie=NAME=VALUE`
+    let rest_of = |flag: &str| {
         let rest = value.strip_prefix(flag)?;
-        let (equals, rest) = match rest.strip_prefix('=') {
-            Some(rest) => ("=", rest),
-            None if flag.starts_with("--") => return None,
-            None => ("", rest),
-        };
-        let plain = !rest.contains("://") && !rest.contains('=') && !rest.contains(' ');
-        plain.then(|| hidden_after(':', &format!("{flag}{equals}"), rest))?
+        match rest.strip_prefix('=') {
+            Some(rest) => Some((format!("{flag}="), rest)),
+            None if flag.starts_with("--") => None,
+            None => Some((flag.to_owned(), rest)),
+        }
+    };
+    let cookie = COOKIE_FLAGS.iter().find_map(|flag| {
+        let (begin, rest) = rest_of(flag)?;
+        hidden_after('=', &begin, rest)
+    });
+    let attached = cookie.or_else(|| {
+        CREDENTIAL_FLAGS.iter().find_map(|flag| {
+            let (begin, rest) = rest_of(flag)?;
+            let plain = !rest.contains("://") && !rest.contains('=');
+            plain.then(|| hidden_after(':', &begin, rest))?
+        })
     });
     attached.unwrap_or_else(|| value.to_owned())
 }
@@ -201,6 +228,10 @@ mod tests {
             "curl -u user:canary http://h/",
             "curl -H 'Authorization: Bearer canary' http://h/",
             "curl -b session=canary http://h/",
+            "curl -u 'user:correct canary' http://h/",
+            "curl -b 'sid=a; auth=canary' http://h/",
+            "--cookie=sid=a; auth=canary",
+            "-bsid=canary",
         ] {
             let shown = redacted_command(&[word.to_owned()]);
             assert!(!shown.contains("canary"), "{shown}");
@@ -214,6 +245,8 @@ mod tests {
             ("-a", "user:can:ary"),
             ("--cookie", "session=canary"),
             ("-C", "session=canary"),
+            ("-u", "user:correct canary horse-canary"),
+            ("-b", "sid=a; auth=canary"),
         ] {
             let words = ["tool", flag, value, "http://h/"].map(str::to_owned);
             let shown = redacted_command(&words);

@@ -16,7 +16,7 @@ use super::replication::{Primary, StandbyWatch};
 use super::statements::Chain;
 use crate::pg::{OWN_PREFIX, REPLAY_APPLICATION_NAME, Session};
 use crate::record::activity::ActivitySeries;
-use crate::record::replication::{ReplicationWindow, SenderSample};
+use crate::record::replication::{ReplicationWindow, SenderSample, Standby};
 use crate::record::server::Server;
 use crate::record::{Millis, Status};
 
@@ -116,6 +116,7 @@ impl Closing {
             replication.senders_read_at = primary.senders_read_at;
         }
         for mut watch in standbys {
+            watch.standby.name = told_apart(&watch.standby, &replication.standbys);
             self.ledger.merge(std::mem::take(&mut watch.ledger));
             watch.close_conflicts(&mut self.ledger).await;
             if !self.server.in_recovery {
@@ -208,6 +209,16 @@ pub(super) fn streaming<'a>(
     senders
         .iter()
         .filter(move |s| Some(s.at) == last && nodes::can_be_asked(s) && !logical.contains(&s.pid))
+}
+
+/// The name of a standby, with its address where another has it, too: packages give every cluster of theirs one
+/// `cluster_name`.
+fn told_apart(standby: &Standby, others: &[Standby]) -> String {
+    let Standby { name, address, .. } = standby;
+    if others.iter().any(|other| other.name == *name) {
+        return format!("{name} at {address}");
+    }
+    name.clone()
 }
 
 pub(super) fn note_hidden_senders(senders: &[SenderSample], server: &Server, ledger: &mut Ledger) {

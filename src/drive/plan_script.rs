@@ -25,19 +25,13 @@ pub(super) async fn plan(
     let mut steps = Vec::new();
     let mut names = Vec::new();
     let mut transactions = false;
+    let mut in_order = script.named_statements();
     for command in &script.commands {
         steps.push(match command {
             // An empty query does nothing and is not a statement of the record.
             Command::Sql(sql) if sql.sql.is_empty() => Step::Jump(steps.len() + 1),
             Command::Sql(sql) => {
-                let name = format!("line {}", sql.line);
-                let number = names
-                    .iter()
-                    .filter(|(n, _): &&(String, _)| n.starts_with(&name));
-                let name = match number.count() {
-                    0 => name,
-                    others => format!("{name} ({})", others + 1),
-                };
+                let name = in_order.next().map(|(name, _)| name).unwrap_or_default();
                 let place = || StatementPlace {
                     file: script.name.clone(),
                     line: sql.line,

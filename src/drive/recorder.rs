@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::record::Millis;
 use crate::record::load::{
-    Arrival, DriverRecord, LoadInterval, LoadResult, LoadSource, Omission, Operation,
-    PercentileMethod, Stage,
+    Arrival, DriverRecord, FailuresTimed, LoadInterval, LoadResult, LoadSource, Omission,
+    Operation, PercentileMethod, Stage,
 };
 use crate::stats::LatencyHistogram;
 
@@ -333,6 +333,7 @@ impl<D: Detail> Recorder<D> {
                     Arrival::Closed => Omission::Omitted,
                     Arrival::Unknown => Omission::Unknown,
                 },
+                failures_timed: FailuresTimed::All,
                 percentile_method: PercentileMethod::Histogram,
                 notes: frame.notes,
                 warnings,

@@ -321,6 +321,18 @@ impl PgError {
     }
 }
 
+/// The server's message as it may be shown. Class 22 is about values, and quotes them (`invalid input syntax for type
+/// integer: "…"`, `value "…" is out of range`): it ends before the first. Those of 22023 are settings.
+pub(crate) fn shown(db: &tokio_postgres::error::DbError) -> String {
+    let code = db.code().code();
+    match db.message().split_once('"') {
+        Some((before, _)) if code.starts_with("22") && code != "22023" => {
+            before.trim_end_matches([' ', ':']).to_owned()
+        }
+        _ => db.message().to_owned(),
+    }
+}
+
 /// An error of the driver while a statement ran, reduced to what may be shown.
 pub(super) fn statement_error(address: &str, what: &str, error: &tokio_postgres::Error) -> PgError {
     let Some(db) = error.as_db_error() else {
@@ -329,7 +341,7 @@ pub(super) fn statement_error(address: &str, what: &str, error: &tokio_postgres:
             what: with_causes(error),
         };
     };
-    let (sqlstate, message) = (db.code().code().to_owned(), db.message().to_owned());
+    let (sqlstate, message) = (db.code().code().to_owned(), shown(db));
     // Class 57P: the session ends with the message. 57014 (cancelled) is class 57 but stays.
     if sqlstate.starts_with("57P") {
         return PgError::NotAvailable {

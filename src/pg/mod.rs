@@ -28,6 +28,7 @@ pub use conninfo::{
     Conninfo, DEFAULT_CONNECT_TIMEOUT, Host, REPLAY_APPLICATION_NAME, SslMode, TargetSessionAttrs,
 };
 pub use console::{Console, ConsoleQuery, ConsoleRow};
+pub(crate) use error::shown;
 pub use error::{PgError, with_causes};
 pub use guard::{OWN_PREFIX, Purpose, SearchPath, SessionOptions};
 pub use secret::Password;

@@ -1,7 +1,7 @@
 //! Why a change could not be tried or undone.
 
 use crate::drive::DriveError;
-use crate::pg::{PgError, with_causes};
+use crate::pg::{PgError, shown, with_causes};
 
 use super::ledger::LedgerError;
 
@@ -65,7 +65,7 @@ impl ProveError {
             Some(db) if !db.code().code().starts_with("57P") => Self::Refused {
                 what,
                 sqlstate: db.code().code().to_owned(),
-                message: db.message().to_owned(),
+                message: shown(db),
             },
             Some(db) => Self::Lost {
                 what,

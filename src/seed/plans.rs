@@ -15,7 +15,6 @@ use super::schema::{Name, Partitioning, Schema};
 use crate::explain::{self, Execute, ExplainOptions, Question};
 use crate::pg::{PgError, Session};
 use crate::workload::Workload;
-use crate::workload::pgbench::Command;
 
 /// Rungs of asking that each may take the whole time, and what the way there and back takes.
 const RUNGS: u32 = 4;
@@ -105,13 +104,8 @@ fn statements(workload: &Workload) -> Vec<(String, String)> {
     }
     for weighted in &workload.scripts {
         let script = &weighted.script;
-        for command in &script.commands {
-            if let Command::Sql(sql) = command {
-                all.push((
-                    format!("{} / line {}", script.name, sql.line),
-                    sql.sql.clone(),
-                ));
-            }
+        for (name, sql) in script.named_statements() {
+            all.push((format!("{} / {name}", script.name), sql.sql.clone()));
         }
     }
     all.retain(|(_, text)| explain::explainable(text));
@@ -146,9 +140,10 @@ struct Place {
 fn node(node: &Map<String, Value>, roots: &Roots, place: &Place, lines: &mut Vec<Line>) {
     let text = |key: &str| node.get(key).and_then(Value::as_str);
     let mut place = place.clone();
-    let root = relation(node).and_then(|name| roots.0.get(&name));
-    if root.is_some() {
-        place.partition = text("Relation Name").map(str::to_owned);
+    let name = relation(node);
+    let root = name.as_ref().and_then(|name| roots.0.get(name));
+    if let Some(name) = name {
+        place.partition = root.map(|_| name.name);
     }
     lines.push(Line {
         text: format!("{}{}", "  ".repeat(place.depth), told(node, root, &place)),
@@ -364,6 +359,26 @@ mod tests {
         };
         assert_eq!(lines(&heap(1)), lines(&heap(2)));
         assert_eq!(lines(&heap(1))[1], "  Bitmap Index Scan using …_k_idx");
+    }
+
+    #[test]
+    fn an_index_of_another_table_below_a_partition_keeps_its_name() {
+        let insert = |index: &str| {
+            json!({"Plan": {"Node Type": "ModifyTable", "Operation": "Insert", "Relation Name": "events_1",
+                "Schema": "public", "Alias": "events_1", "Plan Rows": 0,
+                "Plans": [scan("Index Scan", "a", index, 5)]}})
+        };
+        let told = lines(&insert("a_pkey"));
+        assert_eq!(told[1], "  Index Scan using a_pkey on a");
+        assert_ne!(told, lines(&insert("a_other_idx")));
+    }
+
+    #[test]
+    fn statements_of_one_line_of_a_script_have_names_of_their_own() {
+        let script =
+            crate::workload::pgbench::parse("SELECT 1; SELECT 2;\nSELECT 3;", "x.sql").unwrap();
+        let names: Vec<String> = script.named_statements().map(|(name, _)| name).collect();
+        assert_eq!(names, ["line 1", "line 1 (2)", "line 2"]);
     }
 
     #[test]

@@ -4,18 +4,11 @@ use dbperf::analyze::conclusions::{Conclusions, Evidence, HealthState, Severity}
 use dbperf::lab::LabOptions;
 
 use crate::observed::{assert_state, concluded, findings, subject, watch};
-use crate::support::{connect, lab, published, servers};
-
-/// Filling what is large takes a while.
-fn oldest_and_newest() -> Vec<u32> {
-    let all: Vec<u32> = servers().into_iter().map(|(major, _)| major).collect();
-    let mut some = vec![all[0], all[all.len() - 1]];
-    some.dedup();
-    some
-}
+use crate::support::{connect, lab, oldest_and_newest, published};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn free_space_is_measured_where_the_extension_is() {
+    // Filling what is large takes a while.
     for major in oldest_and_newest() {
         let lab = lab(major, LabOptions::default()).unwrap();
         let client = connect(lab.primary()).await;

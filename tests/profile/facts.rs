@@ -223,7 +223,7 @@ fn hashed(profile: &Profile) {
     let Histogram::Shape(at) = &shapes.columns["at"].histogram else {
         panic!("{:?}", shapes.columns["at"].histogram)
     };
-    assert!(near(at.positions[50], 0.5) || (at.positions[50] - 0.5).abs() < 0.01);
+    assert!((at.positions[50] - 0.5).abs() < 0.01);
     // 999 minutes are 59,940 seconds.
     assert_eq!(at.span.log2, Some(16));
     let Histogram::Shape(price) = &shapes.columns["price"].histogram else {

@@ -18,12 +18,9 @@ mod tokens;
 mod untouched;
 
 use dbperf::lab::Cluster;
-use dbperf::pg::{Conninfo, Session, SessionOptions};
+use dbperf::pg::Session;
 
 /// A guarded session.
 async fn session(cluster: &Cluster) -> Session {
-    let conninfo = Conninfo::parse(&cluster.dsn(), &|_| None).unwrap();
-    Session::connect(&conninfo, &SessionOptions::new("profile"))
-        .await
-        .unwrap()
+    support::guarded(&cluster.dsn()).await
 }

@@ -1,10 +1,9 @@
 //! What a role may not see is named with its cure, and nothing is told of it.
 
 use dbperf::lab::LabOptions;
-use dbperf::pg::{Conninfo, Session, SessionOptions};
 use dbperf::seed::profile::{Values, read};
 
-use super::support::{connect, each_version, lab};
+use super::support::{connect, each_version, guarded, lab};
 
 const PLANTED: &str = "
 CREATE ROLE reader LOGIN;
@@ -34,10 +33,7 @@ fn what_a_role_may_not_see_is_named_with_its_cure() {
             .await
             .unwrap();
         let dsn = format!("{} user=reader", lab.primary().dsn());
-        let conninfo = Conninfo::parse(&dsn, &|_| None).unwrap();
-        let session = Session::connect(&conninfo, &SessionOptions::new("profile"))
-            .await
-            .unwrap();
+        let session = guarded(&dsn).await;
         let profile = read(&session, Values::Hash, &|_, _| {}).await.unwrap();
         let told: Vec<&str> = profile.tables.iter().map(|t| &*t.name.name).collect();
         assert_eq!(told, ["half", "open", "parts"], "PostgreSQL {major}");

@@ -315,11 +315,7 @@ fn row_security_is_told_for_the_role_that_reads() {
         let client = connect(lab.primary()).await;
         client.batch_execute(EVERYTHING).await.unwrap();
         let dsn = format!("{} user=reader", lab.primary().dsn());
-        let conninfo = dbperf::pg::Conninfo::parse(&dsn, &|_| None).unwrap();
-        let options = dbperf::pg::SessionOptions::new("profile");
-        let session = dbperf::pg::Session::connect(&conninfo, &options)
-            .await
-            .unwrap();
+        let session = super::support::guarded(&dsn).await;
         let schema = read(&session).await.unwrap();
         assert_eq!(schema.tables.len(), 6, "the catalogue is open to everybody");
         assert!(table(&schema, "secret").row_security);

@@ -4,7 +4,7 @@ use dbperf::lab::LabOptions;
 use dbperf::seed::profile::{Value, Values, read};
 
 use super::session;
-use super::support::{connect, each_version, lab, setting};
+use super::support::{connect, each_version, lab, left_sessions, published, setting};
 
 const PLANTED: &str = "
 CREATE TABLE read_me (id int PRIMARY KEY, at timestamptz, day date, name text, n float8, b bytea, span interval);
@@ -50,6 +50,10 @@ fn no_table_is_read_and_no_value_is_sent() {
             read(&session, values, &|_, _| {}).await.unwrap();
         }
         session.close().await;
+        // Whatever it counted is to be seen before it is compared.
+        let watcher = connect(lab.primary()).await;
+        assert_eq!(left_sessions(&watcher).await, 0, "PostgreSQL {major}");
+        published(lab.primary(), watcher).await;
         let sent = log()[start..].to_owned();
         assert_eq!(ask("SELECT 1").await, before, "PostgreSQL {major}");
         let statements =

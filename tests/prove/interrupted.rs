@@ -6,7 +6,8 @@ use nix::unistd::Pid;
 use dbperf::lab::StopMode;
 use serde_json::Value;
 
-use super::{Case, Client, Hold, READ_TASKS, TASKS, newest, oldest_and_newest, wait};
+use super::{Case, Client, Hold, READ_TASKS, TASKS, newest, wait};
+use crate::support::oldest_and_newest;
 
 /// An index that a proof has made is there.
 const MADE: &str = "pg_class WHERE relname LIKE 'dbperf\\_%'";

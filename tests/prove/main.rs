@@ -46,17 +46,6 @@ impl Hold {
     }
 }
 
-/// The oldest version and the newest: what is undone differs between them, and what is judged does not.
-fn oldest_and_newest() -> Vec<u32> {
-    let all: Vec<u32> = support::servers()
-        .into_iter()
-        .map(|(major, _)| major)
-        .collect();
-    let mut both: Vec<u32> = all.first().into_iter().chain(all.last()).copied().collect();
-    both.dedup();
-    both
-}
-
 fn newest() -> u32 {
     support::servers().pop().expect("a PostgreSQL server").0
 }

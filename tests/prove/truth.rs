@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Case, READ_TASKS, TASKS, newest, number, oldest_and_newest, tried};
+use super::{Case, READ_TASKS, TASKS, newest, number, tried};
+use crate::support::oldest_and_newest;
 
 fn missing<'a>(document: &'a Value, sql: &str) -> Option<&'a Value> {
     let all = document["missing_indexes"].as_array().unwrap();

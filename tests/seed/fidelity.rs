@@ -4,8 +4,8 @@ use dbperf::lab::LabOptions;
 use serde_json::Value;
 
 use super::command::{dbperf, finish};
-use super::made::{connected, run};
-use super::support::{connect, each_version, lab, left_sessions, value};
+use super::made::run;
+use super::support::{connect, connect_to, each_version, lab, left_sessions, value};
 
 const SHOP: &str = "CREATE TABLE customer (id bigserial PRIMARY KEY, email text NOT NULL UNIQUE, region text NOT NULL);
 CREATE TABLE orders (id bigserial PRIMARY KEY, customer_id bigint NOT NULL REFERENCES customer, status text NOT NULL,
@@ -56,7 +56,7 @@ fn what_was_loaded_is_compared_with_its_profile() {
         .await;
         let source = lab.primary().dsn();
         let target = source.replace("dbname=postgres", "dbname=shop");
-        let shop = connected(&target).await;
+        let shop = connect_to(&target).await;
         run(&shop, &[SHOP]).await;
         let (profile, workload) = (path("p.json"), path("w.sql"));
         let read = ["profile", &source, "-o", &profile, "--workload", &workload];
@@ -115,7 +115,7 @@ fn compared(major: u32, document: &Value) {
             .all(|t| t["source_rows"] == t["target_rows"])
     );
     assert_eq!(of("columns").len(), 9);
-    // Half of its rows' values are as far from one another as two samples of the same rows may be.
+    // The median over the columns.
     let median = fidelity["median_histogram_distance"].as_f64().unwrap();
     assert!(median <= 0.02, "PostgreSQL {major}: {fidelity:#}");
     assert_eq!(
@@ -164,7 +164,7 @@ fn a_partition_that_only_the_target_has_is_no_other_plan() {
         .await;
         let source = lab.primary().dsn();
         let target = source.replace("dbname=postgres", "dbname=shop");
-        let shop = connected(&target).await;
+        let shop = connect_to(&target).await;
         run(&shop, &[EVENTS, NEWER]).await;
         let read = ["profile", &source, "-o", &profile, "--workload", &workload];
         let (code, _, words) = finish(&mut dbperf(&read));

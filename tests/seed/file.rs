@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::catalogue::{rows, same_lines, snapshot};
 use super::made::{Field, made, name, numbered, run, session};
-use super::support::{connect, each_version, lab, value};
+use super::support::{connect, connect_to, each_version, lab, value};
 
 /// Written by `pg_dump --schema-only` of PostgreSQL 15 from the schema of [`super::catalogue`], with an extension, an
 /// enum, a domain, a trigger that refuses every row, row security, a rule, and a materialized view.
@@ -82,10 +82,7 @@ fn a_dump_makes_what_it_would_make_without_rows() {
             .await
             .unwrap();
         run(&client, &["RESET search_path"]).await;
-        let (filled, connection) = tokio_postgres::connect(&dsn, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::spawn(connection);
+        let filled = connect_to(&dsn).await;
         same_lines(major, &snapshot(&client).await, &snapshot(&filled).await);
         // The trigger refuses every row that comes now; the view knows those that came.
         assert_eq!(value(&filled, "SELECT n::text FROM counted").await, "1000");

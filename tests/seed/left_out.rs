@@ -3,9 +3,9 @@
 use dbperf::lab::LabOptions;
 
 use super::file::load;
-use super::made::{Field, Row, connected, lines, made, run, session};
+use super::made::{Field, Row, lines, made, run, session};
 use super::roles::as_role;
-use super::support::{connect, each_version, lab, value};
+use super::support::{connect, connect_to, each_version, lab, value};
 
 const FILE: &str = "CREATE TABLE t (id bigint PRIMARY KEY);
 ALTER TABLE t ADD COLUMN body int NOT NULL, ENABLE ROW LEVEL SECURITY;
@@ -37,7 +37,7 @@ fn what_no_row_needs_is_left_out_after_the_rows_too() {
             .primary()
             .dsn()
             .replace("dbname=postgres", "dbname=mine");
-        let admin = connected(&dsn).await;
+        let admin = connect_to(&dsn).await;
         run(&admin, &["GRANT CREATE ON SCHEMA public TO owner"]).await;
         let session = session(&as_role(&dsn, "owner")).await;
         let row: Row = |row| vec![Field::Int8(i64::try_from(row).unwrap()), Field::Int4(7)];

@@ -143,12 +143,3 @@ pub(crate) async fn lines(client: &Client, sql: &str) -> String {
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     lines.join("\n")
 }
-
-/// A client of the database.
-pub(crate) async fn connected(dsn: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(dsn, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
-}

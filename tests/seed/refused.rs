@@ -2,18 +2,14 @@
 
 use dbperf::collect::Refusal;
 use dbperf::lab::LabOptions;
-use dbperf::pg::{Conninfo, Session, SessionOptions};
 use dbperf::seed::load::{LoadError, Triggers, permit};
 
 use super::catalogue::snapshot;
 use super::made::{Field, load, made, numbered, run};
-use super::support::{TESTED, connect, each_version, lab, pooled, servers, value};
+use super::support::{TESTED, connect, each_version, guarded, lab, pooled, servers, value};
 
 pub(crate) async fn permitted(dsn: &str, target_db: &str, despite: &[Refusal]) -> Vec<String> {
-    let conninfo = Conninfo::parse(dsn, &|_| None).unwrap();
-    let session = Session::connect(&conninfo, &SessionOptions::new("test"))
-        .await
-        .unwrap();
+    let session = guarded(dsn).await;
     let refused = permit(&session, target_db, despite).await.unwrap();
     session.close().await;
     refused.iter().map(ToString::to_string).collect()

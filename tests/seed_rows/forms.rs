@@ -4,8 +4,8 @@ use dbperf::lab::LabOptions;
 use dbperf::seed::profile::{Values, read};
 use dbperf::seed::verify::verify;
 
-use super::support::{connect_to, database, each_version, lab};
-use super::{filled_from, guarded};
+use super::filled_from;
+use super::support::{connect_to, database, each_version, guarded, lab, oldest_and_newest};
 
 const SCHEMA: &str = "CREATE TABLE forms (cash money, single real, small smallint, clock time, wide numeric(60, 40), \
      address inet, net cidr)";
@@ -42,7 +42,7 @@ const TOLD: [(f64, f64); 10] = [
 fn columns_that_end_near_their_type_keep_their_form() {
     each_version(async |major| {
         // The oldest and the newest; what lies between has the same types.
-        if ![13, 18].contains(&major) {
+        if !oldest_and_newest().contains(&major) {
             return;
         }
         let lab = lab(major, LabOptions::default()).unwrap();

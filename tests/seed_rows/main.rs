@@ -15,7 +15,7 @@ use dbperf::pg::{Conninfo, Session, SessionOptions};
 use dbperf::seed::load::{Load, LoadOptions, Loaded, LoadedTable, Triggers};
 use dbperf::seed::profile::{self, Profile, Values};
 use dbperf::seed::{PlanOptions, prepare, schema};
-use support::{connect_to, database, each_version, lab};
+use support::{connect_to, database, each_version, guarded, lab, oldest_and_newest};
 use tokio::sync::watch;
 
 /// A file and the first version that takes it.
@@ -101,7 +101,7 @@ async fn payments(dsn: &str) -> Option<String> {
 fn every_schema_is_filled_from_its_own_profile_at_other_scales() {
     each_version(async |major| {
         // The oldest and the newest: what rows are made of is the same on all of them.
-        if ![13, 18].contains(&major) {
+        if !oldest_and_newest().contains(&major) {
             return;
         }
         let lab = lab(major, LabOptions::default()).unwrap();
@@ -135,13 +135,6 @@ fn every_schema_is_filled_from_its_own_profile_at_other_scales() {
 
 async fn filled(dsn: &str, scale: f64) -> Result<Loaded, String> {
     filled_from(dsn, None, scale).await
-}
-
-/// A session that only reads.
-async fn guarded(dsn: &str) -> Session {
-    let conninfo = Conninfo::parse(dsn, &|_| None).unwrap();
-    let options = SessionOptions::new("rows");
-    Session::connect(&conninfo, &options).await.unwrap()
 }
 
 async fn filled_from(dsn: &str, profile: Option<&Profile>, scale: f64) -> Result<Loaded, String> {

@@ -146,6 +146,14 @@ pub(crate) async fn connect_to(dsn: &str) -> tokio_postgres::Client {
     client
 }
 
+/// A session as dbperf's own, which only reads.
+pub(crate) async fn guarded(dsn: &str) -> dbperf::pg::Session {
+    let conninfo = dbperf::pg::Conninfo::parse(dsn, &|_| None).expect("a connection string");
+    let options = dbperf::pg::SessionOptions::new("test");
+    let session = dbperf::pg::Session::connect(&conninfo, &options).await;
+    session.expect("a guarded session")
+}
+
 /// Makes a database by this SQL, and says how to connect to it.
 pub(crate) async fn database(cluster: &Cluster, name: &str, sql: &str) -> String {
     let client = connect(cluster).await;

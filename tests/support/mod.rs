@@ -19,11 +19,11 @@ mod watch;
 pub(crate) use command::dbperf;
 pub(crate) use hypopg::{Hypopg, hypopg};
 pub(crate) use labs::{
-    connect, connect_to, database, each_version, hypopg_lab, lab, left_sessions, open_parent,
-    pooled, prepared, published,
+    connect, connect_to, database, each_version, guarded, hypopg_lab, lab, left_sessions,
+    open_parent, pooled, prepared, published,
 };
 pub(crate) use processors::{Processors, measured, measured_async};
-pub(crate) use servers::{TESTED, required, servers};
+pub(crate) use servers::{TESTED, oldest_and_newest, required, servers};
 pub(crate) use watch::{alone, count, processes, served, setting, value, with_standby};
 
 /// Names everything once: a test that uses only a part of this file is not warned about the rest.
@@ -34,8 +34,10 @@ const _: fn() = || {
         connect_to,
         database,
         each_version::<fn(u32) -> std::future::Ready<()>>,
+        guarded,
         lab,
         left_sessions,
+        oldest_and_newest,
         open_parent,
         pooled,
         prepared,

@@ -129,6 +129,14 @@ fn restore_links(package: &Path) {
     }
 }
 
+/// The oldest version that is installed and the newest.
+pub(crate) fn oldest_and_newest() -> Vec<u32> {
+    let all: Vec<u32> = servers().into_iter().map(|(major, _)| major).collect();
+    let mut both: Vec<u32> = all.first().into_iter().chain(all.last()).copied().collect();
+    both.dedup();
+    both
+}
+
 /// The build folder, which also holds what the tests download and prepare.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target")

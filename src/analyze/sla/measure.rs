@@ -137,8 +137,9 @@ pub(super) fn p95(operation: &LoadOperation, limit: f64) -> Measured {
 }
 
 /// A quantile, unless there are so few requests that it is nothing but their largest:
-/// `least` is 1 / (1 − q). A request that was due and not sent has no time: where these are more than 1 − q of all,
-/// the quantile of the others can miss the limit and cannot meet it.
+/// `least` is 1 / (1 − q). A request that was due and not sent has no time, which may have been a long one: the quantile
+/// of all that were due is a higher one of those that were sent. These can miss the limit by their own; to meet it, a
+/// higher one that is known has to.
 fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64, limit: f64) -> Measured {
     if operation.requests < least {
         return missing(format!(
@@ -158,8 +159,18 @@ fn quantile(operation: &LoadOperation, value: Option<f64>, least: u64, limit: f6
         count(operation.skipped),
         count(due(operation))
     );
-    let too_many = operation.skipped.saturating_mul(least) > due(operation);
-    if too_many && ms < limit {
+    let quantile_of_due = 1.0 - 1.0 / least as f64;
+    let quantile_of_sent = quantile_of_due * due(operation) as f64 / operation.requests as f64;
+    let known = [
+        (0.5, operation.p50_ms),
+        (0.95, operation.p95_ms),
+        (0.99, operation.p99_ms),
+        (0.999, operation.p999_ms),
+        (1.0, operation.max_ms),
+    ];
+    let mut higher = known.iter().filter(|(q, _)| *q >= quantile_of_sent);
+    let bound = higher.find_map(|(_, ms)| *ms);
+    if ms < limit && bound.is_none_or(|bound| bound >= limit) {
         return missing(format!("{unsent}: too many for this percentile"));
     }
     Measured::Value(ms, Some(unsent))
@@ -415,6 +426,7 @@ mod tests {
         LoadOperation {
             requests: 1000 - skipped,
             p95_ms: Some(1.0),
+            max_ms: Some(1.0),
             skipped,
             ..LoadOperation::default()
         }
@@ -440,6 +452,15 @@ mod tests {
         assert_eq!(p95(&unsent(51), 2.0), many);
         // Those that were sent took too long already.
         assert!(matches!(p95(&unsent(51), 1.0), Measured::Value(1.0, _)));
+        // Of 1,000 that were due 950 took 1 ms at most, if all that were sent did; one of them took long.
+        let mut slow = unsent(50);
+        slow.max_ms = Some(10_000.0);
+        assert!(matches!(p95(&slow, 2.0), Measured::Missing(_)));
+        // Of 1,000 that were due the 950th was among the first 960 of 990 that were sent.
+        let mut known = unsent(10);
+        known.max_ms = Some(10_000.0);
+        known.p99_ms = Some(1.5);
+        assert!(matches!(p95(&known, 2.0), Measured::Value(1.0, _)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(in crate::cli) struct SeedArgs {
     /// Workload whose plans are compared with those in the profile (`dbperf profile --workload`). None is executed.
     #[arg(long, value_name = "FILE", requires = "profile")]
     workload: Option<PathBuf>,
-    /// So many times the rows of the profile, or of a thousand in each table without one.
+    /// So many times the rows of the profile, or of those that are assumed without one.
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = scale)]
     scale: f64,
     /// Rows of one table, whatever the scale; may be repeated.
@@ -52,7 +52,7 @@ pub(in crate::cli) struct SeedArgs {
     /// Fill it although the server has a name like production, is followed by standbys, or is used by many others.
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     despite: Vec<DespiteArg>,
-    /// Print every statement that would be sent, and write nothing.
+    /// Print the statements that would change something, and write nothing.
     #[arg(long)]
     dry_run: bool,
 }

@@ -33,13 +33,20 @@ impl Collector {
         let notes = self.all_notes(arrival, by_status);
         let names = self.names();
         let intervals = self.seconds.intervals(&self.file, &names, by_status)?;
-        let stages = self
+        let mut stages = self
             .seconds
             .stages(&intervals, (self.began, self.ended), |name| {
                 !name.starts_with("WS ")
             });
         check_vus(&intervals, &mut warnings);
         let total = self.total.finish(super::ALL.to_owned(), by_status);
+        for stage in &mut stages {
+            // What is not told of the whole is not told of its parts.
+            stage
+                .total
+                .failures_untold
+                .clone_from(&total.failures_untold);
+        }
         let operations = finished(self.operations, names, by_status);
         let length = self
             .began

@@ -98,7 +98,8 @@ pub(super) fn product(function: Function, a: &Value, b: &Value) -> Option<Value>
             (product.scale() == digits || product.is_zero()).then_some(Value::Number(product))
         }
         (Function::Divide, Value::Number(a), Value::Number(b)) => {
-            a.checked_div(*b).map(Value::Number)
+            let quotient = a.checked_div(*b)?;
+            Some(Value::Number(half_away(quotient, quotient_scale(a, b)?)))
         }
         (Function::DivideWhole, Value::Number(a), Value::Number(b)) => {
             a.checked_div(*b).map(|whole| Value::Number(whole.trunc()))
@@ -113,6 +114,36 @@ pub(super) fn product(function: Function, a: &Value, b: &Value) -> Option<Value>
         }
         _ => None,
     }
+}
+
+/// Decimals of a quotient as the server has them (`select_div_scale` in `numeric.c`): 16 digits at least, counted in
+/// fours. `None` where they are more than fit.
+fn quotient_scale(a: &Decimal, b: &Decimal) -> Option<u32> {
+    let (a_weight, a_first) = leading(a);
+    let (b_weight, b_first) = leading(b);
+    let weight = a_weight - b_weight - i64::from(a_first <= b_first);
+    let scale = (16 - 4 * weight)
+        .max(a.scale().into())
+        .max(b.scale().into())
+        .max(0);
+    // The quotient itself is rounded at the 28th.
+    u32::try_from(scale).ok().filter(|scale| *scale < 28)
+}
+
+/// Of a number in base 10,000 how many digits stand before the point, less one, and the first of them.
+fn leading(number: &Decimal) -> (i64, i128) {
+    let behind = number.scale().div_ceil(4);
+    let pad = 10_i128.pow(behind * 4 - number.scale());
+    let mut rest = number.mantissa().abs() * pad;
+    if rest == 0 {
+        return (0, 0);
+    }
+    let mut digits = 1;
+    while rest >= 10_000 {
+        rest /= 10_000;
+        digits += 1;
+    }
+    (digits - 1 - i64::from(behind), rest)
 }
 
 fn rounded(function: Function, number: &Value, digits: Option<&Value>) -> Option<Value> {
@@ -245,4 +276,32 @@ fn array(bytes: &[u8], of_first: bool) -> Known<Option<Value>> {
         elements *= word(12 + 8 * dimension).ok_or(Unsure)?;
     }
     Ok(Some(Value::Number(elements.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotients_have_the_decimals_of_the_server() {
+        // As PostgreSQL 13 to 18 print them.
+        for (a, b, quotient) in [
+            ("1", "3", "0.33333333333333333333"),
+            ("2", "3", "0.66666666666666666667"),
+            ("100", "3", "33.3333333333333333"),
+            ("1", "30000", "0.000033333333333333333333"),
+            ("20000", "3", "6666.6666666666666667"),
+            ("10.00", "4", "2.5000000000000000"),
+            ("1", "7000000", "0.000000142857142857142857"),
+            ("123456789", "7", "17636684.142857142857"),
+        ] {
+            let number = |text: &str| Value::Number(text.parse().unwrap());
+            let found = product(Function::Divide, &number(a), &number(b));
+            let Some(Value::Number(found)) = found else {
+                panic!("{a} / {b}: {found:?}")
+            };
+            let wanted: Decimal = quotient.parse().unwrap();
+            assert_eq!(found, wanted, "{a} / {b}");
+        }
+    }
 }

@@ -244,6 +244,11 @@ fn limit(comparison: Comparison, value: &Value, type_: &Type) -> Option<Domain> 
     let kind = Kind::of(type_);
     let upper = matches!(comparison, Comparison::Less | Comparison::LessOrEqual);
     let open = matches!(comparison, Comparison::Less | Comparison::Greater);
+    let end_of_time = if upper { i64::MAX } else { i64::MIN };
+    if matches!(kind, Kind::Date | Kind::Moment) && value.moment() == Some(end_of_time) {
+        // Every value that is made is before it.
+        return Some(Domain::default());
+    }
     if !is_exact(Some(value), kind) && kind == Kind::Date {
         return None;
     }

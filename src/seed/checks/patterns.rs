@@ -62,11 +62,21 @@ fn like(text: &str) -> String {
 fn similar(text: &str) -> String {
     let mut out = String::from("^(?:");
     let mut characters = text.chars();
+    let mut in_class = false;
     while let Some(character) = characters.next() {
         match character {
+            '\\' => push_plain(characters.next().unwrap_or('\\'), &mut out),
+            // What is within brackets is there as in any regular expression.
+            _ if in_class => {
+                out.push(character);
+                in_class = character != ']';
+            }
+            '[' => {
+                out.push('[');
+                in_class = true;
+            }
             '%' => out.push_str(".*"),
             '_' => out.push('.'),
-            '\\' => push_plain(characters.next().unwrap_or('\\'), &mut out),
             '.' | '^' | '$' => push_plain(character, &mut out),
             other => out.push(other),
         }
@@ -105,6 +115,15 @@ mod tests {
 
     #[test]
     fn similar_to_keeps_its_alternatives() {
+        for (text, matched, unmatched) in
+            [("[^0-9]%", "a7", "7a"), ("[a-z._%-]+@x", "a_b%@x", "a*@x")]
+        {
+            let regex = compile(&similar(text)).unwrap();
+            assert!(
+                regex.is_match(matched) && !regex.is_match(unmatched),
+                "{text}"
+            );
+        }
         let regex = compile(&similar("(a|b)%x.y")).unwrap();
         assert!(regex.is_match("b--x.y"));
         assert!(!regex.is_match("c--x.y") && !regex.is_match("b--xzy"));

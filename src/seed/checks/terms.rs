@@ -266,7 +266,11 @@ pub(super) fn similar(node: &Node, scope: &Scope<'_>) -> Option<String> {
         last_name(&call.funcname)?,
         "similar_to_escape" | "similar_escape"
     );
-    match read(call.args.first().filter(|_| escape)?, scope).ok()? {
+    // With a second argument another character escapes.
+    let [pattern] = call.args.as_slice() else {
+        return None;
+    };
+    match read(Some(pattern).filter(|_| escape)?, scope).ok()? {
         Term::Constant { text, .. } => text,
         _ => None,
     }

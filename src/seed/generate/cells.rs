@@ -75,12 +75,15 @@ impl Cells for Changing<'_> {
         if !self.table.may_be_redrawn(column) {
             return false;
         }
-        let value = &mut self.row.values[column];
-        value.clear();
+        let mut other = Vec::new();
+        let attempt = (self.number, attempt);
         let written = self
             .table
-            .write_other(self.tables, column, (self.number, attempt), value);
-        self.row.present[column] = written;
+            .write_other(self.tables, column, attempt, &mut other);
+        if written {
+            self.row.values[column] = other;
+            self.row.present[column] = true;
+        }
         written
     }
 }

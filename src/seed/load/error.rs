@@ -1,6 +1,6 @@
 //! Why tables could not be filled.
 
-use crate::pg::{PgError, with_causes};
+use crate::pg::{PgError, shown, with_causes};
 use crate::seed::rows::RowError;
 
 use super::refuse::Refused;
@@ -59,7 +59,7 @@ impl LoadError {
             Some(db) if !db.code().code().starts_with("57P") => Self::Server {
                 what,
                 sqlstate: db.code().code().to_owned(),
-                message: told(db),
+                message: shown(db),
             },
             Some(db) => Self::Lost {
                 what,
@@ -70,16 +70,5 @@ impl LoadError {
                 why: with_causes(error),
             },
         }
-    }
-}
-
-/// The primary message. Where a value has no place in a column, it is in the message itself (`invalid input syntax
-/// for type integer: "…"`): what is quoted there is left out.
-fn told(db: &tokio_postgres::error::DbError) -> String {
-    let message = db.message();
-    let of_values = db.code().code().starts_with("22");
-    match message.split_once(": \"") {
-        Some((before, _)) if of_values => before.to_owned(),
-        _ => message.to_owned(),
     }
 }

@@ -130,9 +130,7 @@ fn of_reference(planner: &Planner<'_>, about: &About<'_>, number: usize, place: 
     );
     let mut draft = empty(place, key);
     draft.foreign_key = Some(number);
-    if !about.chosen.left_null.contains(&number) {
-        draft.parents = planner.rows_of(&foreign_key.references);
-    }
+    draft.parents = planner.rows_of(&foreign_key.references);
     let places: Vec<usize> = foreign_key
         .columns
         .iter()

@@ -202,9 +202,20 @@ mod tests {
     #[test]
     fn every_word_stands_in_the_documents() {
         let page = include_str!("../../../docs/names.md");
-        let kinds = KINDS.iter().flat_map(|(words, _)| *words);
-        for word in kinds.chain(&MADE) {
+        for word in MADE {
             assert!(page.contains(&format!("`{word}`")), "{word}");
         }
+        for (words, values) in KINDS {
+            let words: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+            let values = match (values / 1000, values % 1000) {
+                (0, few) => few.to_string(),
+                (thousands, rest) => format!("{thousands},{rest:03}"),
+            };
+            let row = format!("| {} | {values} |", words.join(" "));
+            assert!(page.contains(&row), "{row}");
+        }
+        let addressed =
+            format!("in a table that has a column for a city or a country | {STATES} |");
+        assert!(page.contains(&addressed), "{addressed}");
     }
 }

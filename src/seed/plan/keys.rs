@@ -28,7 +28,8 @@ pub(super) fn keep(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result
     for unit in &units {
         drafts[*unit].fixed = true;
     }
-    if holds(drafts, &units) {
+    let never_there = |unit: &usize| drafts[*unit].distribution.nulls >= about.rows;
+    if holds(drafts, &units) || !key.nulls_not_distinct && units.iter().any(never_there) {
         return Ok(());
     }
     if units.iter().any(|unit| drafts[*unit].shared) && units.len() < 3 {

@@ -1,7 +1,9 @@
 //! The plan of all tables.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::circles;
 use super::counts;
 use super::literals::Literals;
 use super::options::{PlanOptions, Problem};
@@ -26,6 +28,8 @@ pub(crate) struct Plan {
 /// What every table's plan needs.
 pub(super) struct Planner<'a> {
     pub(super) schema: &'a Schema,
+    /// Columns that are null in every row, by table.
+    pub(super) left_null: &'a BTreeMap<Name, Vec<String>>,
     pub(super) profile: Option<&'a Profile>,
     pub(super) literals: &'a Literals,
     pub(super) options: &'a PlanOptions,
@@ -43,16 +47,19 @@ pub(crate) fn plan(
     literals: &Literals,
     options: &PlanOptions,
 ) -> Result<Plan, Vec<Problem>> {
+    let opened = circles::opened(schema)?;
+    let schema = &opened.schema;
     let order = counts::order(schema);
     let mut planner = Planner {
         schema,
+        left_null: &opened.left_null,
         profile,
         literals,
         options,
         rows: counts::rows(schema, profile, options, &order)?,
     };
     let mut problems = Vec::new();
-    let mut left = Vec::new();
+    let mut left = opened.said;
     let mut opaque = Vec::new();
     let mut built: Vec<Option<TableRows>> = Vec::new();
     built.resize_with(schema.tables.len(), || None);

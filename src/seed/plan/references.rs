@@ -1,6 +1,5 @@
 //! Which foreign keys give columns their values, and which follow from those.
 
-use super::circles::{Circle, circle};
 use super::drafts::{About, Draft};
 use super::keys::Trouble;
 use super::options::Problem;
@@ -18,8 +17,6 @@ pub(super) struct Chosen {
     pub(super) filled: Vec<FilledBy>,
     /// By foreign key: the column that another one fills already.
     pub(super) shared: Vec<Option<Shared>>,
-    /// Foreign keys that refer to no row, because some of their columns are null.
-    pub(super) left_null: Vec<usize>,
 }
 
 /// For every column the foreign key that fills it. A key whose columns others fill already must follow from them; one
@@ -28,7 +25,6 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
     let mut chosen = Chosen {
         filled: vec![None; table.columns.len()],
         shared: vec![None; table.foreign_keys.len()],
-        left_null: Vec::new(),
     };
     let mut keys: Vec<usize> = (0..table.foreign_keys.len()).collect();
     // One over more columns says more.
@@ -47,25 +43,6 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
             problems.push(Problem::of(&table.name, &key.name, reason));
             continue;
         }
-        match circle(schema, table, key) {
-            None => {}
-            // One that another key fills already is not null.
-            Some(Circle::LeftNull(positions))
-                if positions
-                    .iter()
-                    .any(|p| chosen.filled[places[*p]].is_none()) =>
-            {
-                chosen.left_null.push(number);
-                for position in positions {
-                    chosen.filled[places[position]].get_or_insert((number, position));
-                }
-                continue;
-            }
-            Some(Circle::LeftNull(_) | Circle::Closed) => {
-                problems.push(Problem::of(&table.name, &key.name, SAME_IN_BOTH));
-                continue;
-            }
-        }
         let taken = |place: &usize| chosen.filled[*place].is_some();
         let shared = shares(schema, table, (key, &places), &chosen.filled);
         if !places.iter().any(taken) || shared.is_some() {
@@ -83,10 +60,6 @@ pub(super) fn chosen(schema: &Schema, table: &Table, problems: &mut Vec<Problem>
     }
     chosen
 }
-
-/// Why a key whose columns come back to themselves is not followed.
-const SAME_IN_BOTH: &str = "a column of it refers to itself, so that the rows must have the same value there, and which \
-                            rows have is not known before they are made";
 
 /// The one column of a key that another fills, if both referenced tables have it from the same column of a third.
 fn shares(
@@ -146,18 +119,11 @@ pub(super) fn orphans(
         let key = &about.table.foreign_keys[number];
         let required = draft.columns.iter().any(|c| about.is_never_null(*c));
         let problem = |reason: &str| {
-            let (columns, why) = if about.chosen.left_null.contains(&number) {
-                let own = draft.columns.iter().map(|c| &about.table.columns[*c].name);
-                (own.cloned().collect(), SAME_IN_BOTH.to_owned())
-            } else {
-                let why = format!("it refers to {}, which gets no rows", key.references);
-                (key.columns.clone(), why)
-            };
-            Problem::of(
-                &about.table.name,
-                &columns.join(", "),
-                format!("{reason}: {why}"),
-            )
+            let reason = format!(
+                "{reason}: it refers to {}, which gets no rows",
+                key.references
+            );
+            Problem::of(&about.table.name, &key.columns.join(", "), reason)
         };
         if !required {
             left.push(problem("left null"));

@@ -36,7 +36,8 @@ pub(super) enum Outcome {
 pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<Problem>> {
     let source = &planner.schema.tables[place];
     let mut problems = Vec::new();
-    let prepared = Prepared::of(source);
+    let left_null = planner.left_null.get(&source.name);
+    let prepared = Prepared::of(source, left_null.map_or(&[], Vec::as_slice));
     let table = &prepared.table;
     let known = planner.profile.and_then(|p| p.table(&table.name));
     let rows = planner.rows[place];
@@ -154,10 +155,14 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(source: &Table) -> Self {
+    fn of(source: &Table, left_null: &[String]) -> Self {
         let mut table = source.clone();
         let pairs = pairs::pairs(&table);
         table.checks.extend(pairs::checks(&table, &pairs));
+        table.checks.extend(left_null.iter().map(|column| Check {
+            name: column.clone(),
+            expression: format!("{} IS NULL", quote_ident(column)),
+        }));
         let mut avoided = Vec::new();
         for key in &source.keys {
             let Some(predicate) = &key.predicate else {
@@ -365,14 +370,16 @@ fn assemble(
 ) -> TableRows {
     let fixed = |column: usize| {
         let draft = drafts.iter().find(|d| d.columns.contains(&column));
-        // A column without a draft is the server's.
-        draft.is_none_or(|draft| draft.fixed || draft.foreign_key.is_some())
+        // A column without a draft is the server's; one that leads to a partition leads to another when it changes.
+        draft.is_none_or(|draft| draft.fixed || draft.by_leaf || draft.foreign_key.is_some())
     };
     // Of several columns that refer to a row together each would refer to another.
     let redrawn = |column: usize| {
         let mut drafts = drafts.iter();
         let draft = drafts.find(|d| d.columns.contains(&column));
-        draft.is_some_and(|draft| !draft.fixed && !draft.shared && draft.columns.len() == 1)
+        draft.is_some_and(|draft| {
+            !draft.fixed && !draft.by_leaf && !draft.shared && draft.columns.len() == 1
+        })
     };
     let copied: Vec<usize> = (0..fields.len())
         .filter(|column| !matches!(fields[*column], Field::Omitted))

@@ -52,7 +52,8 @@ enum Node {
     /// What tells the values apart stands here.
     Telling,
     /// Mean number of elements, and what they are.
-    Array(u64, Box<Node>),
+    /// How many elements on average, what they are, and whether the first of them tells the value apart.
+    Array(u64, Box<Node>, bool),
     /// Keys with their quotes, each with how often of 2^64 it is there.
     Object(Vec<(Vec<u8>, u64, Node)>),
 }
@@ -72,12 +73,9 @@ impl Json {
     pub(super) fn new(ask: &Ask<'_>) -> Self {
         let own = ask.json.cloned().unwrap_or_else(|| by_name(ask.column));
         let mut node = Node::of(&own);
-        let number = has(&node, &|node| matches!(node, Node::Number));
-        let told = if number {
-            node.tell(&|node| matches!(node, Node::Number))
-        } else {
-            node.tell(&|node| matches!(node, Node::Text(_)))
-        };
+        let number = node.tell(&|node| matches!(node, Node::Number));
+        let told = number || node.tell(&|node| matches!(node, Node::Text(_)));
+        let mut of_text = told && !number;
         let few = match node {
             Node::Null => Some(1),
             Node::Boolean => Some(2),
@@ -87,8 +85,13 @@ impl Json {
             // Nothing that is always there can tell the values apart.
             node = match node {
                 Node::Object(mut keys) => {
+                    keys.retain(|(name, ..)| *name != key("id"));
                     keys.insert(0, (key("id"), u64::MAX, Node::Telling));
                     Node::Object(keys)
+                }
+                Node::Array(mean, element, _) => {
+                    of_text = matches!(*element, Node::Text(_));
+                    Node::Array(mean, element, true)
                 }
                 _ => Node::Object(vec![(key("id"), u64::MAX, Node::Telling)]),
             };
@@ -101,7 +104,7 @@ impl Json {
         };
         let telling = if few.is_some() {
             Telling::Itself
-        } else if told && !number {
+        } else if of_text {
             let template = words_for(wanted);
             let ladder = Ladder::even(0, i128::from(template.capacity()) - 1, &plan);
             Telling::Text(template, ladder)
@@ -186,7 +189,7 @@ impl Node {
             JsonShape::Number => Self::Number,
             JsonShape::Text(length) => Self::Text((*length).into()),
             JsonShape::Array(length, element) => {
-                Self::Array((*length).into(), Box::new(Self::of(element)))
+                Self::Array((*length).into(), Box::new(Self::of(element)), false)
             }
             JsonShape::Object(keys) => Self::Object(
                 keys.iter()
@@ -234,7 +237,7 @@ impl Writing<'_> {
             }
             Node::Text(length) => self.text(*length, out),
             Node::Telling => self.telling(out),
-            Node::Array(mean, element) => self.array(*mean, element, out),
+            Node::Array(mean, element, tells) => self.array((*mean, *tells), element, out),
             Node::Object(keys) => self.object(keys, out),
         }
     }
@@ -283,15 +286,20 @@ impl Writing<'_> {
         self.size += out.len() - start - 2;
     }
 
-    fn array(&mut self, mean: u64, element: &Node, out: &mut Vec<u8>) {
+    fn array(&mut self, (mean, tells): (u64, bool), element: &Node, out: &mut Vec<u8>) {
         // From none to twice the mean.
         let count = below(self.next(), 2 * mean.min(LONGEST) + 1);
+        let count = count.max(u64::from(tells));
         out.push(b'[');
         for place in 0..count {
             if place > 0 {
                 out.extend_from_slice(b", ");
             }
-            self.node(element, out);
+            if tells && place == 0 {
+                self.telling(out);
+            } else {
+                self.node(element, out);
+            }
             self.size += 4;
         }
         out.push(b']');
@@ -319,20 +327,11 @@ impl Writing<'_> {
     }
 }
 
-fn has(node: &Node, such: &dyn Fn(&Node) -> bool) -> bool {
-    match node {
-        Node::Object(keys) => keys
-            .iter()
-            .any(|(_, share, node)| *share == u64::MAX && has(node, such)),
-        node => such(node),
-    }
-}
-
 /// About how many characters of a value may be made more or fewer.
 fn text_length(node: &Node) -> u64 {
     match node {
         Node::Text(length) => (*length).max(1),
-        Node::Array(mean, element) => *mean * text_length(element),
+        Node::Array(mean, element, _) => *mean * text_length(element),
         Node::Object(keys) => keys
             .iter()
             .map(|(_, share, node)| text_length(node) * (share >> 32) / (u64::MAX >> 32))

@@ -60,6 +60,7 @@ const RULES: &[Rule] = &[
     ),
     (&[&["file", "filename", "attachment"]], forms::file_name),
     (&[&["path", "directory", "folder", "dir"]], forms::path),
+    (&[&["ip", "ipaddress"]], forms::address),
     (&[&["host", "hostname", "domain", "server"]], forms::host),
     (&[&["city", "town", "place"]], || forms::grown(&pools::CITY)),
     (
@@ -144,7 +145,6 @@ const RULES: &[Rule] = &[
     (&[&["slug", "permalink"]], forms::slug),
     (&[&["user"], &["agent"]], forms::user_agent),
     (&[&["useragent", "browser"]], forms::user_agent),
-    (&[&["ip", "ipaddress"]], forms::address),
     (&[&["uuid", "guid"]], forms::uuid),
     (&[&["sha256", "token", "secret"]], || Kind::Code(HEX, 64)),
     (
@@ -323,10 +323,17 @@ mod tests {
             ("customer", "email", "@example.com"),
             ("orders", "status", "new"),
             ("x", "countryCode", "KZ"),
-            ("x", "timeZone", ""),
         ] {
             let text = sample(table, column);
             assert!(text.ends_with(ends), "{column}: {text}");
+        }
+        assert!(
+            sample("x", "timeZone").contains('/'),
+            "a zone such as Asia/Tokyo"
+        );
+        for column in ["ip_address", "server_ip"] {
+            let text = sample("x", column);
+            assert!(text.parse::<std::net::IpAddr>().is_ok(), "{column}: {text}");
         }
         for (table, column) in [
             ("city", "name"),

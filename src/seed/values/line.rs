@@ -72,7 +72,9 @@ impl Line {
         let whole = axis.unit(ask.type_);
         let limits = limits(&axis, ask)?;
         for unit in units(&axis, positions, whole) {
-            let plan = plan(&axis, ask, limits.clone(), unit)?;
+            let Some(plan) = plan(&axis, ask, &limits, unit) else {
+                continue;
+            };
             let ladder = Ladder::over(
                 &positions
                     .iter()
@@ -104,7 +106,9 @@ impl Line {
         };
         let mut best: Option<Self> = None;
         for unit in [unit, axis.unit(ask.type_)] {
-            let plan = plan(&axis, ask, limits.clone(), unit)?;
+            let Some(plan) = plan(&axis, ask, &limits, unit) else {
+                continue;
+            };
             let (least, greatest) = plan.limits.unwrap_or((i128::MIN, i128::MAX));
             let (low, high) = (span.low.div_euclid(unit), span.high.div_euclid(unit));
             // What was guessed is moved into what is allowed, then widened until there is room.
@@ -161,12 +165,7 @@ pub(super) fn limits(axis: &Axis, ask: &Ask<'_>) -> Result<RangeInclusive<i128>,
 }
 
 /// The plan of a ladder whose steps are `unit`.
-fn plan(
-    axis: &Axis,
-    ask: &Ask<'_>,
-    limits: RangeInclusive<i128>,
-    unit: i128,
-) -> Result<Plan, Unfillable> {
+fn plan(axis: &Axis, ask: &Ask<'_>, limits: &RangeInclusive<i128>, unit: i128) -> Option<Plan> {
     let mut avoid: Vec<i128> = ask
         .avoid
         .iter()
@@ -183,12 +182,12 @@ fn plan(
     let low = limits.start().div_euclid(unit) + i128::from(limits.start().rem_euclid(unit) != 0);
     let high = limits.end().div_euclid(unit);
     if low > high {
-        return Err(Unfillable("no value is allowed".into()));
+        return None;
     }
     let avoid = avoid
         .filter(|position| (low..=high).contains(position))
         .collect();
-    Ok(Plan {
+    Some(Plan {
         limits: Some((low, high)),
         avoid,
         distinct: ask.distinct.max(1),

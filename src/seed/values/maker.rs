@@ -283,6 +283,10 @@ impl Form {
         let between = between
             .map(Self::Between)
             .filter(|form| form.matches(&patterns));
+        if between.is_none() && text::ends(ask).is_some() {
+            let reason = "no text between the ends of what is allowed matches its patterns";
+            return Err(Unfillable(reason.into()));
+        }
         // What the name says, in the case that the patterns have.
         let mut natural = [Case::Own, Case::Lower, Case::Upper]
             .into_iter()

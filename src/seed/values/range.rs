@@ -1,12 +1,11 @@
 //! Ranges and multiranges.
 
-use crate::seed::domain::Domain;
 use crate::seed::schema::Type;
 
 use super::ask::{Ask, Unfillable};
 use super::axis::{Axis, DAY, base_name};
 use super::joint::{part, sized};
-use super::line::Line;
+use super::line::{Line, limits};
 use super::mix::{below, mix};
 
 /// Of `rangetypes.h`: the lower end belongs to the range, the upper does not.
@@ -15,9 +14,6 @@ const LOWER_INCLUSIVE: u8 = 0x02;
 const UPPER_INFINITE: u8 = 0x10;
 
 /// Makes ranges whose lower end is included and whose upper is not.
-///
-/// Where there are as many lower ends as ranges, no two of these overlap, so that a constraint that excludes overlaps
-/// holds.
 #[derive(Debug, Clone)]
 pub(super) struct Range {
     line: Line,
@@ -42,11 +38,11 @@ impl Range {
                 subtype.base().name
             ))
         })?;
-        super::nested::domain(subtype)?;
-        let domain = Domain::default();
-        let line = Line::new(axis, &part(ask, subtype, &domain, ask.distinct, 5))?;
+        let domain = super::nested::domain(subtype)?;
+        let ask_of_end = part(ask, subtype, &domain, ask.distinct, 5);
+        let line = Line::new(axis, &ask_of_end)?;
         let lengths = ask.distinct.div_ceil(line.distinct().max(1)).max(1);
-        let (_, greatest) = line.axis().limits(subtype);
+        let greatest = *limits(line.axis(), &ask_of_end)?.end();
         let (unit, longest) = match line.axis() {
             Axis::Date => (1, 14),
             Axis::Micros if base_name(subtype) == Some("time") => (DAY / 96, 16),

@@ -13,7 +13,7 @@ use super::kinds::{self, Kind};
 use super::ladder::{Ladder, Plan};
 use super::mix::mix;
 use super::prose;
-use super::template::{self, DIGITS_LOWER, Part, Template, UPPER};
+use super::template::{self, DIGITS_LOWER, LOWER, Part, Template, UPPER};
 
 /// Values whose header has one byte are shorter than this; see `VARATT_SHORT_MAX`.
 const SHORT: f64 = 127.0;
@@ -138,6 +138,10 @@ impl Text {
             }
             _ => {}
         }
+        // Prose ends with a word, which may be too soon: the last one grows.
+        let short = extent.lengths.least.saturating_sub(out.len() - start);
+        let short = u32::try_from(short).unwrap_or(0);
+        template::noise(LOWER, short, self.seed, ordinal, out);
     }
 
     /// Heads that are longer than a short text, and words that do not end where they should, are made up for by the

@@ -1,6 +1,6 @@
 //! A script as plain data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::arguments::valid_name;
@@ -180,6 +180,22 @@ impl Script {
         numbered.filter_map(|(index, command)| match command {
             Command::Sql(sql) => Some((index, sql)),
             _ => None,
+        })
+    }
+
+    /// The statements that are none of the empty ones, each with its name: `line 3`, and `line 3 (2)` for the second of
+    /// that line.
+    pub fn named_statements(&self) -> impl Iterator<Item = (String, &Sql)> {
+        let mut of_line: BTreeMap<usize, u32> = BTreeMap::new();
+        let all = self.statements().filter(|(_, sql)| !sql.sql.is_empty());
+        all.map(move |(_, sql)| {
+            let number = of_line.entry(sql.line).or_default();
+            *number += 1;
+            let name = match *number {
+                1 => format!("line {}", sql.line),
+                number => format!("line {} ({number})", sql.line),
+            };
+            (name, sql)
         })
     }
 

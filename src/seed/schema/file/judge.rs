@@ -2,7 +2,7 @@
 
 use pg_query::protobuf::{
     AlterTableStmt, AlterTableType, CreateTableAsStmt, KeywordKind, Node, ObjectType, ScanToken,
-    Token, TransactionStmtKind, VariableSetKind, VariableSetStmt,
+    Token, TransactionStmtKind, VariableSetStmt, a_const,
 };
 use pg_query::{DeparseOptions, NodeEnum, ParserOptions};
 
@@ -211,14 +211,31 @@ fn noted(sql: &str, note: &'static str) -> Verdict {
     }
 }
 
+/// What a variable is set to, if that is one constant.
+fn argument(set: &VariableSetStmt) -> String {
+    let [
+        Node {
+            node: Some(NodeEnum::AConst(constant)),
+        },
+    ] = set.args.as_slice()
+    else {
+        return String::new();
+    };
+    match &constant.val {
+        Some(a_const::Val::Sval(text)) => text.sval.to_lowercase(),
+        Some(a_const::Val::Ival(number)) => number.ival.to_string(),
+        _ => String::new(),
+    }
+}
+
 fn variable(set: &VariableSetStmt, sql: &str) -> Verdict {
     let name = set.name.to_lowercase();
-    let value = sql.to_lowercase();
+    let value = argument(set);
     match name.as_str() {
         "search_path" => Verdict::Path,
-        "client_encoding" if value.contains("utf8") || value.contains("utf-8") => Verdict::Quiet,
+        "client_encoding" if ["utf8", "utf-8", "unicode"].contains(&&*value) => Verdict::Quiet,
         "client_encoding" => Verdict::Refused("the file has to be UTF-8"),
-        "standard_conforming_strings" if value.contains("on") && !value.contains("off") => {
+        "standard_conforming_strings" if ["on", "true", "yes", "1"].contains(&&*value) => {
             Verdict::Quiet
         }
         "standard_conforming_strings" => {
@@ -228,9 +245,7 @@ fn variable(set: &VariableSetStmt, sql: &str) -> Verdict {
             Verdict::Refused("everything is made by the role that connects: take it out")
         }
         name if OWN.contains(&name) => Verdict::Quiet,
-        name if (ALLOWED.contains(&name) || name.contains('.'))
-            && set.kind() != VariableSetKind::VarSetMulti =>
-        {
+        name if ALLOWED.contains(&name) || name.contains('.') => {
             run(sql, When::First, Lenient::Not)
         }
         _ => Verdict::LeftOut("a file cannot set this"),

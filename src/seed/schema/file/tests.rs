@@ -159,6 +159,13 @@ fn what_cannot_be_read_is_named_with_its_line_and_without_its_text() {
         ("SET ROLE other;", 1, "made by the role that connects"),
         ("SET client_encoding = 'LATIN1';", 1, "has to be UTF-8"),
         ("SET standard_conforming_strings = off;", 1, "backslash"),
+        ("SET standard_conforming_strings = false;", 1, "backslash"),
+        (
+            "SET standard_conforming_strings TO DEFAULT;",
+            1,
+            "backslash",
+        ),
+        ("SET client_encoding = 'LATIN1'; -- not utf8", 1, "UTF-8"),
     ] {
         let told = wrong(text);
         assert!(told.starts_with(&format!("f.sql, line {line}: ")), "{told}");

@@ -97,6 +97,53 @@ fn json_has_its_shape_and_is_json() {
 }
 
 #[test]
+fn json_that_is_an_array_stays_one_and_an_id_is_there_once() {
+    use crate::seed::profile::JsonShape;
+    let domain = Domain::default();
+    let type_ = base("jsonb");
+    let tags = JsonShape::Array(3, Box::new(JsonShape::Text(6)));
+    let some_id = JsonShape::Object(vec![("id".into(), 0.5, JsonShape::Number)]);
+    for shape in [&tags, &some_id] {
+        let made = values(&Ask {
+            json: Some(shape),
+            ..ask("data", &type_, 500, &domain)
+        });
+        assert_eq!(distinct(&made), 500);
+        for value in &made {
+            // Behind the version of the form.
+            let text = std::str::from_utf8(&value[1..]).unwrap();
+            assert!(text.matches("\"id\"").count() <= 1, "{text}");
+            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            let elements = value
+                .as_array()
+                .map(|a| a.iter().all(serde_json::Value::is_string));
+            assert_eq!(elements, (shape == &tags).then_some(true), "{text}");
+        }
+    }
+}
+
+#[test]
+fn ranges_end_within_the_domain_of_their_ends() {
+    let positive = TypeKind::Domain {
+        base: Box::new(base("int4")),
+        not_null: false,
+        checks: vec![crate::seed::schema::Check {
+            name: "positive".into(),
+            expression: "VALUE > 100 AND VALUE < 9000".into(),
+        }],
+    };
+    let domain = Domain::default();
+    let type_ = of_kind(
+        "posrange",
+        TypeKind::Range(Box::new(of_kind("pos", positive))),
+    );
+    for value in values(&ask("value", &type_, 500, &domain)) {
+        let end = |at: usize| i32::from_be_bytes(value[at..at + 4].try_into().unwrap());
+        assert!(end(5) > 100 && end(13) < 9_000, "{value:?}");
+    }
+}
+
+#[test]
 fn ranges_do_not_overlap_where_there_is_room() {
     let domain = Domain::default();
     let type_ = of_kind("int8range", TypeKind::Range(Box::new(base("int8"))));

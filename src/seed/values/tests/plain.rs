@@ -125,6 +125,49 @@ fn domains_are_obeyed() {
 }
 
 #[test]
+fn prose_is_as_long_as_its_check_demands() {
+    for (column, least, width) in [
+        ("description", 50, None),
+        ("title", 30, None),
+        ("description", 50, Some(61.0)),
+    ] {
+        let domain = Domain {
+            length: Some((least, 500)),
+            ..Domain::default()
+        };
+        let type_ = base("text");
+        let asked = Ask {
+            width,
+            ..ask(column, &type_, 3_000, &domain)
+        };
+        let values = texts(&values(&asked));
+        assert!(values.len() >= 3_000);
+        let short = values.iter().filter(|v| v.len() < least as usize).count();
+        assert_eq!(short, 0, "{column}");
+    }
+}
+
+#[test]
+fn a_narrow_range_has_the_values_of_a_finer_unit() {
+    let limit = |value: &str| {
+        Some(Limit {
+            value: value.into(),
+            inclusive: false,
+        })
+    };
+    let domain = Domain {
+        at_least: limit("0"),
+        at_most: limit("0.005"),
+        ..Domain::default()
+    };
+    let type_ = base("numeric");
+    for value in values(&ask("x", &type_, 3, &domain)) {
+        let number = read_number(&type_, &value).unwrap();
+        assert!(number > 0.into() && number < "0.005".parse().unwrap());
+    }
+}
+
+#[test]
 fn widths_are_those_that_were_measured() {
     let domain = Domain::default();
     let type_ = base("text");
