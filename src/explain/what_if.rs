@@ -25,6 +25,13 @@ enum Place {
     Built(Vec<Option<u32>>),
 }
 
+/// By how much pages are made cheaper to see what they cost: so little that the plan stays, and so much that the
+/// two decimals of a cost tell.
+const PAGES_CHEAPER: f64 = 0.02;
+
+/// What a plan with these of the indexes costs, and the part of it that is for pages.
+type PricedPlan = (f64, Option<f64>);
+
 /// Asks for the costs of statements with some of the indexes.
 #[derive(Debug)]
 pub struct WhatIfProbe<'a> {
@@ -32,6 +39,8 @@ pub struct WhatIfProbe<'a> {
     options: ExplainOptions,
     place: Place,
     definitions: Vec<String>,
+    /// Plans whose pages are priced, by statement and by the indexes that they use.
+    priced: BTreeMap<(QueryId, Vec<usize>), PricedPlan>,
 }
 
 impl<'a> WhatIfProbe<'a> {
@@ -44,6 +53,7 @@ impl<'a> WhatIfProbe<'a> {
             options,
             place: Place::Hypopg(schema),
             definitions: Vec::new(),
+            priced: BTreeMap::new(),
         }
     }
 
@@ -55,6 +65,7 @@ impl<'a> WhatIfProbe<'a> {
             options,
             place: Place::Built(Vec::new()),
             definitions: Vec::new(),
+            priced: BTreeMap::new(),
         }
     }
 
@@ -84,7 +95,7 @@ impl<'a> WhatIfProbe<'a> {
     ///
     /// Why nothing could be asked at all.
     pub async fn costs(
-        &self,
+        &mut self,
         indexes: &[usize],
         statements: &[&Candidate],
     ) -> Result<Vec<(QueryId, Result<Trial, String>)>, String> {
@@ -168,7 +179,7 @@ impl<'a> WhatIfProbe<'a> {
     }
 
     async fn costs_inside(
-        &self,
+        &mut self,
         indexes: &[usize],
         statements: &[&Candidate],
     ) -> Result<Vec<(QueryId, Result<Trial, String>)>, ProbeError> {
@@ -176,26 +187,69 @@ impl<'a> WhatIfProbe<'a> {
         let names = self.show(indexes).await?;
         let mut asked = Vec::with_capacity(statements.len());
         for statement in statements {
-            execute(self.client, "SAVEPOINT dbperf_try").await?;
-            let plan = self.plan(statement).await;
-            if plan.is_err() {
-                execute(self.client, "ROLLBACK TO SAVEPOINT dbperf_try").await?;
-            }
-            // A prepared statement outlives the savepoint; there is none where values were bound.
-            if !matches!(values_of(statement), Ok(Some(_))) {
-                self.forget_prepared().await?;
-            }
+            let plan = self.tried_plan(statement).await?;
             let trial = plan.and_then(|plan| {
                 trial(statement.query_id, indexes, &names, &plan)
                     .ok_or_else(|| ProbeError::own("its plan has no cost".to_owned()))
             });
             asked.push((statement.query_id, trial.map_err(|e| e.without_values())));
         }
+        self.price_pages(statements, &mut asked).await?;
         if let Place::Hypopg(schema) = &self.place {
             // Behind a pooler the backend goes on without us.
             forget(self.client, schema).await?;
         }
         Ok(asked)
+    }
+
+    /// The plan of a statement; that it has none spoils nothing of the transaction.
+    async fn tried_plan(
+        &self,
+        statement: &Candidate,
+    ) -> Result<Result<Value, ProbeError>, ProbeError> {
+        execute(self.client, "SAVEPOINT dbperf_try").await?;
+        let plan = self.plan(statement).await;
+        if plan.is_err() {
+            execute(self.client, "ROLLBACK TO SAVEPOINT dbperf_try").await?;
+        }
+        // A prepared statement outlives the savepoint; there is none where values were bound.
+        if !matches!(values_of(statement), Ok(Some(_))) {
+            self.forget_prepared().await?;
+        }
+        Ok(plan)
+    }
+
+    /// The part of each cost that is for pages. The cost of a plan is linear in the prices of pages, so the plan
+    /// that was chosen is asked for once more with pages that are a little cheaper. Plans with the same indexes
+    /// and the same cost are the same. A tablespace with prices of its own keeps them, and its pages are not
+    /// seen as such.
+    async fn price_pages(
+        &mut self,
+        statements: &[&Candidate],
+        asked: &mut [(QueryId, Result<Trial, String>)],
+    ) -> Result<(), ProbeError> {
+        let mut cheaper = false;
+        for (statement, (id, trial)) in statements.iter().zip(asked) {
+            let Ok(trial) = trial else { continue };
+            let key = (*id, trial.used.clone());
+            let known = self.priced.get(&key);
+            if let Some((_, pages)) = known.filter(|(cost, _)| *cost == trial.total_cost) {
+                trial.page_cost = *pages;
+                continue;
+            }
+            if !cheaper {
+                make_pages_cheaper(self.client).await?;
+                cheaper = true;
+            }
+            let plan = self.tried_plan(statement).await?.ok();
+            let cost = plan.as_ref().and_then(total_cost);
+            trial.page_cost = cost.map(|cost| {
+                let saved = (trial.total_cost - cost) / PAGES_CHEAPER;
+                saved.clamp(0.0, trial.total_cost)
+            });
+            self.priced.insert(key, (trial.total_cost, trial.page_cost));
+        }
+        Ok(())
     }
 
     /// Lets the planner see exactly these indexes; their names by position.
@@ -263,7 +317,7 @@ fn trial(
     names: &BTreeMap<String, usize>,
     plan: &Value,
 ) -> Option<Trial> {
-    let total_cost = plan.pointer("/Plan/Total Cost")?.as_f64()?;
+    let total_cost = total_cost(plan)?;
     let mut used = Vec::new();
     find_used(plan, names, &mut used);
     used.sort_unstable();
@@ -272,8 +326,22 @@ fn trial(
         query_id,
         indexes: indexes.to_vec(),
         total_cost,
+        page_cost: None,
         used,
     })
+}
+
+fn total_cost(plan: &Value) -> Option<f64> {
+    plan.pointer("/Plan/Total Cost")?.as_f64()
+}
+
+/// Until the transaction ends.
+async fn make_pages_cheaper(client: &Client) -> Result<(), ProbeError> {
+    let sql = "SELECT /* dbperf */ pg_catalog.set_config(name, \
+               (setting::float8 * (1 - $1::float8))::text, true) \
+               FROM pg_catalog.pg_settings WHERE name IN ('seq_page_cost', 'random_page_cost')";
+    client.execute(sql, &[&PAGES_CHEAPER]).await?;
+    Ok(())
 }
 
 fn find_used(plan: &Value, names: &BTreeMap<String, usize>, used: &mut Vec<usize>) {

@@ -54,6 +54,10 @@ pub struct Trial {
     pub indexes: Vec<usize>,
     /// `Total Cost` of the plan, in the planner's unit.
     pub total_cost: f64,
+    /// The part of it that is for reading pages (`seq_page_cost` and `random_page_cost`). `None` where it was
+    /// not asked for; absent in older files.
+    #[serde(default)]
+    pub page_cost: Option<f64>,
     /// Those of them that the plan uses, ascending.
     pub used: Vec<usize>,
 }

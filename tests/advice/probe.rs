@@ -37,7 +37,7 @@ fn statement(id: i64, text: &str, value: Option<&str>) -> Candidate {
 }
 
 /// What every kind of probe has to answer.
-async fn check(mut probe: WhatIfProbe<'_>, place: &str) {
+async fn check(mut probe: WhatIfProbe<'_>, table_pages: f64, place: &str) {
     let limit = Duration::from_secs(60);
     let tried = probe.prepare(&definitions(), limit).await.unwrap();
     let refused: Vec<bool> = tried.iter().map(|t| t.refused.is_some()).collect();
@@ -62,6 +62,12 @@ async fn check(mut probe: WhatIfProbe<'_>, place: &str) {
             after.total_cost < before.total_cost / 2.0,
             "{place}: {after:?}"
         );
+        // A scan of the whole table reads each of its pages, at 1 by `seq_page_cost`; an index some of them.
+        let pages = before.page_cost.unwrap();
+        assert!((pages - table_pages).abs() < 1.0, "{place}: {before:?}");
+        let pages = after.page_cost.unwrap();
+        let few = 0.5 * after.total_cost..=after.total_cost;
+        assert!(few.contains(&pages), "{place}: {after:?}");
     }
     // One statement without a plan spoils none of the others.
     assert_eq!(with[1].0, QueryId(3));
@@ -69,6 +75,11 @@ async fn check(mut probe: WhatIfProbe<'_>, place: &str) {
     let again = probe.costs(&[], &[&generic]).await.unwrap();
     assert_eq!(again[0].1, none[0].1, "{place}: an index is still seen");
     probe.finish().await.unwrap();
+}
+
+async fn pages_of_people(client: &Client) -> f64 {
+    let sql = "SELECT relpages::text FROM pg_class WHERE relname = 'people'";
+    value(client, sql).await.parse().unwrap()
 }
 
 async fn nothing_is_left(client: &Client, place: &str) {
@@ -91,11 +102,8 @@ async fn built_indexes_are_seen_hidden_and_dropped() {
         let client = connect(lab.primary()).await;
         client.batch_execute(SCHEMA).await.unwrap();
         let place = format!("PostgreSQL {major}");
-        check(
-            WhatIfProbe::built(&client, ExplainOptions::default()),
-            &place,
-        )
-        .await;
+        let probe = WhatIfProbe::built(&client, ExplainOptions::default());
+        check(probe, pages_of_people(&client).await, &place).await;
         nothing_is_left(&client, &place).await;
     }
 }
@@ -113,7 +121,7 @@ async fn hypothetical_indexes_write_nothing_and_are_forgotten() {
         client.batch_execute(read_only).await.unwrap();
         let place = format!("PostgreSQL {} with HypoPG", server.major);
         let probe = WhatIfProbe::hypothetical(&client, "What If", ExplainOptions::default());
-        check(probe, &place).await;
+        check(probe, pages_of_people(&client).await, &place).await;
         nothing_is_left(&client, &place).await;
         let left = "SELECT count(*)::text FROM \"What If\".hypopg()";
         assert_eq!(value(&client, left).await, "0", "{place}");

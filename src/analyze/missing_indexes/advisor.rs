@@ -1,9 +1,13 @@
 //! Which of the candidates to have, by what the planner says of the whole workload.
 //!
 //! ```text
-//! value(set) = Σ time of a statement × (1 − cost with the set ÷ cost without)
+//! value(set) = Σ time of a statement × (1 − price with the set ÷ price without)
 //!              − time of writing to the set − price of its bytes
+//! price      = cost − (1 − factor) × part of the cost that is for pages
 //! ```
+//!
+//! The planner does not know which pages are in memory. The factor says how dear pages really were for the
+//! statement, by what the server counted ([`super::pages`]).
 //!
 //! A greedy search adds what raises the value most, then improves the set by leaving out, exchanging
 //! and joining indexes. It asks for one cost after the other, and whoever runs it answers: the
@@ -17,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::analyze::rules::thresholds as t;
 
+use super::pages::Pages;
 use super::set::Set;
 
 /// A statement and what it is worth.
@@ -26,6 +31,8 @@ pub(super) struct Weighted {
     pub(super) ms_per_sec: f64,
     /// Candidates that may matter to it.
     pub(super) relevant: Set,
+    /// How dear the pages that it reads are.
+    pub(super) pages: Pages,
 }
 
 /// A candidate and what it costs.
@@ -57,7 +64,16 @@ pub(super) struct Problem {
 pub(super) struct Answer {
     pub(super) indexes: Set,
     pub(super) cost: f64,
+    /// The part of it that is for pages.
+    pub(super) page_cost: Option<f64>,
     pub(super) used: Set,
+}
+
+impl Answer {
+    /// The cost, of which the part for pages counts by a factor.
+    fn priced(&self, factor: f64) -> f64 {
+        self.cost - (1.0 - factor) * self.page_cost.unwrap_or(0.0)
+    }
 }
 
 /// A cost that is not known yet: the statement and the indexes.
@@ -77,7 +93,7 @@ pub(super) struct Chosen {
 pub(super) struct Choice {
     /// What gives most first.
     pub(super) chosen: Vec<Chosen>,
-    /// Cost of every statement without and with all of them, where it is known.
+    /// The planner's cost of every statement without and with all of them, where it is known.
     pub(super) costs: Vec<Option<(f64, f64)>>,
 }
 
@@ -88,8 +104,10 @@ struct Unknown;
 pub(super) struct Advisor<'a> {
     problem: &'a Problem,
     answers: Vec<Vec<Answer>>,
-    /// Costs that were looked up in the answers before.
-    known: HashMap<Ask, f64>,
+    /// What a part of a cost that is for pages counts, by statement.
+    factors: Vec<f64>,
+    /// Answers that were looked up before.
+    known: HashMap<Ask, Answer>,
     asks: BTreeSet<Ask>,
     /// Statements that not even all candidates together help.
     hopeless: BTreeSet<usize>,
@@ -102,8 +120,11 @@ pub(super) struct Advisor<'a> {
 impl<'a> Advisor<'a> {
     /// An advisor that knows these answers, by statement.
     pub(super) fn new(problem: &'a Problem, answers: Vec<Vec<Answer>>) -> Self {
+        let statements = problem.statements.iter().zip(&answers);
+        let factors = statements.map(|(s, answers)| s.pages.factor(answers));
         Self {
             problem,
+            factors: factors.collect(),
             answers,
             known: HashMap::new(),
             asks: BTreeSet::new(),
@@ -422,17 +443,23 @@ impl<'a> Advisor<'a> {
         }
     }
 
+    /// The cost of a statement, with its pages as dear as they are.
     fn cost(&mut self, s: usize, set: Set) -> Option<f64> {
+        let answer = self.answer(s, set)?;
+        Some(answer.priced(self.factors[s]))
+    }
+
+    fn answer(&mut self, s: usize, set: Set) -> Option<Answer> {
         let set = set.common(self.problem.statements[s].relevant);
-        if let Some(cost) = self.known.get(&(s, set)) {
-            return Some(*cost);
+        if let Some(answer) = self.known.get(&(s, set)) {
+            return Some(*answer);
         }
         let known = self.answers[s]
             .iter()
             .find(|a| a.used.is_part_of(set) && set.is_part_of(a.indexes));
         if let Some(answer) = known {
-            self.known.insert((s, set), answer.cost);
-            return Some(answer.cost);
+            self.known.insert((s, set), *answer);
+            return Some(*answer);
         }
         if self.asking {
             self.asks.insert((s, set));
@@ -477,8 +504,8 @@ impl<'a> Advisor<'a> {
             (have, left) = (grown, left.without(candidate));
         }
         for s in 0..self.problem.statements.len() {
-            let ends = self.cost(s, Set::default()).zip(self.cost(s, set));
-            choice.costs.push(ends);
+            let ends = self.answer(s, Set::default()).zip(self.answer(s, set));
+            choice.costs.push(ends.map(|(none, all)| (none.cost, all.cost)));
         }
         self.settled()?;
         Ok(choice)

@@ -8,12 +8,14 @@ use crate::analyze::conclusions::{
 use crate::analyze::rules::text::one_line;
 use crate::analyze::rules::thresholds as t;
 use crate::analyze::statements;
+use crate::record::statements::StatementCounters;
 use crate::record::tables::TableFacts;
 use crate::record::what_if::{Trial, TriedIndex, WhatIf, WhatIfMethod};
 use crate::record::{QueryId, Run};
 
 use super::advisor::{Advisor, Answer, Choice, Chosen, Priced, Problem, Weighted};
 use super::candidate::Candidate;
+use super::pages::Pages;
 use super::set::Set;
 use super::size;
 use super::wishes::{self, Wishes};
@@ -69,6 +71,7 @@ impl<'a> Questions<'a> {
         let answer = Answer {
             indexes: trial.indexes.iter().copied().collect(),
             cost: trial.total_cost,
+            page_cost: trial.page_cost,
             used: trial.used.iter().copied().collect(),
         };
         self.note(trial.query_id, answer);
@@ -79,6 +82,7 @@ impl<'a> Questions<'a> {
         let answer = Answer {
             indexes: (0..self.matter.wishes.candidates.len()).collect(),
             cost: 1.0,
+            page_cost: None,
             used: Set::default(),
         };
         self.note(query_id, answer);
@@ -133,13 +137,18 @@ impl<'a> Matter<'a> {
             .collect();
         let planned = what_if.statements.iter().filter(|r| r.plan.is_some());
         let statements: Vec<QueryId> = planned.map(|r| r.query_id).collect();
-        let times = times(run, &statements);
+        let counted = counted(run, &statements);
+        let per_sec = super::per_sec(run).unwrap_or(1.0);
         let problem = Problem {
             statements: statements
                 .iter()
-                .map(|id| Weighted {
-                    ms_per_sec: times.get(id).copied().unwrap_or(0.0),
-                    relevant: relevant(&wishes, *id),
+                .map(|id| {
+                    let counters = counted.get(id).copied().unwrap_or_default();
+                    Weighted {
+                        ms_per_sec: counters.total_exec_time.0 * per_sec,
+                        relevant: relevant(&wishes, *id),
+                        pages: Pages::counted(&counters),
+                    }
                 })
                 .collect(),
             candidates: (wishes.candidates.iter().zip(&tried_at))
@@ -392,6 +401,7 @@ fn answers(
             Some(Answer {
                 indexes: set(&trial.indexes)?,
                 cost: trial.total_cost,
+                page_cost: trial.page_cost,
                 used: set(&trial.used)?,
             })
         })
@@ -400,15 +410,13 @@ fn answers(
     statements.iter().map(answer).collect()
 }
 
-/// Execution time of each statement in the connected database, per second of the time that its
-/// counters cover, or all of it where that is not known. What the ids of one parse tree took counts
-/// for the one that was asked about.
-fn times(run: &Run, asked: &[QueryId]) -> BTreeMap<QueryId, f64> {
-    let mut times = BTreeMap::new();
+/// What the server counted of each statement in the connected database. What the ids of one parse tree did counts for
+/// the one that was asked about.
+fn counted(run: &Run, asked: &[QueryId]) -> BTreeMap<QueryId, StatementCounters> {
+    let mut counted: BTreeMap<QueryId, StatementCounters> = BTreeMap::new();
     let (Some(window), Some(server)) = (&run.statements, &run.server) else {
-        return times;
+        return counted;
     };
-    let per_sec = super::per_sec(run).unwrap_or(1.0);
     for group in statements::groups(window) {
         let members = &group.members;
         let id = members.iter().map(|m| m.key.queryid);
@@ -418,10 +426,12 @@ fn times(run: &Run, asked: &[QueryId]) -> BTreeMap<QueryId, f64> {
         let here = members
             .iter()
             .filter(|m| m.key.dbid == server.database_oid && m.key.toplevel != Some(false));
-        let total: f64 = here.map(|m| m.counters.total_exec_time.0).sum();
-        *times.entry(id).or_default() += total * per_sec;
+        for member in here {
+            let sum = counted.entry(id).or_default();
+            *sum = sum.plus(&member.counters);
+        }
     }
-    times
+    counted
 }
 
 /// An index as large as all tables of the workload together has to give back this share of the

@@ -13,6 +13,7 @@ pub mod considered;
 mod foreign_keys;
 mod judged;
 mod names;
+mod pages;
 mod predicate;
 mod set;
 mod size;

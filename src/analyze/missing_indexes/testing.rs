@@ -94,6 +94,7 @@ pub(super) fn ask(
                 query_id: ask.query_id,
                 indexes: ask.indexes.clone(),
                 total_cost: best.map_or(WITHOUT, |(_, cost)| cost),
+                page_cost: None,
                 used: best.map(|(i, _)| i).into_iter().collect(),
             };
             questions.answered(&trial);
