@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use dbperf::pg::TextParam;
-use dbperf::stats::{Change, compare_pairs};
+use dbperf::stats::{Change, MIN_PAIRS, compare_pairs};
 use dbperf::workload::Workload;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -25,6 +25,8 @@ const DRAWS: u64 = 70;
 const TURNS: usize = 14;
 /// Turns without any index.
 const TURNS_WITHOUT: usize = 3;
+/// After so many turns, in each of which the other's advice took more than twice as long, it is not asked for more.
+const TURNS_THAT_DECIDE: usize = MIN_PAIRS;
 /// Draws of a turn.
 const DRAWS_OF_A_TURN: usize = 5;
 
@@ -185,13 +187,15 @@ async fn measure(client: &Client, reads: &[Read], built: &mut [Built]) {
     let show = "UPDATE pg_index SET indisvalid = (indexrelid = ANY ($1)) \
                 WHERE indexrelid = ANY ($2)";
     for number in 0..TURNS {
+        let decided = decided(built);
         let mut order: Vec<usize> = (0..built.len()).collect();
         if number % 2 == 1 {
             order.reverse();
         }
         for position in order {
             // That of the database without any advice is told and not judged.
-            if built[position].sql.is_empty() && number >= TURNS_WITHOUT {
+            let told = built[position].sql.is_empty() && number >= TURNS_WITHOUT;
+            if told || decided.contains(&(position / 2)) {
                 continue;
             }
             let shown = built[position].oids.clone();
@@ -205,6 +209,16 @@ async fn measure(client: &Client, reads: &[Read], built: &mut [Built]) {
             }
         }
     }
+}
+
+/// Pairs of advices that more turns would tell nothing new of, by their place among the pairs.
+fn decided(built: &[Built]) -> Vec<usize> {
+    let pairs = built.chunks_exact(2).enumerate();
+    let clear = pairs.filter(|(_, pair)| {
+        let turns = pair[0].times.iter().zip(&pair[1].times);
+        turns.len() >= TURNS_THAT_DECIDE && turns.clone().all(|(theirs, ours)| *theirs > 2.0 * ours)
+    });
+    clear.map(|(place, _)| place).collect()
 }
 
 fn judge(scenario: &Scenario, reads: &[Read], built: &[Built]) {

@@ -50,11 +50,11 @@ fn no_table_is_read_and_no_value_is_sent() {
             read(&session, values, &|_, _| {}).await.unwrap();
         }
         session.close().await;
+        let sent = log()[start..].to_owned();
         // Whatever it counted is to be seen before it is compared.
         let watcher = connect(lab.primary()).await;
         assert_eq!(left_sessions(&watcher).await, 0, "PostgreSQL {major}");
         published(lab.primary(), watcher).await;
-        let sent = log()[start..].to_owned();
         assert_eq!(ask("SELECT 1").await, before, "PostgreSQL {major}");
         let statements =
             sent.matches("execute s").count() + sent.matches("execute <unnamed>").count();

@@ -505,7 +505,9 @@ impl<'a> Advisor<'a> {
         }
         for s in 0..self.problem.statements.len() {
             let ends = self.answer(s, Set::default()).zip(self.answer(s, set));
-            choice.costs.push(ends.map(|(none, all)| (none.cost, all.cost)));
+            choice
+                .costs
+                .push(ends.map(|(none, all)| (none.cost, all.cost)));
         }
         self.settled()?;
         Ok(choice)

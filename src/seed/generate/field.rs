@@ -174,10 +174,10 @@ impl Shared {
         (from, target): (&TableRows, &TableRows),
         row: u64,
     ) -> Option<u64> {
-        let key = from.key_of(tables, self.column, row)?;
         let Field::Reference(theirs) = &target.fields[self.referenced] else {
             return None;
         };
+        let key = from.key_of(tables, self.column, row, theirs)?;
         let unit = &target.units[theirs.unit];
         let (start, slots) = unit.layout.slots(theirs.used.ordinal(key)?)?;
         Some(unit.order.inverse(start + mix(unit.key ^ mix(row)) % slots))

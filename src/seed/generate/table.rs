@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cells::{Changing, Row};
-use super::field::{Field, set_length};
+use super::field::{Field, Reference, set_length};
 use super::unit::Unit;
 use crate::seed::checks::Rules as Checks;
 use crate::seed::rows::{RowError, Rows};
@@ -59,6 +59,17 @@ impl TablePlan {
         table.settle(&self.tables, &mut row, number)?;
         let values = (0..table.fields.len()).map(|column| row.bytes(column).map(<[u8]>::to_vec));
         Ok(values.collect())
+    }
+
+    /// A column that has to refer to a row and, in these values of a row, refers to none.
+    pub(crate) fn refers_to_none(&self, values: &[Option<Vec<u8>>]) -> Option<&str> {
+        let table = self.table();
+        let mut copied = table.copied.iter().zip(&table.columns);
+        let found = copied.find(|(column, _)| {
+            let refers = matches!(table.fields[**column], Field::Reference(_));
+            refers && !table.nullable[**column] && values[**column].is_none()
+        });
+        found.map(|(_, name)| name.as_str())
     }
 }
 
@@ -202,17 +213,25 @@ impl TableRows {
         false
     }
 
-    /// The place of the key that a column of a row refers to, directly or through the rows that it refers to.
-    pub(super) fn key_of(&self, tables: &Tables, column: usize, row: u64) -> Option<u64> {
+    /// The row that a column of a row refers to, directly or through the rows that it refers to, as the references
+    /// of `alike` to the same column count it. `None` where it refers to none of them.
+    pub(super) fn key_of(
+        &self,
+        tables: &Tables,
+        column: usize,
+        row: u64,
+        alike: &Reference,
+    ) -> Option<u64> {
         let Field::Reference(reference) = &self.fields[column] else {
             return None;
         };
         let place = self.units[reference.unit].draw(&self.units, row)?;
         let referenced = reference.used.row(place, row)?;
-        if reference.used.by_key {
+        let same = (reference.table, reference.column) == (alike.table, alike.column);
+        if same && reference.used.by_key == alike.used.by_key {
             return Some(referenced);
         }
-        tables.0[reference.table].key_of(tables, reference.column, referenced)
+        tables.0[reference.table].key_of(tables, reference.column, referenced, alike)
     }
 
     /// A column of which other columns of the table must refer to a row.

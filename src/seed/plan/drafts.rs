@@ -39,6 +39,8 @@ pub(super) struct Draft {
     pub(super) by_leaf: bool,
     /// It refers to rows that another foreign key has a part in choosing.
     pub(super) shared: bool,
+    /// Rows of other tables look up which rows have a value of it, which only a unit that follows no other tells.
+    pub(super) looked_up: bool,
     /// Makes it differ from others.
     pub(super) key: u64,
 }
@@ -83,6 +85,7 @@ fn empty(columns: usize, key: u64) -> Draft {
         order_of: None,
         by_leaf: false,
         shared: false,
+        looked_up: false,
         key,
     }
 }
@@ -158,6 +161,11 @@ fn of_reference(planner: &Planner<'_>, about: &About<'_>, number: usize, place: 
     };
     draft.distribution.nulls = allowed(planner, about, &places, draft.distribution.nulls);
     draft.shared = about.chosen.shared[number].is_some();
+    let looked_up = |place: &usize| {
+        let column = (about.table.name.clone(), *place);
+        planner.looked_up.contains(&column)
+    };
+    draft.looked_up = places.iter().any(looked_up);
     let is_shared = |place: &usize| {
         let column = &about.table.columns[*place].name;
         references::is_shared(planner.schema, &about.table.name, column)

@@ -71,6 +71,7 @@ fn fits(about: &About<'_>, drafts: &[Draft], driver: usize, follower: usize) -> 
     driver != follower
         && plain(driver)
         && plain(follower)
+        && !drafts[follower].looked_up
         && !leads
         && matches!(drafts[follower].follow, Follow::Itself)
         && !follows(drafts, driver, follower)

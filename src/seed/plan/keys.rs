@@ -32,17 +32,23 @@ pub(super) fn keep(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result
     if holds(drafts, &units) || !key.nulls_not_distinct && units.iter().any(never_there) {
         return Ok(());
     }
-    if units.iter().any(|unit| drafts[*unit].shared) && units.len() < 3 {
+    // Which row a shared one refers to is not its own choice: the others have to tell the rows apart.
+    let own: Vec<usize> = units
+        .iter()
+        .copied()
+        .filter(|unit| !drafts[*unit].shared)
+        .collect();
+    if own.len() < units.len().min(2) {
         return Err(problem(
             table,
             key,
             "a column of it refers to rows that another foreign key has a part in choosing",
         ));
     }
-    match units.as_slice() {
+    match own.as_slice() {
         [] => Err(problem(table, key, "it has no column that is filled")),
         [only] => make_unique(about, &mut drafts[*only], key),
-        _ => together(about, drafts, &units, key),
+        _ => together(about, drafts, &own, key),
     }
 }
 
@@ -158,8 +164,9 @@ fn together(
         .copied()
         .filter(|unit| matches!(drafts[*unit].follow, Follow::Itself))
         .collect();
+    let looked_up = |unit: &usize| drafts[*unit].looked_up;
     // Of equal ones the first of the key: rows are more often read, and stored, by it.
-    let lead = free_units.iter().copied().reduce(|best, unit| {
+    let most = free_units.iter().copied().reduce(|best, unit| {
         let distinct = |unit: usize| drafts[unit].distribution.distinct();
         if distinct(unit) > distinct(best) && drafts[unit].foreign_key.is_some() {
             unit
@@ -167,6 +174,7 @@ fn together(
             best
         }
     });
+    let lead = free_units.iter().copied().find(looked_up).or(most);
     let leads_already = |unit: usize| {
         drafts
             .iter()
@@ -175,7 +183,7 @@ fn together(
     let mut followers: Vec<usize> = free_units
         .iter()
         .copied()
-        .filter(|unit| Some(*unit) != lead && !leads_already(*unit))
+        .filter(|unit| Some(*unit) != lead && !leads_already(*unit) && !looked_up(unit))
         .collect();
     let (Some(lead), false) = (lead, followers.is_empty()) else {
         return Err(problem(

@@ -1,12 +1,13 @@
 //! The plan of all tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::circles;
 use super::counts;
 use super::literals::Literals;
 use super::options::{PlanOptions, Problem};
+use super::references;
 use super::table;
 use crate::seed::generate::{TablePlan, TableRows, Tables};
 use crate::seed::profile::Profile;
@@ -33,8 +34,12 @@ pub(super) struct Planner<'a> {
     pub(super) profile: Option<&'a Profile>,
     pub(super) literals: &'a Literals,
     pub(super) options: &'a PlanOptions,
+    /// Columns of which rows with a given value are looked up.
+    pub(super) looked_up: BTreeSet<(Name, usize)>,
     /// Rows by the table's place in the schema.
     pub(super) rows: Vec<u64>,
+    /// Rows that were wanted, and why there are fewer, by the table's place.
+    short: BTreeMap<usize, (u64, String)>,
 }
 
 /// Rows of each table that are made to see whether they can be (ours).
@@ -56,28 +61,21 @@ pub(crate) fn plan(
         profile,
         literals,
         options,
+        looked_up: references::looked_up(schema),
         rows: counts::rows(schema, profile, options, &order)?,
+        short: BTreeMap::new(),
     };
-    let mut problems = Vec::new();
     let mut left = opened.said;
     let mut opaque = Vec::new();
     let mut built: Vec<Option<TableRows>> = Vec::new();
     built.resize_with(schema.tables.len(), || None);
-    for place in &order {
-        match planner.table(*place) {
-            Ok(made) => {
-                left.extend(made.left);
-                let checks = made.opaque.into_iter();
-                opaque.extend(checks.map(|(check, reason)| (*place, check, reason)));
-                built[*place] = Some(made.rows);
-            }
-            Err(found) => problems.extend(found),
-        }
+    for (place, made) in planner.every_table(&order)? {
+        left.extend(made.left);
+        let checks = made.opaque.into_iter();
+        opaque.extend(checks.map(|(check, reason)| (place, check, reason)));
+        built[place] = Some(made.rows);
     }
-    let tables: Option<Vec<TableRows>> = built.into_iter().collect();
-    let Some(tables) = tables.filter(|_| problems.is_empty()) else {
-        return Err(problems);
-    };
+    let tables = built.into_iter().flatten().collect();
     let tables = Arc::new(Tables(tables));
     let plan = Plan {
         tables: order
@@ -101,16 +99,56 @@ fn tried(table: &TablePlan) -> Option<Problem> {
     let tries = TRIED_ROWS.min(rows);
     (0..tries).find_map(|n| {
         let row = n * rows / tries;
-        let error = table.values(row).err()?;
-        Some(Problem {
-            table: error.table,
-            subject: None,
-            reason: error.why,
-        })
+        match table.values(row) {
+            Ok(values) => table.refers_to_none(&values).map(|column| {
+                let reason = "it may not be null, and there are rows for which no row that it could refer to is made";
+                Problem::of(table.name(), column, reason)
+            }),
+            Err(error) => Some(Problem {
+                table: error.table,
+                subject: None,
+                reason: error.why,
+            }),
+        }
     })
 }
 
 impl Planner<'_> {
+    /// All tables in this order, each with rows of the others that are there in the end: in a circle a table is planned
+    /// before one that it refers to, which may get fewer rows than it was thought to.
+    fn every_table(&mut self, order: &[usize]) -> Result<Vec<(usize, table::Made)>, Vec<Problem>> {
+        loop {
+            let before = self.rows.clone();
+            let (mut all, mut problems) = (Vec::new(), Vec::new());
+            for place in order {
+                match self.table(*place) {
+                    Ok(made) => all.push((*place, made)),
+                    Err(found) => problems.extend(found),
+                }
+            }
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+            // Rows only get fewer.
+            let fewer = |place: &usize| self.rows[*place] < before[*place];
+            if !order
+                .iter()
+                .any(|place| fewer(place) && self.comes_early(order, *place))
+            {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A table that refers to this one was planned before it.
+    fn comes_early(&self, order: &[usize], place: usize) -> bool {
+        let name = &self.schema.tables[place].name;
+        let before = order.iter().take_while(|other| **other != place);
+        before
+            .flat_map(|other| &self.schema.tables[*other].foreign_keys)
+            .any(|key| key.references == *name)
+    }
+
     /// Rows that a table gets.
     pub(super) fn rows_of(&self, name: &Name) -> u64 {
         let place = self.schema.tables.iter().position(|t| t.name == *name);
@@ -126,13 +164,12 @@ impl Planner<'_> {
     fn table(&mut self, place: usize) -> Result<table::Made, Vec<Problem>> {
         const TRIES: usize = 8;
         let asked = self.asked(place);
-        let wanted = self.rows[place];
-        let mut why = None;
         for _ in 0..TRIES {
             match table::make(self, place)? {
                 table::Outcome::Made(mut made) => {
                     let rows = self.rows[place];
-                    made.left.extend(why.map(|why: String| Problem {
+                    let short = self.short.get(&place);
+                    made.left.extend(short.map(|(wanted, why)| Problem {
                         table: self.schema.tables[place].name.clone(),
                         subject: None,
                         reason: format!("{rows} rows instead of {wanted}: {why}"),
@@ -148,8 +185,9 @@ impl Planner<'_> {
                             reason: format!("{} rows were wanted, but {reason}", self.rows[place]),
                         }]);
                     }
+                    let wanted = self.short.get(&place).map_or(self.rows[place], |s| s.0);
+                    self.short.insert(place, (wanted, reason));
                     self.rows[place] = rows;
-                    why = Some(reason);
                 }
             }
         }

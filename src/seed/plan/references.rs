@@ -1,5 +1,7 @@
 //! Which foreign keys give columns their values, and which follow from those.
 
+use std::collections::BTreeSet;
+
 use super::drafts::{About, Draft};
 use super::keys::Trouble;
 use super::options::Problem;
@@ -86,6 +88,20 @@ fn shares(
         column: places[position],
         referenced: target.column(referenced)?,
     })
+}
+
+/// Columns of which rows with a given value are looked up, by table and place: another table's row has that value from
+/// one foreign key, and refers to one of these rows by another.
+pub(super) fn looked_up(schema: &Schema) -> BTreeSet<(Name, usize)> {
+    let mut found = BTreeSet::new();
+    for table in &schema.tables {
+        let chosen = chosen(schema, table, &mut Vec::new());
+        let keys = table.foreign_keys.iter().zip(chosen.shared);
+        let columns =
+            keys.filter_map(|(key, shared)| Some((key.references.clone(), shared?.referenced)));
+        found.extend(columns);
+    }
+    found
 }
 
 /// Where a column has its values from: the one foreign key that it is a part of, and that it is alone in.

@@ -199,10 +199,7 @@ fn two_indexes(pages: Pages) -> (Vec<usize>, Choice) {
         let asks = Advisor::new(&problem, answers.clone()).next_asks();
         if asks.is_empty() {
             let choice = Advisor::new(&problem, answers).advice();
-            return (
-                choice.chosen.iter().map(|c| c.candidate).collect(),
-                choice,
-            );
+            return (choice.chosen.iter().map(|c| c.candidate).collect(), choice);
         }
         for (s, set) in asks {
             let answer = planner.answer(s, set);
