@@ -233,7 +233,9 @@ impl<'a> WhatIfProbe<'a> {
             let Ok(trial) = trial else { continue };
             let key = (*id, trial.used.clone());
             let known = self.priced.get(&key);
-            if let Some((_, pages)) = known.filter(|(cost, _)| *cost == trial.total_cost) {
+            if let Some((_, pages)) =
+                known.filter(|(cost, _)| cost.total_cmp(&trial.total_cost).is_eq())
+            {
                 trial.page_cost = *pages;
                 continue;
             }

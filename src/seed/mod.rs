@@ -16,6 +16,7 @@ pub mod rows;
 mod sample;
 pub mod schema;
 mod shape;
+mod spare;
 mod values;
 pub mod verify;
 
@@ -24,3 +25,4 @@ pub use prepare::{PrepareError, Prepared, prepare};
 pub use sample::{
     SAMPLE_WORKLOAD, SampleError, SampleOptions, SampleReport, TableRows, load_sample,
 };
+pub use spare::spared;

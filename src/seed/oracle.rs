@@ -24,6 +24,12 @@ const CHECK_VIOLATION: &str = "23514";
 /// Rows of each table that a server is asked about (ours).
 const ASKED_ROWS: u64 = 50;
 
+/// Has the server of the session print and read values in those forms.
+pub(super) async fn set_forms(session: &Session) -> Result<(), PgError> {
+    session.rows("forms of values", FORMS, &[]).await?;
+    Ok(())
+}
+
 /// Has the server read texts as values of their types.
 ///
 /// # Errors
@@ -31,7 +37,7 @@ const ASKED_ROWS: u64 = 50;
 /// The server's refusal: a text is no value of the type that the target's column has.
 pub(crate) async fn literals(session: &Session, wanted: &Wanted) -> Result<Literals, PgError> {
     let mut literals = HashMap::new();
-    session.rows("forms of values", FORMS, &[]).await?;
+    set_forms(session).await?;
     for (name, texts) in wanted {
         let texts: Vec<&String> = texts.iter().collect();
         let sql = format!(

@@ -8,7 +8,8 @@ use super::oracle;
 use super::plan::{self, Literals, PlanOptions, Problem};
 use super::profile::Profile;
 use super::rows::Rows;
-use super::schema::Schema;
+use super::schema::{Name, Schema};
+use super::spare;
 use crate::pg::{PgError, Session};
 
 /// Rows that can be loaded.
@@ -18,6 +19,8 @@ pub struct Prepared {
     /// What is filled otherwise than asked for: columns that are left to the server, as null or by their default, and
     /// those that the profile does not tell of.
     pub left: Vec<Problem>,
+    /// Tables that are left as they are.
+    pub left_alone: Vec<Name>,
 }
 
 /// Why no rows can be loaded. Nothing was written.
@@ -48,6 +51,10 @@ pub async fn prepare(
     profile: Option<&Profile>,
     options: &PlanOptions,
 ) -> Result<Prepared, PrepareError> {
+    let spared = spare::spared(schema, options).map_err(PrepareError::Unfillable)?;
+    let left_alone = spared.iter().map(|problem| problem.table.clone()).collect();
+    let spare::Spared { schema, said } = spare::spare(session, schema, spared).await?;
+    let schema = &schema;
     let literals = match profile {
         Some(profile) => oracle::literals(session, &plan::wanted(schema, profile)).await?,
         None => Literals::default(),
@@ -62,6 +69,7 @@ pub async fn prepare(
         tables: tables
             .map(|table| Arc::new(table) as Arc<dyn Rows>)
             .collect(),
-        left: plan.left,
+        left: said.into_iter().chain(plan.left).collect(),
+        left_alone,
     })
 }

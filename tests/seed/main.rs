@@ -21,6 +21,7 @@ mod made;
 mod published;
 mod refused;
 mod roles;
+mod spared;
 #[path = "../support/mod.rs"]
 mod support;
 mod to_partitions;

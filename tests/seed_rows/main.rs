@@ -145,6 +145,7 @@ async fn filled_from(dsn: &str, profile: Option<&Profile>, scale: f64) -> Result
     let options = PlanOptions {
         scale,
         rows: Vec::new(),
+        excluded: Vec::new(),
         seed: 7,
     };
     let prepared = prepare(&session, &schema, profile, &options).await;

@@ -23,7 +23,7 @@ const RULES: [&str; 7] = [
 /// `slowly()` gives a statement a part of the time that other work on this machine hardly changes.
 const SCHEMA: &str = "
     CREATE FUNCTION slowly() RETURNS boolean LANGUAGE sql PARALLEL SAFE
-        AS $$ SELECT pg_sleep(0.03) IS NOT NULL $$;
+        AS $$ SELECT pg_sleep(0.1) IS NOT NULL $$;
     CREATE TABLE narrow (id int PRIMARY KEY, a int, b int);
     INSERT INTO narrow SELECT g, g, g FROM generate_series(1, 20) AS g;
     CREATE TABLE wide (id int PRIMARY KEY, a int, b int, c int, d int, e int, f int, g int, h int, i int, j int);

@@ -40,6 +40,9 @@ pub(in crate::cli) struct SeedArgs {
     /// Rows of one table, whatever the scale; may be repeated.
     #[arg(long, value_name = "TABLE=N", value_parser = rows)]
     rows: Vec<(String, u64)>,
+    /// Table that is left as it is; other tables refer to the rows that it has. May be repeated.
+    #[arg(long, value_name = "TABLE")]
+    exclude_table: Vec<String>,
     /// The same number makes the same rows, with any number of jobs.
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
@@ -91,6 +94,7 @@ impl SeedArgs {
             plan: PlanOptions {
                 scale: self.scale,
                 rows: self.rows.clone(),
+                excluded: self.exclude_table.clone(),
                 seed: self.seed,
             },
             load: LoadOptions {

@@ -26,7 +26,7 @@ use crate::record::{SeedSummary, SeedTable};
 use crate::seed::load::{self, Load, LoadError, LoadOptions, Loaded};
 use crate::seed::profile::Profile;
 use crate::seed::schema::{self, Name, SchemaFile, When};
-use crate::seed::{PlanOptions, PrepareError, Prepared, prepare};
+use crate::seed::{PlanOptions, PrepareError, Prepared, prepare, spared};
 use crate::workload::Workload;
 
 /// What the flags ask for.
@@ -131,7 +131,7 @@ async fn look(
         ));
     }
     let prepared = match prepare(session, &schema, job.profile.as_ref(), &job.plan).await {
-        Ok(prepared) => Some(prepared),
+        Ok(prepared) => Some(some_tables(prepared)?),
         Err(PrepareError::Unfillable(problems)) => {
             against.extend(lines(&problems));
             None
@@ -142,8 +142,11 @@ async fn look(
         let tables = prepared.tables.iter();
         tables.map(|t| (t.name().clone(), t.rows() > 0)).collect()
     } else {
-        let tables = schema.tables.iter();
-        tables.map(|t| (t.name.clone(), true)).collect()
+        // What is wrong with these names has been said.
+        let spared = spared(&schema, &job.plan).unwrap_or_default();
+        let tables = schema.tables.iter().map(|t| &t.name);
+        let tables = tables.filter(|name| !spared.iter().any(|s| s.table == **name));
+        tables.map(|name| (name.clone(), true)).collect()
     };
     let refused = load::refusals(session, &names, &job.load).await;
     against.extend(lines(&refused.map_err(|e| failed(&e))?));
@@ -154,6 +157,15 @@ async fn look(
         return Ok(Looked::Shown(statements(session, prepared, job).await?));
     }
     Ok(Looked::Ready(Box::new(server), prepared))
+}
+
+fn some_tables(prepared: Prepared) -> Result<Prepared, Failure> {
+    if prepared.tables.is_empty() {
+        let left = lines(&prepared.left).join("\n  ");
+        let why = format!("no table is to be filled:\n  {left}");
+        return Err(Failure::new(Exit::Precondition, why));
+    }
+    Ok(prepared)
 }
 
 fn lines<T: Display>(all: &[T]) -> Vec<String> {
@@ -220,6 +232,8 @@ struct Filled {
     loaded: Loaded,
     /// What is filled otherwise than asked for.
     left: Vec<String>,
+    /// Tables that are left as they are.
+    left_alone: Vec<Name>,
     /// The server as it is now; `None` where it cannot be asked any more.
     server: Option<Server>,
 }
@@ -249,6 +263,7 @@ async fn fill(
         Ok(Filled {
             loaded,
             left,
+            left_alone: prepared.left_alone,
             server,
         })
     };
@@ -307,7 +322,7 @@ async fn plan(session: &Session, job: &Job) -> Result<Prepared, Failure> {
         ));
     }
     match prepare(session, &schema, job.profile.as_ref(), &job.plan).await {
-        Ok(prepared) => Ok(prepared),
+        Ok(prepared) => some_tables(prepared),
         Err(PrepareError::Unfillable(problems)) => {
             refuse(&lines(&problems))?;
             Err(Failure::new(Exit::Precondition, "nothing was loaded"))

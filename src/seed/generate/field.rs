@@ -42,6 +42,8 @@ pub(crate) struct Reference {
     pub(crate) column: usize,
     /// A column of the row is filled by another foreign key already.
     pub(crate) shared: Option<Shared>,
+    /// Bytes of the column's integers, where the referenced column has integers of other widths.
+    pub(crate) width: Option<usize>,
 }
 
 /// Two foreign keys share a column, such as a tenant: both referenced rows have the same value there.
@@ -148,6 +150,22 @@ impl Reference {
         row: u64,
         out: &mut Vec<u8>,
     ) -> bool {
+        let start = out.len();
+        let written = self.write_referenced(tables, (from, place), row, out);
+        match self.width {
+            Some(width) if written => resize(out, start, width),
+            _ => written,
+        }
+    }
+
+    /// Appends the value as the referenced column has it.
+    fn write_referenced(
+        &self,
+        tables: &Tables,
+        (from, place): (&TableRows, Place),
+        row: u64,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let target = &tables.0[self.table];
         if let Some(shared) = self.shared {
             let found = shared.row(tables, (from, target), row);
@@ -198,8 +216,60 @@ impl Span {
     }
 }
 
+/// Gives the integer from `start` on so many bytes; false, and nothing of it, where it does not fit.
+fn resize(out: &mut Vec<u8>, start: usize, width: usize) -> bool {
+    let bytes = &out[start..];
+    let negative = bytes.first().is_some_and(|byte| *byte & 0x80 != 0);
+    let mut wide = [if negative { 0xff } else { 0 }; 8];
+    wide[8 - bytes.len()..].copy_from_slice(bytes);
+    let value = i64::from_be_bytes(wide);
+    let bits = 8 * width as u32;
+    let fits = bits >= i64::BITS || (-(1_i64 << (bits - 1))..1_i64 << (bits - 1)).contains(&value);
+    out.truncate(start);
+    if fits {
+        out.extend_from_slice(&wide[8 - width..]);
+    }
+    fits
+}
+
 /// Sets the length word at `at` to the number of bytes after it.
 pub(crate) fn set_length(out: &mut [u8], at: usize) {
     let length = i32::try_from(out.len() - at - 4).unwrap_or(i32::MAX);
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_of_another_width_is_the_same_number_or_none() {
+        for (from, to) in [
+            (
+                5_i64.to_be_bytes().to_vec(),
+                Some(5_i32.to_be_bytes().to_vec()),
+            ),
+            (
+                (-5_i64).to_be_bytes().to_vec(),
+                Some((-5_i32).to_be_bytes().to_vec()),
+            ),
+            (
+                i64::from(i32::MIN).to_be_bytes().to_vec(),
+                Some(i32::MIN.to_be_bytes().to_vec()),
+            ),
+            ((1_i64 << 31).to_be_bytes().to_vec(), None),
+            (
+                (-7_i16).to_be_bytes().to_vec(),
+                Some((-7_i32).to_be_bytes().to_vec()),
+            ),
+        ] {
+            let mut out = vec![1];
+            out.extend(&from);
+            assert_eq!(resize(&mut out, 1, 4), to.is_some(), "{from:?}");
+            assert_eq!(out[1..], to.unwrap_or_default(), "{from:?}");
+        }
+        let mut out = i32::MIN.to_be_bytes().to_vec();
+        assert!(resize(&mut out, 0, 8));
+        assert_eq!(out, i64::from(i32::MIN).to_be_bytes());
+    }
 }

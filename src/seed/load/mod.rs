@@ -18,7 +18,7 @@ mod pump;
 mod refuse;
 mod script;
 mod sequences;
-mod sql;
+pub(in crate::seed) mod sql;
 mod survey;
 mod triggers;
 

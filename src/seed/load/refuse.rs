@@ -124,7 +124,8 @@ pub(super) async fn of(
         if readable && !is_empty(session, table).await? {
             refused.push(Refused::new(
                 name,
-                "it has rows, and only empty tables are filled: TRUNCATE it, or name another database",
+                "it has rows, and only empty tables are filled: TRUNCATE it, leave it as it is with --exclude-table, or \
+                 name another database",
             ));
         }
     }

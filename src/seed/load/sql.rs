@@ -8,7 +8,7 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// `schema.name`, quoted.
-pub(super) fn qualified(name: &Name) -> String {
+pub(in crate::seed) fn qualified(name: &Name) -> String {
     beside(name, &name.name)
 }
 
@@ -18,7 +18,7 @@ pub(super) fn beside(table: &Name, name: &str) -> String {
 }
 
 /// A string as SQL writes it, whatever `standard_conforming_strings` says.
-pub(super) fn literal(text: &str) -> String {
+pub(in crate::seed) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

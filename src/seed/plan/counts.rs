@@ -59,13 +59,12 @@ pub(super) fn rows(
     let mut problems = Vec::new();
     let mut asked = vec![None; schema.tables.len()];
     for (name, rows) in &options.rows {
-        let found: Vec<usize> = (0..schema.tables.len())
-            .filter(|place| is_called(&schema.tables[*place].name, name))
-            .collect();
-        match found.as_slice() {
-            [place] => asked[*place] = Some(*rows),
-            [] => problems.push(unknown(name, "there is no such table")),
-            _ => problems.push(unknown(name, "several schemas have such a table: name one")),
+        match schema.called(name) {
+            Ok(table) => {
+                let place = schema.tables.iter().position(|t| t.name == table.name);
+                asked[place.unwrap_or_default()] = Some(*rows);
+            }
+            Err(why) => problems.push(unknown(name, why)),
         }
     }
     let mut counts = vec![0; schema.tables.len()];
@@ -93,13 +92,6 @@ fn unknown(name: &str, reason: &str) -> Problem {
         },
         subject: None,
         reason: format!("rows were asked for, but {reason}"),
-    }
-}
-
-pub(super) fn is_called(name: &Name, asked: &str) -> bool {
-    match asked.split_once('.') {
-        Some((schema, table)) => name.schema == schema && name.name == table,
-        None => name.name == asked,
     }
 }
 

@@ -7,6 +7,7 @@ use super::planner::Planner;
 use super::references::{self, Chosen};
 use super::statistics::{Distribution, whole};
 use crate::seed::checks::Nulls;
+use crate::seed::domain::Domain;
 use crate::seed::generate::Follow;
 use crate::seed::profile::{ColumnStats, Histogram, TableProfile};
 use crate::seed::schema::{Filled, Table};
@@ -52,6 +53,7 @@ pub(super) struct About<'a> {
     pub(super) rows: u64,
     pub(super) chosen: &'a Chosen,
     pub(super) nulls: &'a [Nulls],
+    pub(super) domains: &'a [Domain],
     pub(super) leaves: &'a [Leaf],
 }
 
@@ -115,7 +117,8 @@ fn of_column(planner: &Planner<'_>, about: &About<'_>, place: usize) -> Draft {
         draft.free = true;
         draft.in_order = free::grows_with_rows(column);
         // How many values there can be is known when they are made.
-        free::own(free::nulls(column, about.rows), about.rows, u64::MAX)
+        let most = free::most_values(column, &about.domains[place]);
+        free::own(free::nulls(column, about.rows), about.rows, most)
     };
     draft.distribution.nulls = allowed(planner, about, &[place], draft.distribution.nulls);
     draft

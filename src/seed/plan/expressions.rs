@@ -1,7 +1,10 @@
 //! Unique indexes over expressions: which columns tell their rows apart.
 
 use pg_query::protobuf::node::Node as NodeEnum;
+use pg_query::protobuf::{BoolExprType, NullTestType};
 use pg_query::{Node, ParserOptions};
+
+use crate::seed::schema::{Key, Table};
 
 /// Functions that have different results for different texts, of those that are made here: no two differ in the case of
 /// letters only.
@@ -61,6 +64,49 @@ fn text_column(node: &Node) -> Option<String> {
                 .then(|| text_column(argument))?
         }
         NodeEnum::CollateClause(clause) => text_column(clause.arg.as_deref()?),
+        _ => None,
+    }
+}
+
+/// A partial index that is as unique as one over all rows: its condition leaves out rows only in which a column of it is
+/// null, and there are none of them in an index that keeps nulls apart.
+pub(super) fn is_of_all_rows(table: &Table, key: &Key) -> bool {
+    let columns = key.predicate.as_deref().and_then(not_null);
+    columns.is_some_and(|columns| {
+        columns.iter().all(|name| {
+            let never_null = |place: usize| table.columns[place].is_never_null();
+            key.columns.contains(&Some(name.clone())) || table.column(name).is_some_and(never_null)
+        })
+    })
+}
+
+/// Columns that are not null: all that a condition demands.
+fn not_null(condition: &str) -> Option<Vec<String>> {
+    let sql = format!("SELECT WHERE {condition}");
+    let parsed = pg_query::parse(&sql, ParserOptions::DEFAULT).ok()?;
+    let statement = parsed.protobuf.stmts.into_iter().next()?;
+    let NodeEnum::SelectStmt(select) = statement.stmt?.node? else {
+        return None;
+    };
+    let mut columns = Vec::new();
+    not_null_in(select.where_clause.as_deref()?, &mut columns)?;
+    Some(columns)
+}
+
+fn not_null_in(node: &Node, columns: &mut Vec<String>) -> Option<()> {
+    match node.node.as_ref()? {
+        NodeEnum::BoolExpr(all) if all.boolop == BoolExprType::AndExpr as i32 => all
+            .args
+            .iter()
+            .try_for_each(|part| not_null_in(part, columns).ok_or(()))
+            .ok(),
+        NodeEnum::NullTest(test) if test.nulltesttype == NullTestType::IsNotNull as i32 => {
+            match test.arg.as_deref()?.node.as_ref()? {
+                NodeEnum::ColumnRef(column) => columns.push(last(&column.fields)?),
+                _ => return None,
+            }
+            Some(())
+        }
         _ => None,
     }
 }

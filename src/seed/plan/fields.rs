@@ -45,8 +45,10 @@ pub(super) fn fields(
         };
         let draft = &mut drafts[unit];
         if draft.foreign_key.is_some() {
-            let field = reference(planner, about, draft, unit, place);
-            fields.list.push(field);
+            match reference(planner, about, draft, unit, place) {
+                Ok(field) => fields.list.push(field),
+                Err(reason) => fields.leave(about, column, reason),
+            }
             continue;
         }
         let asked = Asked {
@@ -104,7 +106,7 @@ fn reference(
     draft: &Draft,
     unit: usize,
     place: usize,
-) -> Field {
+) -> Result<Field, String> {
     let number = draft.foreign_key.unwrap_or_default();
     let foreign_key = &about.table.foreign_keys[number];
     let position = about.chosen.filled[place].map_or(0, |(_, position)| position);
@@ -120,7 +122,12 @@ fn reference(
         .iter()
         .all(|key| !key.columns.contains(name));
     let partitioned = referenced.partitioning.is_some();
-    Field::Reference(Reference {
+    let types = [&about.table.columns[place], &referenced.columns[column]].map(|c| c.type_.base());
+    let width = free::same_or_width(types).ok_or_else(|| {
+        let [own, theirs] = types.map(|type_| &type_.name.name);
+        format!("it is of the type {own} and refers to a column of the type {theirs}, which is written otherwise")
+    })?;
+    Ok(Field::Reference(Reference {
         unit,
         used: Used {
             rows: draft.parents,
@@ -131,7 +138,8 @@ fn reference(
         table,
         column,
         shared: about.chosen.shared[number],
-    })
+        width,
+    }))
 }
 
 /// A column whose values are to be made.

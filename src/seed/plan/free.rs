@@ -1,9 +1,10 @@
 //! How columns are distributed where nothing is known of them.
 
 use super::statistics::Distribution;
+use crate::seed::domain::{Domain, Limit};
 use crate::seed::names::words;
 use crate::seed::profile::Value;
-use crate::seed::schema::{Column, Table, TypeKind};
+use crate::seed::schema::{Column, Table, Type, TypeKind};
 use crate::seed::shape::{Atom, Piece, mix};
 
 /// Share of nulls of a column that may be null (ours).
@@ -165,6 +166,41 @@ pub(super) fn tells_rows_apart(column: &Column) -> bool {
     ];
     matches!(base.kind, TypeKind::Base | TypeKind::Extension(_))
         && by_type.contains(&base.name.name.as_str())
+}
+
+/// Of a column and the one that it refers to: whether their values are written alike, or the bytes that an integer needs
+/// here. `None` where they are written otherwise.
+pub(super) fn same_or_width([own, theirs]: [&Type; 2]) -> Option<Option<usize>> {
+    const TEXTS: [&str; 4] = ["text", "varchar", "bpchar", "citext"];
+    let bytes = |type_: &Type| match type_.name.name.as_str() {
+        "int2" => Some(2),
+        "int4" => Some(4),
+        "int8" => Some(8),
+        _ => None,
+    };
+    let is_text = |type_: &Type| TEXTS.contains(&type_.name.name.as_str());
+    if own.name == theirs.name || is_text(own) && is_text(theirs) {
+        return Some(None);
+    }
+    bytes(own).filter(|_| bytes(theirs).is_some()).map(Some)
+}
+
+/// How many values a column can have at most, where its type or its constraints leave few.
+pub(super) fn most_values(column: &Column, domain: &Domain) -> u64 {
+    let base = column.type_.base();
+    let of_type = match &base.kind {
+        TypeKind::Enum(labels) => labels.len() as u64,
+        _ if base.name.name == "bool" => 2,
+        _ => u64::MAX,
+    };
+    let listed = domain.one_of.as_ref().map(|values| values.len() as u64);
+    let between = || {
+        let whole = |limit: &Option<Limit>| limit.as_ref()?.value.parse::<i64>().ok();
+        let ends = whole(&domain.at_least).zip(whole(&domain.at_most))?;
+        let is_whole = ["int2", "int4", "int8"].contains(&base.name.name.as_str());
+        is_whole.then(|| (ends.1.saturating_sub(ends.0).max(0) as u64).saturating_add(1))
+    };
+    of_type.min(listed.or_else(between).unwrap_or(u64::MAX))
 }
 
 /// How names of times begin that tell when the row was made (ours).

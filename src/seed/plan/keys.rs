@@ -210,7 +210,7 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
         let draft = &drafts[**unit];
         let column = &about.table.columns[draft.columns[0]];
         if draft.free {
-            free::tells_rows_apart(column)
+            free::tells_rows_apart(column) && most_values(about, draft) >= about.rows
         } else {
             let filled = about.rows - draft.distribution.nulls.min(about.rows);
             draft.distribution.distinct() as f64 >= NEARLY_UNIQUE * filled as f64
@@ -226,7 +226,10 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
     let own_units = || units.iter().filter(own);
     let numbered = |unit: &&usize| {
         let draft = &drafts[**unit];
-        draft.free && !draft.by_leaf && is_numbered(about, draft)
+        draft.free
+            && !draft.by_leaf
+            && is_numbered(about, draft)
+            && most_values(about, draft) == u64::MAX
     };
     // The bounds of a partition leave room for many times, and for few numbers.
     own_units()
@@ -253,6 +256,13 @@ fn is_numbered(about: &About<'_>, draft: &Draft) -> bool {
             .all(|c| ["int2", "int4", "int8"].contains(&type_name(c).as_str()))
 }
 
+/// Values that the columns can have at most.
+fn most_values(about: &About<'_>, draft: &Draft) -> u64 {
+    let of =
+        |place: &usize| free::most_values(&about.table.columns[*place], &about.domains[*place]);
+    draft.columns.iter().map(of).min().unwrap_or(u64::MAX)
+}
+
 fn follow(
     about: &About<'_>,
     drafts: &mut [Draft],
@@ -267,11 +277,13 @@ fn follow(
         if room >= largest && divisor > 1 {
             break;
         }
-        let numbered = is_numbered(about, &drafts[*unit]);
+        let wanted = largest.div_ceil(divisor);
+        let numbered =
+            is_numbered(about, &drafts[*unit]) && wanted <= most_values(about, &drafts[*unit]);
         if numbered {
             let distribution = &mut drafts[*unit].distribution;
             distribution.nulls = 0;
-            distribution.at_least(largest.div_ceil(divisor));
+            distribution.at_least(wanted);
             distribution.level();
         }
         let differs = refer_alike(about, &drafts[lead], &drafts[*unit]);

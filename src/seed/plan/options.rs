@@ -11,8 +11,17 @@ pub struct PlanOptions {
     pub scale: f64,
     /// Rows of given tables, whatever the factor: names with or without their schema.
     pub rows: Vec<(String, u64)>,
+    /// Tables that are left as they are: names with or without their schema.
+    pub excluded: Vec<String>,
     /// The same number makes the same rows.
     pub seed: u64,
+}
+
+impl PlanOptions {
+    /// Rows of this table are asked for by its name.
+    pub(in crate::seed) fn asks_for_rows(&self, table: &Name) -> bool {
+        self.rows.iter().any(|(asked, _)| table.is_called(asked))
+    }
 }
 
 /// Something that cannot be filled.
@@ -27,7 +36,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn of(table: &Name, subject: &str, reason: impl Into<String>) -> Self {
+    pub(in crate::seed) fn of(table: &Name, subject: &str, reason: impl Into<String>) -> Self {
         Self {
             table: table.clone(),
             subject: Some(subject.to_owned()),

@@ -163,7 +163,7 @@ impl Planner<'_> {
     /// The table, with fewer rows where its keys have no room for more and nobody asked for them.
     fn table(&mut self, place: usize) -> Result<table::Made, Vec<Problem>> {
         const TRIES: usize = 8;
-        let asked = self.asked(place);
+        let asked = self.options.asks_for_rows(&self.schema.tables[place].name);
         for _ in 0..TRIES {
             match table::make(self, place)? {
                 table::Outcome::Made(mut made) => {
@@ -196,13 +196,5 @@ impl Planner<'_> {
             subject: None,
             reason: "its keys have room for too few rows".to_owned(),
         }])
-    }
-
-    fn asked(&self, place: usize) -> bool {
-        let name = &self.schema.tables[place].name;
-        self.options
-            .rows
-            .iter()
-            .any(|(asked, _)| counts::is_called(name, asked))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::drafts::{self, About, Draft};
 use super::drivers;
+use super::expressions;
 use super::fields;
 use super::free;
 use super::keys::{self, Trouble};
@@ -49,6 +50,7 @@ pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<P
         rows,
         chosen: &chosen,
         nulls: &prepared.understanding.nulls,
+        domains: &prepared.understanding.domains,
         leaves: &leaves,
     };
     let mut drafts = drafts::drafts(planner, &about);
@@ -163,20 +165,27 @@ impl Prepared {
             name: column.clone(),
             expression: format!("{} IS NULL", quote_ident(column)),
         }));
-        let mut avoided = Vec::new();
-        for key in &source.keys {
+        for key in &mut table.keys {
+            // Nulls differ from each other anyway.
+            if !key.nulls_not_distinct && expressions::is_of_all_rows(source, key) {
+                key.predicate = None;
+            }
+        }
+        let (mut avoided, mut kept_out) = (Vec::new(), Vec::new());
+        for key in &table.keys {
             let Some(predicate) = &key.predicate else {
                 continue;
             };
             if !can_be_unique(source, key) {
                 // No row is in the index, so none is in it twice.
-                table.checks.push(Check {
+                kept_out.push(Check {
                     name: key.name.clone(),
                     expression: format!("NOT ({predicate})"),
                 });
                 avoided.push(key.name.clone());
             }
         }
+        table.checks.extend(kept_out);
         Self {
             understanding: checks::understand(&table),
             table,

@@ -243,6 +243,34 @@ impl Schema {
     pub fn table(&self, name: &Name) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == *name)
     }
+
+    /// The table that a user calls so, with or without its schema.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none, or which is not known.
+    pub fn called(&self, asked: &str) -> Result<&Table, &'static str> {
+        let mut found = self
+            .tables
+            .iter()
+            .filter(|table| table.name.is_called(asked));
+        match (found.next(), found.next()) {
+            (Some(table), None) => Ok(table),
+            (None, _) => Err("there is no such table"),
+            (Some(_), Some(_)) => Err("several schemas have such a table: name one"),
+        }
+    }
+}
+
+impl Name {
+    /// A user calls it so, with or without its schema.
+    #[must_use]
+    pub fn is_called(&self, asked: &str) -> bool {
+        match asked.split_once('.') {
+            Some((schema, table)) => self.schema == schema && self.name == table,
+            None => self.name == asked,
+        }
+    }
 }
 
 impl Table {

@@ -1,5 +1,6 @@
 mod partitions;
 mod said;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,8 @@ use crate::seed::profile::{
 };
 use crate::seed::rows::Rows as _;
 use crate::seed::schema::{
-    Column, Filled, ForeignKey, Key, Name, Partition, Partitioning, Schema, Table, Type, TypeKind,
+    Check, Column, Filled, ForeignKey, Key, Name, Partition, Partitioning, Schema, Table, Type,
+    TypeKind,
 };
 
 fn name(name: &str) -> Name {
@@ -91,6 +93,7 @@ fn options(rows: &[(&str, u64)]) -> PlanOptions {
     PlanOptions {
         scale: 1.0,
         rows: rows.iter().map(|(t, n)| ((*t).to_owned(), *n)).collect(),
+        excluded: Vec::new(),
         seed: 42,
     }
 }
@@ -161,6 +164,10 @@ fn assert_sound(schema: &Schema, plan: &Plan, rows: &Rows) {
             assert_eq!(nulls, 0, "{}.{}", table.name, column.name);
         }
     }
+}
+
+fn plan_of(schema: &Schema, options: &PlanOptions) -> Result<Plan, Vec<Problem>> {
+    plan(schema, None, &Literals::default(), options)
 }
 
 fn made(schema: &Schema, profile: Option<&Profile>, options: &PlanOptions) -> (Plan, Rows) {

@@ -109,6 +109,117 @@ fn a_partial_index_without_rows_is_said() {
 }
 
 #[test]
+fn a_condition_that_leaves_out_nulls_alone_leaves_out_nothing() {
+    for columns in [
+        "id int8!,project int8!,iid int4!",
+        "id int8!,project int8!,iid int4",
+    ] {
+        let mut runs = table("runs", columns)
+            .unique("id")
+            .refers("project", "projects", "id");
+        let condition = "(iid IS NOT NULL) AND (id IS NOT NULL)";
+        index(&mut runs, "numbered", "project, iid", Some(condition));
+        let schema = Schema {
+            tables: vec![table("projects", "id int8!").unique("id"), runs],
+        };
+        let (plan, rows) = made(&schema, None, &options(&[("projects", 10), ("runs", 500)]));
+        let mut seen = BTreeSet::new();
+        for row in rows["runs"].iter().filter(|row| row[2].is_some()) {
+            assert!(seen.insert((row[1].clone(), row[2].clone())), "{columns}");
+        }
+        assert!(
+            seen.len() > 200,
+            "{columns}: {} of 500 have a number",
+            seen.len()
+        );
+        let said = said(&plan);
+        assert!(
+            said.iter().all(|s| !s.contains("no row is in")),
+            "{columns}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_a_key_with_few_values_leaves_room_for_all_of_them() {
+    for (part, check) in [
+        ("channel text!", "channel = ANY (ARRAY['a', 'b', 'c'])"),
+        ("channel int4!", "channel = ANY (ARRAY[1, 5, 9])"),
+        ("channel int4!", "(channel >= 1) AND (channel <= 3)"),
+        ("channel bool!", "true"),
+    ] {
+        let mut chosen =
+            table("chosen", &format!("who int8!,{part},at date")).unique("who,channel");
+        chosen = chosen.refers("who", "people", "id");
+        chosen.checks.push(Check {
+            name: "listed".to_owned(),
+            expression: check.to_owned(),
+        });
+        let schema = Schema {
+            tables: vec![table("people", "id int8!").unique("id"), chosen],
+        };
+        let rows = made(&schema, None, &options(&[("people", 1_000)])).1;
+        let channels: BTreeSet<_> = rows["chosen"].iter().map(|row| &row[1]).collect();
+        let most = if part.contains("bool") { 2 } else { 3 };
+        assert_eq!(channels.len(), most, "{part} {check}");
+        assert!(
+            rows["chosen"].len() >= 400 * most,
+            "{part} {check}: {} rows",
+            rows["chosen"].len()
+        );
+    }
+}
+
+#[test]
+fn a_reference_may_have_integers_of_another_width_and_no_other_type() {
+    let with = |own: &str, theirs: &str| Schema {
+        tables: vec![
+            table("users", &format!("id {theirs}")).unique("id"),
+            table("keys", &format!("id int8!,user_id {own}"))
+                .unique("id")
+                .refers("user_id", "users", "id"),
+        ],
+    };
+    for (own, theirs, bytes) in [
+        ("int4!", "int8!", 4),
+        ("int8!", "int4!", 8),
+        ("int2", "int8!", 2),
+    ] {
+        let schema = with(own, theirs);
+        let plan = plan_of(&schema, &options(&[("users", 100), ("keys", 500)])).unwrap();
+        let rows = rows(&plan);
+        let users: Vec<_> = rows["users"]
+            .iter()
+            .map(|row| number(row[0].as_ref().unwrap()))
+            .collect();
+        for key in rows["keys"].iter().filter_map(|row| row[1].as_ref()) {
+            assert_eq!(key.len(), bytes, "{own} to {theirs}");
+            assert!(users.contains(&number(key)), "{own} to {theirs}: {key:?}");
+        }
+    }
+    let problems = plan_of(&with("numeric!", "int8!"), &options(&[])).unwrap_err();
+    assert!(
+        problems[0].reason.contains("type numeric and refers to"),
+        "{problems:?}"
+    );
+    let left = plan_of(&with("numeric", "int8!"), &options(&[]))
+        .unwrap()
+        .left;
+    assert!(
+        left[0]
+            .reason
+            .starts_with("left null: it is of the type numeric"),
+        "{left:?}"
+    );
+}
+
+fn number(bytes: &[u8]) -> i64 {
+    let mut wide = [0; 8];
+    wide[8 - bytes.len()..].copy_from_slice(bytes);
+    i64::from_be_bytes(wide)
+}
+
+#[test]
 fn expressions_that_do_not_keep_rows_apart_are_named() {
     let mut visits = table("visits", "user_id int8!,at timestamp!");
     index(
@@ -183,10 +294,6 @@ fn rows_without_anything_to_refer_to_are_not_made() {
         problems[0].to_string(),
         "orders: 5 rows were wanted, but user_id refers to users, which gets none"
     );
-}
-
-fn plan_of(schema: &Schema, options: &PlanOptions) -> Result<Plan, Vec<Problem>> {
-    plan(schema, None, &Literals::default(), options)
 }
 
 #[test]
