@@ -12,7 +12,7 @@ const NULL_SHARE: f64 = 0.1;
 /// Of one that says when something happened that need not happen (ours).
 const NULL_SHARE_OF_EVENTS: f64 = 0.4;
 /// Columns of no more values than this have some that are frequent and some that are not.
-const FEW_VALUES: u64 = 64;
+pub(super) const FEW_VALUES: u64 = 64;
 /// So many rows are referred to more often than others, with this share of all references (ours).
 const HOT_ROWS: u32 = 10;
 const HOT_SHARE: f64 = 0.2;

@@ -278,8 +278,10 @@ fn follow(
             break;
         }
         let wanted = largest.div_ceil(divisor);
+        let most = most_values(about, &drafts[*unit]);
+        // Of few values each should have rows, not the first of them alone.
         let numbered =
-            is_numbered(about, &drafts[*unit]) && wanted <= most_values(about, &drafts[*unit]);
+            is_numbered(about, &drafts[*unit]) && most > free::FEW_VALUES && wanted <= most;
         if numbered {
             let distribution = &mut drafts[*unit].distribution;
             distribution.nulls = 0;

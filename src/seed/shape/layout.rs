@@ -117,6 +117,8 @@ impl Layout {
     pub(crate) fn largest(&self) -> u64 {
         let most = |segment: &Segment| match segment.kind {
             Kind::Atom(_) => segment.rows,
+            // Of less than two slots each, so many have two and the others one.
+            Kind::Run(values) if segment.rows / values <= 1 => segment.rows.div_ceil(values),
             // What is spread unevenly has less than twice its mean.
             Kind::Run(values) => (segment.rows / values).saturating_mul(2).max(1) + 1,
         };
