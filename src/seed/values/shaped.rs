@@ -152,11 +152,15 @@ fn needed(axis: &Axis, ask: &Ask<'_>, shape: &HistogramShape) -> i128 {
     }
 }
 
-/// From the first bound and the distance to the last to all bounds.
+/// From the first bound and the distance to the last to all bounds, each the nearest: whole numbers beside each other
+/// would lose or gain one on the way down.
 fn placed(shape: &HistogramShape, (low, span): (i128, i128), unit: i128) -> Vec<i128> {
     let (steps, placed) = steps(shape);
     let mut positions: Vec<i128> = placed
-        .map(|step| (low + span / steps * step + span % steps * step / steps).div_euclid(unit))
+        .map(|step| {
+            let part = (span % steps * step + steps / 2) / steps;
+            (low + span / steps * step + part).div_euclid(unit)
+        })
         .collect();
     positions.sort_unstable();
     positions

@@ -308,6 +308,33 @@ fn shapes_keep_their_positions() {
     assert_eq!(last, (6 + i64::from(span) - 10_957 * 86_400) * 1_000_000);
 }
 
+/// 1 to 200, each once, in a histogram of a hundred ranges with two rows each: places are told to four digits.
+#[test]
+fn numbers_beside_each_other_are_not_lost_between_rounded_places() {
+    let domain = Domain::default();
+    let bounds = (0..=100).map(|n| f64::from(n * 199 / 100));
+    let shape = HistogramShape {
+        positions: bounds.map(|b| (b / 199.0 * 1e4).round() / 1e4).collect(),
+        low: Magnitude {
+            negative: false,
+            log2: Some(3),
+        },
+        span: Magnitude {
+            negative: false,
+            log2: Some(8),
+        },
+        frame: None,
+        decimals: Some(0),
+    };
+    let type_ = base("int4");
+    let made = ints(&values(&Ask {
+        spread: Spread::Shape(shape, jiff::Timestamp::UNIX_EPOCH),
+        crowd: Some(2),
+        ..ask("n", &type_, 200, &domain)
+    }));
+    assert_eq!(made, (6..=205).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_vague_distance_leaves_room_for_all_different_numbers() {
     let domain = Domain::default();
