@@ -15,6 +15,8 @@ pub(crate) struct Domain {
     pub(crate) length: Option<(u32, u32)>,
     /// POSIX regular expressions that text must match, each somewhere unless it is anchored. LIKE is turned into one.
     pub(crate) patterns: Vec<String>,
+    /// What `jsonb_typeof` says of JSON.
+    pub(crate) json_type: Option<String>,
 }
 
 /// An end of a range of values.

@@ -26,6 +26,10 @@ impl Domain {
                 (one, None) | (None, one) => one,
             },
             patterns: joined(&self.patterns, &other.patterns),
+            json_type: match (&self.json_type, &other.json_type) {
+                (Some(one), Some(two)) if one != two => return None,
+                (one, two) => one.clone().or_else(|| two.clone()),
+            },
         };
         let lists = [&self.one_of, &other.one_of];
         if let [Some(one), Some(two)] = lists {

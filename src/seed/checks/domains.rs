@@ -160,6 +160,12 @@ fn compared(
         {
             at_least_one_character()
         }
+        Function::JsonType | Function::JsonbType => {
+            (comparison == Comparison::Equal).then(|| Domain {
+                json_type: Some(text.clone()),
+                ..Domain::default()
+            })
+        }
         Function::Year => years(comparison, value.as_ref()?, type_),
         Function::IsFinite | Function::RangeIsEmpty => {
             // No other values are made.

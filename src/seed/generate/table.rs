@@ -61,14 +61,12 @@ impl TablePlan {
         Ok(values.collect())
     }
 
-    /// A column that has to refer to a row and, in these values of a row, refers to none.
-    pub(crate) fn refers_to_none(&self, values: &[Option<Vec<u8>>]) -> Option<&str> {
+    /// A column that may not be null and, in these values of a row, is.
+    pub(crate) fn missing(&self, values: &[Option<Vec<u8>>]) -> Option<&str> {
         let table = self.table();
         let mut copied = table.copied.iter().zip(&table.columns);
-        let found = copied.find(|(column, _)| {
-            let refers = matches!(table.fields[**column], Field::Reference(_));
-            refers && !table.nullable[**column] && values[**column].is_none()
-        });
+        let found =
+            copied.find(|(column, _)| !table.nullable[**column] && values[**column].is_none());
         found.map(|(_, name)| name.as_str())
     }
 }

@@ -67,7 +67,10 @@ impl Unit {
                 divisor,
                 differs,
             } => {
-                let led = units[*lead].draw(units, row)?;
+                let Some(led) = units[*lead].draw(units, row) else {
+                    // A key with a null in it is like no other.
+                    return self.layout.at(self.order.at(row));
+                };
                 let (nth, of) = (led.nth / divisor, led.of.div_ceil(*divisor));
                 let ordinal = if *numbered {
                     nth

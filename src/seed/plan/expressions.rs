@@ -22,15 +22,9 @@ pub(super) struct Part {
 
 /// Parts of an index in which rows differ if they differ in the column, by `pg_get_indexdef`.
 pub(super) fn parts(definition: &str) -> Vec<Part> {
-    let Ok(parsed) = pg_query::parse(definition, ParserOptions::DEFAULT) else {
-        return Vec::new();
-    };
-    let statement = parsed.protobuf.stmts.into_iter().next();
-    let Some(NodeEnum::IndexStmt(index)) = statement.and_then(|s| s.stmt?.node) else {
-        return Vec::new();
-    };
-    let elements = index.index_params.iter();
+    let elements = elements(definition).unwrap_or_default();
     elements
+        .iter()
         .filter_map(|element| match &element.node {
             Some(NodeEnum::IndexElem(element)) if element.expr.is_none() => Some(Part {
                 column: element.name.clone(),
@@ -43,6 +37,15 @@ pub(super) fn parts(definition: &str) -> Vec<Part> {
             _ => None,
         })
         .collect()
+}
+
+fn elements(definition: &str) -> Option<Vec<Node>> {
+    let parsed = pg_query::parse(definition, ParserOptions::DEFAULT).ok()?;
+    let statement = parsed.protobuf.stmts.into_iter().next()?;
+    match statement.stmt?.node? {
+        NodeEnum::IndexStmt(index) => Some(index.index_params),
+        _ => None,
+    }
 }
 
 /// The column whose text the expression keeps apart from others.
@@ -66,6 +69,25 @@ fn text_column(node: &Node) -> Option<String> {
         NodeEnum::CollateClause(clause) => text_column(clause.arg.as_deref()?),
         _ => None,
     }
+}
+
+/// The column that a part of an index takes something out of, as `doc ->> 'id'` does: where it is null that part is.
+pub(super) fn taken_out_of(definition: &str) -> Option<String> {
+    const TAKE_OUT: [&str; 4] = ["->", "->>", "#>", "#>>"];
+    let elements = elements(definition)?;
+    elements.iter().find_map(|element| {
+        let Some(NodeEnum::IndexElem(element)) = &element.node else {
+            return None;
+        };
+        let NodeEnum::AExpr(taken) = element.expr.as_deref()?.node.as_ref()? else {
+            return None;
+        };
+        let operator = last(&taken.name).filter(|name| TAKE_OUT.contains(&name.as_str()));
+        match (operator, taken.lexpr.as_deref()?.node.as_ref()?) {
+            (Some(_), NodeEnum::ColumnRef(column)) => last(&column.fields),
+            _ => None,
+        }
+    })
 }
 
 /// A partial index that is as unique as one over all rows: its condition leaves out rows only in which a column of it is

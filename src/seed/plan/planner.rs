@@ -100,8 +100,9 @@ fn tried(table: &TablePlan) -> Option<Problem> {
     (0..tries).find_map(|n| {
         let row = n * rows / tries;
         match table.values(row) {
-            Ok(values) => table.refers_to_none(&values).map(|column| {
-                let reason = "it may not be null, and there are rows for which no row that it could refer to is made";
+            Ok(values) => table.missing(&values).map(|column| {
+                let reason = "it may not be null, and there are rows for which no value of it, or no row that it could \
+                              refer to, is made";
                 Problem::of(table.name(), column, reason)
             }),
             Err(error) => Some(Problem {

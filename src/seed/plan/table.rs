@@ -152,6 +152,8 @@ struct Prepared {
     table: Table,
     /// Partial unique indexes whose rows are kept out of them.
     avoided: Vec<String>,
+    /// Columns that are null in all rows, each with the unique index that this is for.
+    emptied: Vec<(String, String)>,
     pairs: Vec<(usize, usize)>,
     understanding: Understanding,
 }
@@ -171,7 +173,7 @@ impl Prepared {
                 key.predicate = None;
             }
         }
-        let (mut avoided, mut kept_out) = (Vec::new(), Vec::new());
+        let (mut avoided, mut emptied, mut kept_out) = (Vec::new(), Vec::new(), Vec::new());
         for key in &table.keys {
             let Some(predicate) = &key.predicate else {
                 continue;
@@ -185,18 +187,30 @@ impl Prepared {
                 avoided.push(key.name.clone());
             }
         }
+        for key in &table.keys {
+            let Some(column) = emptied_by(&table, key) else {
+                continue;
+            };
+            kept_out.push(Check {
+                name: key.name.clone(),
+                expression: format!("{} IS NULL", quote_ident(&column)),
+            });
+            emptied.push((column, key.name.clone()));
+        }
         table.checks.extend(kept_out);
         Self {
             understanding: checks::understand(&table),
             table,
             avoided,
+            emptied,
             pairs,
         }
     }
 
     /// Those of few columns first: with one of them unique a key of more is.
     fn keys(&self) -> Vec<&Key> {
-        let kept = |key: &&Key| !self.avoided.contains(&key.name);
+        let emptied = |key: &Key| self.emptied.iter().any(|(_, name)| *name == key.name);
+        let kept = |key: &&Key| !self.avoided.contains(&key.name) && !emptied(key);
         let mut keys: Vec<&Key> = self.table.keys.iter().filter(kept).collect();
         keys.sort_by_key(|key| key.columns.len());
         keys
@@ -228,10 +242,16 @@ impl Prepared {
 
     /// Partial unique indexes that no row is in.
     fn kept_out(&self) -> impl Iterator<Item = Problem> {
-        self.avoided.iter().map(|name| {
+        let avoided = self.avoided.iter().map(|name| {
             let why = "no row is in this partial index: which rows of it would differ is not known";
             Problem::of(&self.table.name, name, why)
-        })
+        });
+        let emptied = self.emptied.iter().map(|(column, index)| {
+            let why =
+                format!("left null: which of its values would differ in {index} is not known");
+            Problem::of(&self.table.name, column, why)
+        });
+        avoided.chain(emptied)
     }
 
     /// Checks of the table and of its columns' domains that were not understood. A pair of names is no constraint.
@@ -268,6 +288,18 @@ fn of_domains(column: &Column) -> Vec<Check> {
         type_ = base;
     }
     found
+}
+
+/// A column that may be null, and of which a unique index takes out what is not known, where nothing else of the index
+/// tells rows apart.
+fn emptied_by(table: &Table, key: &Key) -> Option<String> {
+    let unknown = key.columns.contains(&None) && !key.nulls_not_distinct;
+    if !unknown || !keys::telling(table, key).is_empty() {
+        return None;
+    }
+    let column = expressions::taken_out_of(&key.definition)?;
+    let place = table.column(&column)?;
+    (!table.columns[place].is_never_null()).then_some(column)
 }
 
 /// Whether the columns of a partial unique index can be unique in all rows.

@@ -72,6 +72,10 @@ impl Json {
     /// One for what is asked.
     pub(super) fn new(ask: &Ask<'_>) -> Self {
         let own = ask.json.cloned().unwrap_or_else(|| by_name(ask.column));
+        let own = match ask.domain.json_type.as_deref() {
+            Some(wanted) if type_of(&own) != wanted => of_type(wanted, ask.column),
+            _ => own,
+        };
         let mut node = Node::of(&own);
         let number = node.tell(&|node| matches!(node, Node::Number));
         let told = number || node.tell(&|node| matches!(node, Node::Text(_)));
@@ -388,6 +392,30 @@ fn words_for(wanted: u64) -> Template {
 }
 
 /// What a value is by the name of its column.
+/// What `jsonb_typeof` says of values of a shape.
+fn type_of(shape: &JsonShape) -> &'static str {
+    match shape {
+        JsonShape::Null => "null",
+        JsonShape::Boolean => "boolean",
+        JsonShape::Number => "number",
+        JsonShape::Text(_) => "string",
+        JsonShape::Array(..) => "array",
+        JsonShape::Object(_) => "object",
+    }
+}
+
+/// Values of which nothing is known but what `jsonb_typeof` has to say of them.
+fn of_type(wanted: &str, column: &str) -> JsonShape {
+    match wanted {
+        "null" => JsonShape::Null,
+        "boolean" => JsonShape::Boolean,
+        "number" => JsonShape::Number,
+        "string" => JsonShape::Text(12),
+        "array" => JsonShape::Array(2, Box::new(JsonShape::Text(8))),
+        _ => by_name(column),
+    }
+}
+
 fn by_name(column: &str) -> JsonShape {
     let parts = words(column);
     let any = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));

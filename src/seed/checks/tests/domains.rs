@@ -206,6 +206,23 @@ fn text_has_lengths_and_patterns() {
 }
 
 #[test]
+fn json_has_a_type() {
+    let told = |check: &str| one("jsonb", check);
+    let array = Domain {
+        json_type: Some("array".to_owned()),
+        ..Domain::default()
+    };
+    assert_eq!(domain("jsonb", "(jsonb_typeof(x) = 'array'::text)"), array);
+    assert_eq!(domain("json", "('array'::text = json_typeof(x))"), array);
+    // One of several is found by drawing.
+    let either = told("(jsonb_typeof(x) = ANY (ARRAY['array'::text, 'object'::text]))");
+    assert_eq!(
+        (either.domains[0].clone(), either.rules.is_empty()),
+        (Domain::default(), false)
+    );
+}
+
+#[test]
 fn nulls_pass_unless_they_are_named() {
     let never = one("int4", "((x IS NOT NULL) AND (x > 0))");
     assert_eq!(never.nulls, [Nulls::Never]);

@@ -171,6 +171,51 @@ fn a_part_of_a_key_with_few_values_leaves_room_for_all_of_them() {
 }
 
 #[test]
+fn a_column_that_an_index_takes_something_out_of_is_left_null_or_named() {
+    let with = |columns: &str, list: &str| {
+        let mut documents = table("documents", columns).unique("id");
+        index(&mut documents, "by_number", list, None);
+        Schema {
+            tables: vec![documents],
+        }
+    };
+    let list = "((doc ->> 'number'::text))";
+    let schema = with("id int8!,doc jsonb", list);
+    let (plan, rows) = made(&schema, None, &options(&[]));
+    assert!(rows["documents"].iter().all(|row| row[1].is_none()));
+    let told =
+        "documents, doc: left null: which of its values would differ in by_number is not known";
+    assert_eq!(said(&plan), [told]);
+    // The mail keeps its rows apart.
+    let schema = with("id int8!,doc jsonb,mail text!", &format!("{list}, mail"));
+    let (plan, rows) = made(&schema, None, &options(&[]));
+    assert!(rows["documents"].iter().any(|row| row[1].is_some()));
+    assert!(said(&plan).is_empty(), "{:?}", said(&plan));
+    let problems = plan_of(&with("id int8!,doc jsonb!", list), &options(&[])).unwrap_err();
+    assert!(
+        problems[0].reason.contains("over an expression"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_part_of_a_key_has_a_value_where_the_other_is_null() {
+    for number in ["int4!", "text!"] {
+        let schema = Schema {
+            tables: vec![
+                table("orders", "id int8!").unique("id"),
+                table("tickets", &format!("order_id int8,place {number}"))
+                    .unique("order_id,place")
+                    .refers("order_id", "orders", "id"),
+            ],
+        };
+        let (_, rows) = made(&schema, None, &options(&[]));
+        let (_, nulls) = counts(&rows, "tickets", 0);
+        assert!(nulls > 100, "{number}: {nulls}");
+    }
+}
+
+#[test]
 fn a_reference_may_have_integers_of_another_width_and_no_other_type() {
     let with = |own: &str, theirs: &str| Schema {
         tables: vec![

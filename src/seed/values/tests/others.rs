@@ -123,6 +123,45 @@ fn json_that_is_an_array_stays_one_and_an_id_is_there_once() {
 }
 
 #[test]
+fn json_is_of_the_type_that_a_constraint_demands() {
+    use crate::seed::profile::JsonShape;
+    let type_ = base("jsonb");
+    let known = JsonShape::Object(vec![("a".into(), 1.0, JsonShape::Number)]);
+    for (wanted, different) in [
+        ("array", 300),
+        ("object", 300),
+        ("string", 300),
+        ("number", 300),
+        ("boolean", 2),
+        ("null", 1),
+    ] {
+        let domain = Domain {
+            json_type: Some(wanted.to_owned()),
+            ..Domain::default()
+        };
+        for json in [None, Some(&known)] {
+            let made = values(&Ask {
+                json,
+                ..ask("data", &type_, 300, &domain)
+            });
+            assert_eq!(distinct(&made), different, "{wanted}");
+            for value in &made {
+                let value: serde_json::Value = serde_json::from_slice(&value[1..]).unwrap();
+                let is = match value {
+                    serde_json::Value::Null => "null",
+                    serde_json::Value::Bool(_) => "boolean",
+                    serde_json::Value::Number(_) => "number",
+                    serde_json::Value::String(_) => "string",
+                    serde_json::Value::Array(_) => "array",
+                    serde_json::Value::Object(_) => "object",
+                };
+                assert_eq!(is, wanted);
+            }
+        }
+    }
+}
+
+#[test]
 fn ranges_end_within_the_domain_of_their_ends() {
     let positive = TypeKind::Domain {
         base: Box::new(base("int4")),
