@@ -269,19 +269,58 @@ fn matches(
     scope: &Scope<'_>,
 ) -> Result<Formula, String> {
     let term = terms::read(left, scope)?;
-    if let Some(similar) = terms::similar(right, scope) {
+    let padded_to = padded_to(left, scope).map(|characters| (term.clone(), characters));
+    let matched = if let Some(similar) = terms::similar(right, scope) {
         let operator = if operator.starts_with('!') {
             "!similar"
         } else {
             "similar"
         };
-        return matched(operator, term, &similar);
+        matched(operator, term, &similar)?
+    } else {
+        match terms::read(right, scope)? {
+            Term::Constant {
+                text: Some(text), ..
+            } => matched(operator, term, &text)?,
+            _ => return Err("its pattern is no constant".to_owned()),
+        }
+    };
+    Ok(match padded_to {
+        Some((term, characters)) => filled_up(matched, term, characters),
+        None => matched,
+    })
+}
+
+/// Characters of a `char(n)` that a pattern sees with the blanks at its end, because nothing casts it to text.
+fn padded_to(node: &Node, scope: &Scope<'_>) -> Option<i32> {
+    let NodeEnum::ColumnRef(column) = node.node.as_ref()? else {
+        return None;
+    };
+    let (_, type_) = scope.find(terms::last_name(&column.fields)?)?;
+    let base = type_.base();
+    (base.name.name == "bpchar" && base.typmod > 4).then_some(base.typmod - 4)
+}
+
+/// A pattern that ends where the text does sees no end before the blanks: the text has to go up to them.
+fn filled_up(matched: Formula, term: Term, characters: i32) -> Formula {
+    let Formula::Matches { pattern, found, .. } = &matched else {
+        return matched;
+    };
+    if !pattern.source.ends_with('$') {
+        return matched;
     }
-    match terms::read(right, scope)? {
-        Term::Constant {
-            text: Some(text), ..
-        } => matched(operator, term, &text),
-        _ => Err("its pattern is no constant".to_owned()),
+    let whole = Term::Constant {
+        text: Some(characters.to_string()),
+        value: Some(Value::Number(characters.into())),
+        kind: Kind::Integer,
+    };
+    let length = Term::Call(Function::Length, Kind::Integer, vec![term]);
+    if *found {
+        let filled = Formula::Compare(Comparison::Equal, length, whole);
+        Formula::And(vec![matched, filled])
+    } else {
+        let shorter = Formula::Compare(Comparison::NotEqual, length, whole);
+        Formula::Or(vec![matched, shorter])
     }
 }
 

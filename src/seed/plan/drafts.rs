@@ -28,7 +28,7 @@ pub(super) struct Draft {
     pub(super) free: bool,
     /// No two rows have the same value.
     pub(super) unique: bool,
-    /// Part of a key: its values cannot be changed one by one.
+    /// It keeps the rows of a key apart, or others refer to it: its values cannot be changed one by one.
     pub(super) fixed: bool,
     /// What it follows.
     pub(super) follow: Follow,
@@ -69,6 +69,14 @@ pub(super) fn drafts(planner: &Planner<'_>, about: &About<'_>) -> Vec<Draft> {
         } else if !matches!(about.table.columns[place].filled, Filled::Generated(_)) {
             drafts.push(of_column(planner, about, place));
         }
+    }
+    // Rows that refer to these columns compute their values from the row's number.
+    let table = &about.table.name;
+    let is_referred_to = |place: &usize| {
+        references::is_referred_to(planner.schema, table, &about.table.columns[*place].name)
+    };
+    for draft in &mut drafts {
+        draft.fixed = draft.columns.iter().any(is_referred_to);
     }
     drafts
 }

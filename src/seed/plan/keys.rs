@@ -25,9 +25,6 @@ pub(super) fn keep(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result
     let Some(units) = units(table, drafts, key) else {
         return by_expression(about, drafts, key);
     };
-    for unit in &units {
-        drafts[*unit].fixed = true;
-    }
     let never_there = |unit: &usize| drafts[*unit].distribution.nulls >= about.rows;
     if holds(drafts, &units) || !key.nulls_not_distinct && units.iter().any(never_there) {
         return Ok(());
@@ -141,6 +138,7 @@ fn make_unique(about: &About<'_>, draft: &mut Draft, key: &Key) -> Result<(), Tr
         ));
     }
     draft.unique = true;
+    draft.fixed = true;
     draft.distribution =
         std::mem::replace(&mut draft.distribution, free::own(0, 0, 0)).made_unique(about.rows);
     if draft.free && draft.foreign_key.is_none() && key.primary {
@@ -272,6 +270,8 @@ fn follow(
 ) -> Result<(), Trouble> {
     let mut divisor: u64 = 1;
     let mut room: u64 = 1;
+    // Other columns of the key may change: these keep its rows apart by themselves.
+    drafts[lead].fixed = true;
     for unit in followers {
         let largest = drafts[lead].largest(about.rows);
         if room >= largest && divisor > 1 {
@@ -296,6 +296,7 @@ fn follow(
         }
         let values = drafts[*unit].distribution.distinct();
         let values = values.saturating_sub(u64::from(differs)).max(1);
+        drafts[*unit].fixed = true;
         drafts[*unit].follow = Follow::Within {
             lead,
             numbered,

@@ -206,6 +206,26 @@ fn text_has_lengths_and_patterns() {
 }
 
 #[test]
+fn a_pattern_sees_the_blanks_of_a_padded_text_unless_it_is_cast() {
+    let told = |check: &str| {
+        let mut table = table("x bpchar", &[check]);
+        table.columns[0].type_.typmod = 19;
+        understand(&table).domains.remove(0)
+    };
+    let exact = |source: &str| Domain {
+        length: Some((15, 15)),
+        ..pattern(source)
+    };
+    assert_eq!(
+        told("(x ~ '^T-\\d{9,11}.?\\d$'::text)"),
+        exact("^T-\\d{9,11}.?\\d$")
+    );
+    assert_eq!(told("(x ~~ '%a'::text)"), exact("a$"));
+    assert_eq!(told("(x ~ '^T'::text)"), pattern("^T"));
+    assert_eq!(told("((x)::text ~ '^T$'::text)"), pattern("^T$"));
+}
+
+#[test]
 fn json_has_a_type() {
     let told = |check: &str| one("jsonb", check);
     let array = Domain {

@@ -216,6 +216,45 @@ fn a_part_of_a_key_has_a_value_where_the_other_is_null() {
 }
 
 #[test]
+fn two_references_differ_where_a_constraint_demands_it() {
+    let mut links = table(
+        "links",
+        "id int8!,one int8!,other int8!,kind int8!,place int4!",
+    )
+    .unique("id")
+    .unique("one,other,kind,place")
+    .refers("one", "areas", "id")
+    .refers("other", "areas", "id")
+    .refers("kind", "kinds", "id");
+    links.checks.push(Check {
+        name: "no_loop".to_owned(),
+        expression: "(one <> other)".to_owned(),
+    });
+    let mut schema = Schema {
+        tables: vec![
+            table("areas", "id int8!").unique("id"),
+            table("kinds", "id int8!").unique("id"),
+            links,
+        ],
+    };
+    let asked = options(&[("areas", 5), ("kinds", 20), ("links", 2_000)]);
+    let rows = made(&schema, None, &asked).1;
+    assert!(rows["links"].iter().all(|row| row[1] != row[2]));
+    // What others refer to stays as it is.
+    schema.tables.push(
+        table(
+            "notes",
+            "id int8!,one int8!,other int8!,kind int8!,place int4!",
+        )
+        .unique("id")
+        .refers("one,other,kind,place", "links", "one,other,kind,place"),
+    );
+    if let Ok(plan) = plan_of(&schema, &asked) {
+        assert_sound(&schema, &plan, &super::rows(&plan));
+    }
+}
+
+#[test]
 fn a_reference_may_have_integers_of_another_width_and_no_other_type() {
     let with = |own: &str, theirs: &str| Schema {
         tables: vec![
