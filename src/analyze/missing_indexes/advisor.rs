@@ -17,85 +17,15 @@
 //! that were there is also the plan where only those are there. The approach of asking the planner
 //! about sets is that of Chaudhuri and Narasayya (VLDB 1997).
 
+mod problem;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::analyze::rules::thresholds as t;
 
-use super::pages::Pages;
 use super::set::Set;
-
-/// A statement and what it is worth.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Weighted {
-    /// Milliseconds of execution per second of the window.
-    pub(super) ms_per_sec: f64,
-    /// Candidates that may matter to it.
-    pub(super) relevant: Set,
-    /// How dear the pages that it reads are.
-    pub(super) pages: Pages,
-}
-
-/// A candidate and what it costs.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Priced {
-    /// Its size, where it is known.
-    pub(super) bytes: Option<u64>,
-    /// Milliseconds per second that writing to it takes.
-    pub(super) write_ms_per_sec: f64,
-    /// The server refused to think of it.
-    pub(super) refused: bool,
-    /// Those that could stand for it: they begin with the same key of the same table.
-    pub(super) kin: Set,
-}
-
-/// The question.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Problem {
-    pub(super) statements: Vec<Weighted>,
-    pub(super) candidates: Vec<Priced>,
-    /// Most bytes together.
-    pub(super) max_bytes: Option<u64>,
-    /// Milliseconds per second that a byte has to give back.
-    pub(super) ms_per_sec_per_byte: f64,
-}
-
-/// What the planner said once.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Answer {
-    pub(super) indexes: Set,
-    pub(super) cost: f64,
-    /// The part of it that is for pages.
-    pub(super) page_cost: Option<f64>,
-    pub(super) used: Set,
-}
-
-impl Answer {
-    /// The cost, of which the part for pages counts by a factor.
-    fn priced(&self, factor: f64) -> f64 {
-        self.cost - (1.0 - factor) * self.page_cost.unwrap_or(0.0)
-    }
-}
-
-/// A cost that is not known yet: the statement and the indexes.
-pub(super) type Ask = (usize, Set);
-
-/// One index of the advice.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Chosen {
-    /// The candidate.
-    pub(super) candidate: usize,
-    /// What each statement saves by it, beside those chosen before, in milliseconds per second.
-    pub(super) saves: BTreeMap<usize, f64>,
-}
-
-/// The advice.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Choice {
-    /// What gives most first.
-    pub(super) chosen: Vec<Chosen>,
-    /// The planner's cost of every statement without and with all of them, where it is known.
-    pub(super) costs: Vec<Option<(f64, f64)>>,
-}
+use problem::Ask;
+pub(super) use problem::{Answer, Choice, Chosen, Priced, Problem, Weighted};
 
 /// What a statement or a search is done with until more is known.
 struct Unknown;

@@ -222,9 +222,10 @@ fn resize(out: &mut Vec<u8>, start: usize, width: usize) -> bool {
     let negative = bytes.first().is_some_and(|byte| *byte & 0x80 != 0);
     let mut wide = [if negative { 0xff } else { 0 }; 8];
     wide[8 - bytes.len()..].copy_from_slice(bytes);
-    let value = i64::from_be_bytes(wide);
-    let bits = 8 * width as u32;
-    let fits = bits >= i64::BITS || (-(1_i64 << (bits - 1))..1_i64 << (bits - 1)).contains(&value);
+    // What is cut off says nothing but the sign of what is left.
+    let (cut, kept) = wide.split_at(8 - width);
+    let sign = if kept[0] & 0x80 == 0 { 0 } else { 0xff };
+    let fits = cut.iter().all(|byte| *byte == sign);
     out.truncate(start);
     if fits {
         out.extend_from_slice(&wide[8 - width..]);

@@ -123,10 +123,16 @@ fn reference(
         .all(|key| !key.columns.contains(name));
     let partitioned = referenced.partitioning.is_some();
     let types = [&about.table.columns[place], &referenced.columns[column]].map(|c| c.type_.base());
-    let width = free::same_or_width(types).ok_or_else(|| {
-        let [own, theirs] = types.map(|type_| &type_.name.name);
-        format!("it is of the type {own} and refers to a column of the type {theirs}, which is written otherwise")
-    })?;
+    let width = match free::written(types) {
+        Some(free::Written::Alike) => None,
+        Some(free::Written::Width(bytes)) => Some(bytes),
+        None => {
+            let [own, theirs] = types.map(|type_| &type_.name.name);
+            return Err(format!(
+                "it is of the type {own} and refers to a column of the type {theirs}, which is written otherwise"
+            ));
+        }
+    };
     Ok(Field::Reference(Reference {
         unit,
         used: Used {

@@ -168,9 +168,16 @@ pub(super) fn tells_rows_apart(column: &Column) -> bool {
         && by_type.contains(&base.name.name.as_str())
 }
 
-/// Of a column and the one that it refers to: whether their values are written alike, or the bytes that an integer needs
-/// here. `None` where they are written otherwise.
-pub(super) fn same_or_width([own, theirs]: [&Type; 2]) -> Option<Option<usize>> {
+/// How values of the column that one refers to are written here.
+pub(super) enum Written {
+    /// As there.
+    Alike,
+    /// As integers of so many bytes.
+    Width(usize),
+}
+
+/// How a column of the first type has values of the second; `None` where that is not known.
+pub(super) fn written([own, theirs]: [&Type; 2]) -> Option<Written> {
     const TEXTS: [&str; 4] = ["text", "varchar", "bpchar", "citext"];
     let bytes = |type_: &Type| match type_.name.name.as_str() {
         "int2" => Some(2),
@@ -180,9 +187,10 @@ pub(super) fn same_or_width([own, theirs]: [&Type; 2]) -> Option<Option<usize>> 
     };
     let is_text = |type_: &Type| TEXTS.contains(&type_.name.name.as_str());
     if own.name == theirs.name || is_text(own) && is_text(theirs) {
-        return Some(None);
+        return Some(Written::Alike);
     }
-    bytes(own).filter(|_| bytes(theirs).is_some()).map(Some)
+    let width = bytes(own).filter(|_| bytes(theirs).is_some());
+    width.map(Written::Width)
 }
 
 /// How many values a column can have at most, where its type or its constraints leave few.
@@ -198,7 +206,11 @@ pub(super) fn most_values(column: &Column, domain: &Domain) -> u64 {
         let whole = |limit: &Option<Limit>| limit.as_ref()?.value.parse::<i64>().ok();
         let ends = whole(&domain.at_least).zip(whole(&domain.at_most))?;
         let is_whole = ["int2", "int4", "int8"].contains(&base.name.name.as_str());
-        is_whole.then(|| (ends.1.saturating_sub(ends.0).max(0) as u64).saturating_add(1))
+        let distance = ends
+            .1
+            .checked_sub(ends.0)
+            .and_then(|d| u64::try_from(d).ok());
+        is_whole.then(|| distance.map_or(u64::MAX, |d| d.saturating_add(1)))
     };
     of_type.min(listed.or_else(between).unwrap_or(u64::MAX))
 }

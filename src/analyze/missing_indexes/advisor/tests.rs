@@ -1,4 +1,5 @@
 use super::*;
+use crate::analyze::missing_indexes::pages::Pages;
 
 /// A planner that knows the cost of every statement with every index, and takes the best.
 struct Planner {
