@@ -5,6 +5,7 @@
 mod checks;
 mod domain;
 mod generate;
+mod left_alone;
 pub mod load;
 mod names;
 mod oracle;
@@ -16,13 +17,12 @@ pub mod rows;
 mod sample;
 pub mod schema;
 mod shape;
-mod spare;
 mod values;
 pub mod verify;
 
+pub use left_alone::left_alone;
 pub use plan::{PlanOptions, Problem};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use sample::{
     SAMPLE_WORKLOAD, SampleError, SampleOptions, SampleReport, TableRows, load_sample,
 };
-pub use spare::spared;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::left_alone::{self, Rest, left_alone};
 use super::oracle;
 use super::plan::{self, Literals, PlanOptions, Problem};
 use super::profile::Profile;
 use super::rows::Rows;
 use super::schema::{Name, Schema};
-use super::spare;
 use crate::pg::{PgError, Session};
 
 /// Rows that can be loaded.
@@ -51,9 +51,9 @@ pub async fn prepare(
     profile: Option<&Profile>,
     options: &PlanOptions,
 ) -> Result<Prepared, PrepareError> {
-    let spared = spare::spared(schema, options).map_err(PrepareError::Unfillable)?;
-    let left_alone = spared.iter().map(|problem| problem.table.clone()).collect();
-    let spare::Spared { schema, said } = spare::spare(session, schema, spared).await?;
+    let left = left_alone(schema, options).map_err(PrepareError::Unfillable)?;
+    let names = left.iter().map(|problem| problem.table.clone()).collect();
+    let Rest { schema, said } = left_alone::without(session, schema, left).await?;
     let schema = &schema;
     let literals = match profile {
         Some(profile) => oracle::literals(session, &plan::wanted(schema, profile)).await?,
@@ -70,6 +70,6 @@ pub async fn prepare(
             .map(|table| Arc::new(table) as Arc<dyn Rows>)
             .collect(),
         left: said.into_iter().chain(plan.left).collect(),
-        left_alone,
+        left_alone: names,
     })
 }

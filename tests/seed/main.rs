@@ -16,12 +16,12 @@ mod ended;
 mod fidelity;
 mod file;
 mod kept;
+mod left_alone;
 mod left_out;
 mod made;
 mod published;
 mod refused;
 mod roles;
-mod spared;
 #[path = "../support/mod.rs"]
 mod support;
 mod to_partitions;

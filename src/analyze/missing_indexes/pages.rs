@@ -12,10 +12,9 @@ const HIT: f64 = 0.05;
 const MOST_TIME: f64 = 0.99;
 
 /// What the server counted of the pages of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pages {
     /// Nothing: the planner's prices stand.
-    #[default]
     AsPlanned,
     /// This share of them was not in shared buffers.
     Read(f64),

@@ -26,7 +26,7 @@ use crate::record::{SeedSummary, SeedTable};
 use crate::seed::load::{self, Load, LoadError, LoadOptions, Loaded};
 use crate::seed::profile::Profile;
 use crate::seed::schema::{self, Name, SchemaFile, When};
-use crate::seed::{PlanOptions, PrepareError, Prepared, prepare, spared};
+use crate::seed::{PlanOptions, PrepareError, Prepared, left_alone, prepare};
 use crate::workload::Workload;
 
 /// What the flags ask for.
@@ -143,9 +143,9 @@ async fn look(
         tables.map(|t| (t.name().clone(), t.rows() > 0)).collect()
     } else {
         // What is wrong with these names has been said.
-        let spared = spared(&schema, &job.plan).unwrap_or_default();
+        let left = left_alone(&schema, &job.plan).unwrap_or_default();
         let tables = schema.tables.iter().map(|t| &t.name);
-        let tables = tables.filter(|name| !spared.iter().any(|s| s.table == **name));
+        let tables = tables.filter(|name| !left.iter().any(|l| l.table == **name));
         tables.map(|name| (name.clone(), true)).collect()
     };
     let refused = load::refusals(session, &names, &job.load).await;

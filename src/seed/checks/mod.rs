@@ -22,6 +22,7 @@ mod time;
 mod understand;
 mod value;
 
+pub(crate) use read::parsed;
 pub(crate) use rules::{Cells, Rules};
 pub(crate) use understand::{Nulls, Understanding, understand};
 pub(crate) use value::place;

@@ -36,7 +36,8 @@ pub(super) fn understood(expression: &str, scope: &Scope<'_>) -> Vec<Formula> {
     parts.flat_map(Formula::conjuncts).collect()
 }
 
-fn parsed(expression: &str) -> Result<Node, String> {
+/// An expression as PostgreSQL's parser reads it.
+pub(crate) fn parsed(expression: &str) -> Result<Node, String> {
     let unread = || "it does not parse".to_owned();
     let sql = format!("SELECT WHERE {expression}");
     let parsed = pg_query::parse(&sql, pg_query::ParserOptions::DEFAULT).map_err(|_| unread())?;

@@ -89,6 +89,14 @@ pub(crate) struct LeafField {
 }
 
 impl Own {
+    /// No value: the unit is null in every row.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            literals: Vec::new(),
+            maker: None,
+        }
+    }
+
     /// Appends the value of a place.
     pub(crate) fn write(&self, place: Place, out: &mut Vec<u8>) {
         let literal = place.atom.and_then(|atom| self.literals.get(atom as usize));

@@ -4,6 +4,7 @@ use pg_query::protobuf::node::Node as NodeEnum;
 use pg_query::protobuf::{BoolExprType, NullTestType};
 use pg_query::{Node, ParserOptions};
 
+use crate::seed::checks;
 use crate::seed::schema::{Key, Table};
 
 /// Functions that have different results for different texts, of those that are made here: no two differ in the case of
@@ -104,14 +105,8 @@ pub(super) fn is_of_all_rows(table: &Table, key: &Key) -> bool {
 
 /// Columns that are not null: all that a condition demands.
 fn not_null(condition: &str) -> Option<Vec<String>> {
-    let sql = format!("SELECT WHERE {condition}");
-    let parsed = pg_query::parse(&sql, ParserOptions::DEFAULT).ok()?;
-    let statement = parsed.protobuf.stmts.into_iter().next()?;
-    let NodeEnum::SelectStmt(select) = statement.stmt?.node? else {
-        return None;
-    };
     let mut columns = Vec::new();
-    not_null_in(select.where_clause.as_deref()?, &mut columns)?;
+    not_null_in(&checks::parsed(condition).ok()?, &mut columns)?;
     Some(columns)
 }
 

@@ -45,10 +45,14 @@ pub(super) fn fields(
         };
         let draft = &mut drafts[unit];
         if draft.foreign_key.is_some() {
-            match reference(planner, about, draft, unit, place) {
-                Ok(field) => fields.list.push(field),
-                Err(reason) => fields.leave(about, column, reason),
-            }
+            let field = reference(planner, about, draft, unit, place);
+            let field = field.unwrap_or_else(|reason| {
+                fields.left_null(about, column, reason);
+                // Not by its default, which could refer to a row that is not there.
+                draft.distribution.nulls = about.rows;
+                Field::Own(unit, Own::nothing())
+            });
+            fields.list.push(field);
             continue;
         }
         let asked = Asked {
@@ -86,17 +90,24 @@ enum Short {
 impl Fields {
     /// A column that cannot be filled stays null or gets its default, if it may.
     fn leave(&mut self, about: &About<'_>, column: &Column, reason: String) {
-        let by_default = matches!(column.filled, Filled::Default(_));
-        let problem = |reason| Problem::of(&about.table.name, &column.name, reason);
-        if by_default {
+        if matches!(column.filled, Filled::Default(_)) {
+            let reason = format!("left to its default: {reason}");
             self.left
-                .push(problem(format!("left to its default: {reason}")));
-        } else if column.is_never_null() {
+                .push(Problem::of(&about.table.name, &column.name, reason));
+        } else {
+            self.left_null(about, column, reason);
+        }
+        self.list.push(Field::Omitted);
+    }
+
+    /// A column that cannot be filled and has no default that could stand for it.
+    fn left_null(&mut self, about: &About<'_>, column: &Column, reason: String) {
+        let problem = |reason| Problem::of(&about.table.name, &column.name, reason);
+        if column.is_never_null() {
             self.problems.push(problem(reason));
         } else {
             self.left.push(problem(format!("left null: {reason}")));
         }
-        self.list.push(Field::Omitted);
     }
 }
 
@@ -122,12 +133,12 @@ fn reference(
         .iter()
         .all(|key| !key.columns.contains(name));
     let partitioned = referenced.partitioning.is_some();
-    let types = [&about.table.columns[place], &referenced.columns[column]].map(|c| c.type_.base());
-    let width = match free::written(types) {
+    let (own, theirs) = (&about.table.columns[place], &referenced.columns[column]);
+    let width = match free::written(own, theirs) {
         Some(free::Written::Alike) => None,
         Some(free::Written::Width(bytes)) => Some(bytes),
         None => {
-            let [own, theirs] = types.map(|type_| &type_.name.name);
+            let [own, theirs] = [own, theirs].map(|c| &c.type_.base().name.name);
             return Err(format!(
                 "it is of the type {own} and refers to a column of the type {theirs}, which is written otherwise"
             ));
@@ -238,11 +249,7 @@ impl Asked<'_> {
         let filled = rows - draft.distribution.nulls.min(rows);
         if filled == 0 {
             draft.distribution = free::own(rows, rows, 0);
-            let own = Own {
-                literals: Vec::new(),
-                maker: None,
-            };
-            return Ok(Field::Own(unit, own));
+            return Ok(Field::Own(unit, Own::nothing()));
         }
         let literals = self.literals(&draft.distribution).unwrap_or_default();
         let wanted = if draft.unique || draft.free {

@@ -168,6 +168,16 @@ pub(super) fn tells_rows_apart(column: &Column) -> bool {
         && by_type.contains(&base.name.name.as_str())
 }
 
+/// Bytes of a type of integers.
+pub(super) fn integer_bytes(type_: &Type) -> Option<usize> {
+    match type_.base().name.name.as_str() {
+        "int2" => Some(2),
+        "int4" => Some(4),
+        "int8" => Some(8),
+        _ => None,
+    }
+}
+
 /// How values of the column that one refers to are written here.
 pub(super) enum Written {
     /// As there.
@@ -176,41 +186,29 @@ pub(super) enum Written {
     Width(usize),
 }
 
-/// How a column of the first type has values of the second; `None` where that is not known.
-pub(super) fn written([own, theirs]: [&Type; 2]) -> Option<Written> {
-    const TEXTS: [&str; 4] = ["text", "varchar", "bpchar", "citext"];
-    let bytes = |type_: &Type| match type_.name.name.as_str() {
-        "int2" => Some(2),
-        "int4" => Some(4),
-        "int8" => Some(8),
-        _ => None,
-    };
-    let is_text = |type_: &Type| TEXTS.contains(&type_.name.name.as_str());
-    if own.name == theirs.name || is_text(own) && is_text(theirs) {
+/// How a column has values of another one that it refers to; `None` where that is not known.
+pub(super) fn written(own: &Column, theirs: &Column) -> Option<Written> {
+    let (own_type, their_type) = (own.type_.base(), theirs.type_.base());
+    if own_type.name == their_type.name || is_text(own) && is_text(theirs) {
         return Some(Written::Alike);
     }
-    let width = bytes(own).filter(|_| bytes(theirs).is_some());
-    width.map(Written::Width)
+    integer_bytes(their_type)?;
+    integer_bytes(own_type).map(Written::Width)
 }
 
 /// How many values a column can have at most, where its type or its constraints leave few.
 pub(super) fn most_values(column: &Column, domain: &Domain) -> u64 {
-    let base = column.type_.base();
-    let of_type = match &base.kind {
+    let of_type = match &column.type_.base().kind {
         TypeKind::Enum(labels) => labels.len() as u64,
-        _ if base.name.name == "bool" => 2,
+        _ if column.type_.base().name.name == "bool" => 2,
         _ => u64::MAX,
     };
     let listed = domain.one_of.as_ref().map(|values| values.len() as u64);
     let between = || {
+        integer_bytes(&column.type_)?;
         let whole = |limit: &Option<Limit>| limit.as_ref()?.value.parse::<i64>().ok();
-        let ends = whole(&domain.at_least).zip(whole(&domain.at_most))?;
-        let is_whole = ["int2", "int4", "int8"].contains(&base.name.name.as_str());
-        let distance = ends
-            .1
-            .checked_sub(ends.0)
-            .and_then(|d| u64::try_from(d).ok());
-        is_whole.then(|| distance.map_or(u64::MAX, |d| d.saturating_add(1)))
+        let (least, most) = whole(&domain.at_least).zip(whole(&domain.at_most))?;
+        u64::try_from(most.checked_sub(least)?).ok()?.checked_add(1)
     };
     of_type.min(listed.or_else(between).unwrap_or(u64::MAX))
 }

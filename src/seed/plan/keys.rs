@@ -246,12 +246,8 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
 }
 
 fn is_numbered(about: &About<'_>, draft: &Draft) -> bool {
-    let type_name = |c: &usize| about.table.columns[*c].type_.base().name.name.clone();
-    draft.foreign_key.is_none()
-        && draft
-            .columns
-            .iter()
-            .all(|c| ["int2", "int4", "int8"].contains(&type_name(c).as_str()))
+    let whole = |c: &usize| free::integer_bytes(&about.table.columns[*c].type_).is_some();
+    draft.foreign_key.is_none() && draft.columns.iter().all(whole)
 }
 
 /// Values that the columns can have at most.

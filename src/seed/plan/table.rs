@@ -187,7 +187,7 @@ impl Prepared {
                 avoided.push(key.name.clone());
             }
         }
-        for key in &table.keys {
+        for key in table.keys.iter().filter(|key| !avoided.contains(&key.name)) {
             let Some(column) = emptied_by(&table, key) else {
                 continue;
             };

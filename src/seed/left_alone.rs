@@ -52,7 +52,7 @@ const MIGRATIONS: [&str; 30] = [
 const KEYS: i64 = 1_000;
 
 /// The tables that are to be filled.
-pub(super) struct Spared {
+pub(super) struct Rest {
     /// Without the tables that are left as they are; what refers to those has the values of their keys.
     pub(super) schema: Schema,
     /// What is left as it is, and what refers to it.
@@ -64,7 +64,7 @@ pub(super) struct Spared {
 /// # Errors
 ///
 /// Tables that are excluded and are not there, or of which rows are asked for.
-pub fn spared(schema: &Schema, options: &PlanOptions) -> Result<Vec<Problem>, Vec<Problem>> {
+pub fn left_alone(schema: &Schema, options: &PlanOptions) -> Result<Vec<Problem>, Vec<Problem>> {
     let mut problems = Vec::new();
     let of_table = |table: &Name, reason: &str| Problem {
         table: table.clone(),
@@ -92,7 +92,7 @@ pub fn spared(schema: &Schema, options: &PlanOptions) -> Result<Vec<Problem>, Ve
         return Err(problems);
     }
     let tables = schema.tables.iter();
-    let spared = tables.filter_map(|table| {
+    let left = tables.filter_map(|table| {
         let reason = if excluded.contains(&&table.name) {
             "left as it is: it is excluded"
         } else if is_migration_list(schema, table) && !options.asks_for_rows(&table.name) {
@@ -102,7 +102,7 @@ pub fn spared(schema: &Schema, options: &PlanOptions) -> Result<Vec<Problem>, Ve
         };
         Some(of_table(&table.name, reason))
     });
-    Ok(spared.collect())
+    Ok(left.collect())
 }
 
 /// By its name, and nothing refers to it or from it.
@@ -115,11 +115,11 @@ fn is_migration_list(schema: &Schema, table: &Table) -> bool {
 }
 
 /// Leaves tables out, and lets the others refer to the rows that these have.
-pub(super) async fn spare(
+pub(super) async fn without(
     session: &Session,
     schema: &Schema,
     left: Vec<Problem>,
-) -> Result<Spared, PgError> {
+) -> Result<Rest, PgError> {
     let mut schema = schema.clone();
     let is_left = |name: &Name| left.iter().any(|problem| problem.table == *name);
     schema.tables.retain(|table| !is_left(&table.name));
@@ -144,7 +144,7 @@ pub(super) async fn spare(
             table.checks.extend(check);
         }
     }
-    Ok(Spared { schema, said })
+    Ok(Rest { schema, said })
 }
 
 /// Values of the one column that a key refers to.
