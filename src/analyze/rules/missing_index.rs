@@ -1,6 +1,7 @@
 //! `missing-index`: an index that the conditions of an expensive scan ask for.
 
 use crate::analyze::conclusions::{MissingIndex, MissingIndexKind, Severity};
+use crate::analyze::figures::plural;
 use crate::analyze::missing_indexes::{lock_note, undo_sql};
 
 use super::draft::Draft;
@@ -86,10 +87,10 @@ fn price(m: &MissingIndex) -> String {
             } else {
                 &writer.query
             };
+            let writers = plural(m.costs.len() as u64, "statement writes", "statements write");
             format!(
-                "The index would take about {bytes}; {} statements write to it, which would take about \
-                 {ms:.2} ms per second more, most of it in {most}",
-                m.costs.len()
+                "The index would take about {bytes}; {writers} to it, which would take about {ms:.2} ms per second more, \
+                 most of it in {most}"
             )
         }
         _ => format!("The index would take about {bytes}; every write to the table pays for it"),
@@ -101,7 +102,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::analyze::conclusions::Evidence;
+    use crate::analyze::conclusions::{Evidence, WritingStatement};
     use crate::analyze::fixture::{delta, run_with_indexes, statement_window};
     use crate::analyze::rules::testing::Case;
     use crate::record::QueryId;
@@ -140,6 +141,27 @@ mod tests {
         missing.predicate = Some("read_at IS NULL".to_owned());
         let expected = "an index on messages (sent_at) WHERE read_at IS NULL is missing";
         assert_eq!(title(&missing), expected);
+    }
+
+    #[test]
+    fn its_writers_are_counted() {
+        let mut missing = MissingIndex::none();
+        missing.costs_ms_per_sec = Some(0.03);
+        for (writers, told) in [
+            (1, "1 statement writes to it"),
+            (2, "2 statements write to it"),
+        ] {
+            missing.costs = vec![
+                WritingStatement {
+                    query_id: "1".to_owned(),
+                    query: "INSERT INTO tasks".to_owned(),
+                    entries_per_sec: Some(5.0),
+                    costs_ms_per_sec: Some(0.03),
+                };
+                writers
+            ];
+            assert!(price(&missing).contains(told), "{}", price(&missing));
+        }
     }
 
     #[test]
