@@ -229,8 +229,8 @@ fn retreat(solution: &mut [f64], free: &mut Vec<usize>, trial: &[f64]) {
     }
 }
 
-/// Solves the free columns by Cholesky; `None` where they are collinear.
-pub(super) fn solve_free(gram: &[Vec<f64>], moments: &[f64], free: &[usize]) -> Option<Vec<f64>> {
+/// The lower triangle whose product with itself the free rows and columns are; `None` where they are collinear.
+pub(super) fn cholesky(gram: &[Vec<f64>], free: &[usize]) -> Option<Vec<Vec<f64>>> {
     let size = free.len();
     let mut lower = vec![vec![0.0; size]; size];
     for i in 0..size {
@@ -247,6 +247,13 @@ pub(super) fn solve_free(gram: &[Vec<f64>], moments: &[f64], free: &[usize]) -> 
             }
         }
     }
+    Some(lower)
+}
+
+/// Solves the free columns by Cholesky; `None` where they are collinear.
+pub(super) fn solve_free(gram: &[Vec<f64>], moments: &[f64], free: &[usize]) -> Option<Vec<f64>> {
+    let size = free.len();
+    let lower = cholesky(gram, free)?;
     let mut forward = vec![0.0; size];
     for i in 0..size {
         let dot: f64 = (0..i).map(|k| lower[i][k] * forward[k]).sum();

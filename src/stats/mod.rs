@@ -8,6 +8,7 @@ mod distribution;
 mod histogram;
 mod interval;
 mod least_squares;
+mod levels;
 mod quantile;
 mod queueing;
 mod random;
@@ -19,6 +20,7 @@ pub use distribution::{Distribution, kolmogorov_smirnov, sampling_distance};
 pub use histogram::{HistogramError, LatencyHistogram, LatencySummary};
 pub use interval::{Interval, round_to_count, student_t_quantile, wilson};
 pub use least_squares::{LeastSquaresError, NonNegativeFit, NormalEquations, condition_number};
+pub use levels::{Levels, Measurement};
 pub use quantile::{quantile, time_weighted_quantile};
 pub use queueing::{
     ClosedQueue, ClosedSolution, OpenQueue, allen_cunneen_factor, erlang_b, erlang_c,

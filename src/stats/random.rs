@@ -29,6 +29,17 @@ impl SplitMix64 {
         let product = u128::from(self.next_u64()) * (len as u128);
         usize::try_from(product >> 64).unwrap_or(0)
     }
+
+    /// A number above 0 and below 1.
+    fn open_unit(&mut self) -> f64 {
+        ((self.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// A normal number of mean 0 and standard deviation 1, by Box and Muller.
+    pub fn normal(&mut self) -> f64 {
+        let (radius, angle) = (self.open_unit(), self.open_unit());
+        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+    }
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ pub(super) struct Point {
     pub(super) throughput: f64,
     /// Variance of the throughput of its blocks, as a share of the squared mean; 0 of one block.
     pub(super) block_variance: f64,
-    /// Variance of the logarithm of the 99th percentile of its blocks; 0 of one block.
-    pub(super) p99_variance: f64,
+    /// Each of its blocks.
+    pub(super) measured: Vec<BlockFigures>,
     pub(super) latency: LatencyHistogram,
     pub(super) permit_wait: LatencyHistogram,
     pub(super) lease: LatencyHistogram,
@@ -44,6 +44,27 @@ pub(super) struct Point {
     /// What the server did meanwhile; `None` without samples.
     pub(super) server: Option<ServerShare>,
     pub(super) queue: Queue,
+}
+
+/// What of one block decides among sizes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlockFigures {
+    pub(super) round: u32,
+    /// Of requests that succeeded; of half a request where none did, which has a logarithm.
+    pub(super) throughput: f64,
+    /// `None` without a request.
+    pub(super) p99_ms: Option<f64>,
+}
+
+impl BlockFigures {
+    fn of(block: &SizeBlock) -> Self {
+        let done = (block.requests - block.failures) as f64;
+        Self {
+            round: block.round,
+            throughput: done.max(0.5) / block.length.secs(),
+            p99_ms: block.latency.quantile_ms(0.99).filter(|ms| *ms > 0.0),
+        }
+    }
 }
 
 /// Clients that a pooler in front of the server lets wait for one of its server connections.
@@ -99,7 +120,7 @@ impl Point {
             failures,
             throughput: ratio((requests - failures) as f64, length.secs()),
             block_variance: block_variance(blocks),
-            p99_variance: p99_variance(blocks),
+            measured: blocks.iter().map(|block| BlockFigures::of(block)).collect(),
             latency: add(|b| &b.latency),
             permit_wait: add(|b| &b.pool.permit_wait),
             lease: add(|b| &b.pool.lease),
@@ -160,19 +181,6 @@ fn block_variance(blocks: &[&SizeBlock]) -> f64 {
         return 0.0;
     }
     let squares: f64 = rates.iter().map(|rate| (rate / mean - 1.0).powi(2)).sum();
-    squares / (count - 1.0)
-}
-
-/// Variance of the logarithm of the 99th percentiles of blocks.
-fn p99_variance(blocks: &[&SizeBlock]) -> f64 {
-    let p99s = blocks.iter().filter_map(|b| b.latency.quantile_ms(0.99));
-    let logs: Vec<f64> = p99s.filter(|ms| *ms > 0.0).map(f64::ln).collect();
-    let count = logs.len() as f64;
-    if logs.len() < 2 {
-        return 0.0;
-    }
-    let mean = logs.iter().sum::<f64>() / count;
-    let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
     squares / (count - 1.0)
 }
 

@@ -10,6 +10,9 @@ use super::choose::{GOOD_P99_RATIO, GOOD_THROUGHPUT_RATIO};
 use super::points::{Point, points};
 use super::target;
 
+/// Up to so many times the connections are a few more (ours): what a larger size has must be sure.
+const FEW_TIMES: u32 = 2;
+
 /// What the proof came to.
 #[derive(Debug)]
 pub(super) enum Proof {
@@ -127,12 +130,13 @@ fn objection(sweep: &PoolSweep, size: u32, other: &Versus, meets_target: bool) -
     None
 }
 
-/// As far as was seen, a larger size has what this one lacks to be good enough. It need not be sure: a few connections
-/// too many cost less than a part of the throughput.
+/// As far as was seen, a somewhat larger size has what this one lacks to be good enough. It need not be sure: a few
+/// connections too many cost less than a part of the throughput.
 fn lacks(size: u32, other: &Versus, meets_target: bool) -> bool {
     let too_slow =
         !meets_target && other.p99.ratio > GOOD_P99_RATIO && other.throughput.ratio <= 1.0;
-    other.size > size && (other.throughput.ratio < GOOD_THROUGHPUT_RATIO || too_slow)
+    let few_more = other.size > size && other.size <= size.saturating_mul(FEW_TIMES);
+    few_more && (other.throughput.ratio < GOOD_THROUGHPUT_RATIO || too_slow)
 }
 
 /// Such as "8 connections against 4: throughput +31 % (28 to 35), p99 −12 % (−15 to −9)".

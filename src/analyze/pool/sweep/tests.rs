@@ -115,6 +115,55 @@ fn a_noisy_machine_gives_a_good_size_or_none_and_the_interval_holds_the_truth() 
 }
 
 #[test]
+fn a_machine_that_is_not_as_fast_all_the_time_gives_the_size_that_a_steady_one_does() {
+    let (mut few, mut told) = (0, 0);
+    for seed in 0..40 {
+        let simulated = Simulated {
+            clients: 16,
+            current: 16,
+            rate: |n| 160.0 * n.min(2.0),
+            noise: 0.04,
+            drift: 0.15,
+            seed,
+            ..Simulated::default()
+        };
+        let found = simulated.recommended().unwrap();
+        assert_eq!(found.verdict, "database-saturated", "{found:?}");
+        assert!(found.pool_size >= 2, "{found:?}");
+        few += u32::from(found.pool_size <= 4);
+        let reasons = found.reasons.join("\n");
+        told += u32::from(reasons.contains("beside each other"));
+    }
+    assert!(few >= 38, "{few} of 40 have few connections");
+    assert!(told >= 38, "{told} of 40 are told");
+}
+
+#[test]
+fn a_present_size_that_is_the_best_may_be_more_than_the_database_serves() {
+    // One lock: with sixteen connections three per cent more than with two, and each statement takes eight times as long.
+    let crowded = Simulated {
+        clients: 16,
+        current: 16,
+        rate: |n| if n < 16.0 { 300.0 } else { 310.0 },
+        noise: 0.001,
+        ..Simulated::default()
+    };
+    let found = crowded.recommended().unwrap();
+    let (verdict, size) = (found.verdict.as_str(), found.pool_size);
+    assert_eq!((verdict, size), ("database-saturated", 16));
+    let reasons = found.reasons.join("\n");
+    assert!(reasons.contains(": the database is the limit"), "{reasons}");
+    // Where each connection adds its part, the present size fits.
+    let asleep = Simulated {
+        clients: 16,
+        current: 16,
+        rate: |n| 20.0 * n,
+        ..Simulated::default()
+    };
+    assert_eq!(asleep.recommended().unwrap().verdict, "fits");
+}
+
+#[test]
 fn opposite_ills_have_opposite_cures() {
     let verdict = |simulated: &Simulated| {
         let found = simulated.recommended().unwrap();

@@ -15,6 +15,9 @@ const CHURN_RATIO: f64 = 0.5;
 /// Statements of the largest sizes over those of the smallest from which they are slowed down by each other (ours).
 const SLOWER_RATIO: f64 = 1.3;
 
+/// Throughput of half of the connections as a share of that of all from which the others only slow them down (ours).
+const MUCH_THROUGHPUT_RATIO: f64 = 0.9;
+
 /// A class of waits is what a database is busy with from this share of its active sessions (ours).
 const MAIN_WAIT_RATIO: f64 = 0.4;
 
@@ -32,6 +35,9 @@ const HIGH_WAIT_RATIO: f64 = 0.2;
 
 /// A present size up to this many times the chosen one is as good (ours).
 const SAME_RATIO: f64 = 1.25;
+
+/// Standard deviation of throughput from round to round that is worth a word: more than a good size may lack (ours).
+const NOTABLE_DEVIATION: f64 = 0.02;
 
 /// Clients that wait in `PgBouncer` as a share of the connections to it that are in use, from which it is what
 /// holds them up (ours).
@@ -58,12 +64,23 @@ pub(super) fn main_wait(server: &ServerShare) -> Option<String> {
     (most > MAIN_WAIT_RATIO * server.active).then(|| class.to_owned())
 }
 
-/// How much longer the statements of a request take with more connections: at the largest size that was
-/// measured over the smallest.
-fn slowdown(points: &[Point]) -> Option<f64> {
-    let (first, last) = (points.first()?, points.last()?);
-    (first.statements_ms > 0.0 && last.size > first.size)
-        .then(|| last.statements_ms / first.statements_ms)
+/// How much longer the statements of a request take with more connections: at this size over the smallest that was
+/// measured.
+fn slowdown(points: &[Point], at: Option<&Point>) -> Option<f64> {
+    let (first, at) = (points.first()?, at?);
+    (first.statements_ms > 0.0 && at.size > first.size)
+        .then(|| at.statements_ms / first.statements_ms)
+}
+
+/// Statements slow each other down at this size, and in the database.
+fn slows_down(points: &[Point], at: Option<&Point>) -> bool {
+    slowdown(points, at).is_some_and(|ratio| ratio >= SLOWER_RATIO) && in_pooler(points).is_none()
+}
+
+/// The server has no core to give at the chosen size.
+fn has_no_core(choice: &Choice<'_>, cores: Option<f64>) -> bool {
+    let busy = choice.chosen.server.as_ref().zip(cores);
+    busy.is_some_and(|(server, cores)| server.on_cpu >= BUSY_CORES_RATIO * cores)
 }
 
 /// The database is the limit at the chosen size and above: more connections are in use where there are more, and
@@ -72,11 +89,20 @@ fn saturated(points: &[Point], choice: &Choice<'_>, cores: Option<f64>) -> bool 
     let beyond = points
         .last()
         .is_some_and(|largest| largest.size > choice.chosen.size && is_asked_for(largest));
-    let slower =
-        slowdown(points).is_some_and(|ratio| ratio >= SLOWER_RATIO) && in_pooler(points).is_none();
-    let busy = choice.chosen.server.as_ref().zip(cores);
-    let no_core = busy.is_some_and(|(server, cores)| server.on_cpu >= BUSY_CORES_RATIO * cores);
-    beyond && (slower || no_core)
+    beyond && (slows_down(points, points.last()) || has_no_core(choice, cores))
+}
+
+/// The database is the limit at the chosen size itself, though no client waits for a connection: all of them are in use,
+/// their statements slow each other down, and there is no core for more, or half of them do as much.
+fn saturated_there(points: &[Point], choice: &Choice<'_>, cores: Option<f64>) -> bool {
+    let chosen = choice.chosen;
+    let half_does = points
+        .iter()
+        .filter(|point| 2 * point.size <= chosen.size)
+        .any(|point| point.throughput >= MUCH_THROUGHPUT_RATIO * chosen.throughput);
+    is_asked_for(chosen)
+        && slows_down(points, Some(chosen))
+        && (half_does || has_no_core(choice, cores))
 }
 
 /// What a pooler lets through at the largest size.
@@ -144,7 +170,7 @@ pub(super) fn verdict(
         return "too-small";
     }
     let larger = waits(now) || sweep.current > size;
-    if larger && saturated(points, choice, cores) {
+    if (larger && saturated(points, choice, cores)) || saturated_there(points, choice, cores) {
         return "database-saturated";
     }
     if larger && held_back(points).is_some() {
@@ -206,10 +232,16 @@ pub(super) fn reasons(
     reasons.extend(overloaded(points, sweep));
     if let Some(words) = in_pooler(points) {
         reasons.push(words);
-    } else if let Some(slowdown) = slowdown(points).filter(|ratio| *ratio >= SLOWER_RATIO)
+    } else if let Some(slowdown) =
+        slowdown(points, points.last()).filter(|ratio| *ratio >= SLOWER_RATIO)
         && let (Some(first), Some(last)) = (points.first(), points.last())
         && is_asked_for(last)
     {
+        let limit = if last.size > chosen.size {
+            "beyond the chosen size the database is the limit"
+        } else {
+            "the database is the limit"
+        };
         let wait = last.server.as_ref().and_then(main_wait);
         let busy_with = wait.map_or_else(String::new, |class| {
             let class = if class == "CPU*" { "the CPU" } else { &class };
@@ -217,7 +249,7 @@ pub(super) fn reasons(
         });
         reasons.push(format!(
             "the statements of a request take {slowdown:.1} times as long with {} connections as with {} \
-             ({:.1} and {:.1} ms): beyond the chosen size the database is the limit{busy_with}",
+             ({:.1} and {:.1} ms): {limit}{busy_with}",
             last.size, first.size, last.statements_ms, first.statements_ms
         ));
     }
@@ -235,6 +267,13 @@ pub(super) fn reasons(
             "opening connections takes {:.0} % of the time that they are in use: something closes them, such as an \
              idle timeout of the server or of what is between",
             chosen.connect_ratio * 100.0
+        ));
+    }
+    if choice.round_deviation > NOTABLE_DEVIATION {
+        reasons.push(format!(
+            "the machine was not as fast in all rounds of the sweep (a standard deviation of {:.0} %): sizes are \
+             compared by what they did beside each other",
+            choice.round_deviation * 100.0
         ));
     }
     if let (Some(target), false) = (target_p99_ms, choice.meets_target) {

@@ -11,6 +11,8 @@ pub(super) struct Simulated {
     pub(super) held_idle: f64,
     /// Difference of a block from the truth, at most.
     pub(super) noise: f64,
+    /// What all blocks of a round differ from others by, at most: the host of the machine has other guests.
+    pub(super) drift: f64,
     pub(super) seed: u64,
     pub(super) failing: bool,
 }
@@ -23,6 +25,7 @@ impl Default for Simulated {
             rate: |n| 100.0 * n.min(6.0),
             held_idle: 0.0,
             noise: 0.01,
+            drift: 0.0,
             seed: 7,
             failing: false,
         }
@@ -42,7 +45,11 @@ impl Simulated {
 
     pub(super) fn block(&self, turn: SizeTurn, random: &mut SplitMix64) -> SizeBlock {
         let uniform = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let rate = self.throughput(turn.pool_size) * (1.0 + self.noise * (2.0 * uniform - 1.0));
+        let of_round = SplitMix64::new(self.seed << 32 | u64::from(turn.round)).next_u64();
+        let of_round = (of_round >> 11) as f64 / (1u64 << 53) as f64;
+        let rate = self.throughput(turn.pool_size)
+            * (1.0 + self.noise * (2.0 * uniform - 1.0))
+            * (1.0 + self.drift * (2.0 * of_round - 1.0));
         let requests = rate.round();
         let busy = f64::from(turn.pool_size.min(self.clients));
         let (latency, lease) = (f64::from(self.clients) / rate, busy / rate);
