@@ -23,6 +23,7 @@ pub struct Measurement {
     pub treatment: usize,
     /// Any number.
     pub round: u32,
+    /// In any unit.
     pub value: f64,
 }
 
@@ -90,7 +91,7 @@ impl Levels {
         let all: Vec<usize> = (0..self.values.len()).collect();
         // Without noise there is one answer.
         let root = cholesky(&self.covariance, &all).unwrap_or_default();
-        let drawn = (0..draws).map(|_| {
+        let other_levels = (0..draws).map(|_| {
             let normal: Vec<f64> = all.iter().map(|_| random.normal()).collect();
             let moved = |(i, level): (usize, &f64)| {
                 let row = root.get(i).map_or(&[][..], Vec::as_slice);
@@ -98,7 +99,7 @@ impl Levels {
             };
             self.values.iter().enumerate().map(moved).collect()
         });
-        drawn.collect()
+        other_levels.collect()
     }
 }
 
