@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::checks;
 use super::left_alone::{self, Rest, left_alone};
 use super::oracle;
 use super::plan::{self, Literals, PlanOptions, Problem};
@@ -53,17 +54,28 @@ pub async fn prepare(
 ) -> Result<Prepared, PrepareError> {
     let left = left_alone(schema, options).map_err(PrepareError::Unfillable)?;
     let names = left.iter().map(|problem| problem.table.clone()).collect();
-    let Rest { schema, said } = left_alone::without(session, schema, left).await?;
-    let schema = &schema;
+    let Rest {
+        mut schema,
+        mut said,
+    } = left_alone::without(session, schema, left).await?;
     let literals = match profile {
-        Some(profile) => oracle::literals(session, &plan::wanted(schema, profile)).await?,
+        Some(profile) => oracle::literals(session, &plan::wanted(&schema, profile)).await?,
         None => Literals::default(),
     };
-    let plan = plan::plan(schema, profile, &literals, options).map_err(PrepareError::Unfillable)?;
-    let doubts = oracle::doubts(session, schema, &plan).await?;
-    if !doubts.is_empty() {
-        return Err(PrepareError::Unfillable(doubts));
-    }
+    let plan = loop {
+        let plan = plan::plan(&schema, profile, &literals, options);
+        let plan = plan.map_err(PrepareError::Unfillable)?;
+        let doubts = oracle::doubts(session, &schema, &plan).await?;
+        if doubts.is_empty() {
+            break plan;
+        }
+        // A constraint that was narrowed is understood: no round has the same doubts.
+        let narrowed = narrow(&mut schema, &doubts);
+        if narrowed.is_empty() {
+            return Err(PrepareError::Unfillable(doubts));
+        }
+        said.extend(narrowed);
+    };
     let tables = plan.tables.into_iter();
     Ok(Prepared {
         tables: tables
@@ -72,4 +84,24 @@ pub async fn prepare(
         left: said.into_iter().chain(plan.left).collect(),
         left_alone: names,
     })
+}
+
+/// Demands of rows what is understood of these constraints, and says so.
+fn narrow(schema: &mut Schema, doubts: &[Problem]) -> Vec<Problem> {
+    let mut said = Vec::new();
+    for doubt in doubts {
+        let Some(place) = schema.tables.iter().position(|t| t.name == doubt.table) else {
+            continue;
+        };
+        let table = schema.tables[place].clone();
+        let checks = schema.tables[place].checks.iter_mut();
+        for check in checks.filter(|check| Some(&check.name) == doubt.subject.as_ref()) {
+            if let Some(expression) = checks::narrowed(&check.expression, &table) {
+                check.expression = expression;
+                let reason = "rows satisfy those of its alternatives only that are understood";
+                said.push(Problem::of(&table.name, &check.name, reason));
+            }
+        }
+    }
+    said
 }

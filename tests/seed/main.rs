@@ -16,6 +16,7 @@ mod ended;
 mod fidelity;
 mod file;
 mod kept;
+mod keys_and_checks;
 mod left_alone;
 mod left_out;
 mod made;

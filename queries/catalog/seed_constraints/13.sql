@@ -23,6 +23,9 @@ FROM pg_catalog.pg_constraint AS k
 JOIN pg_catalog.pg_namespace AS n ON n.oid = k.connamespace
 LEFT JOIN pg_catalog.pg_class AS t ON t.oid = k.conrelid
 WHERE (k.contype IN ('c', 'f', 'x') OR k.conexclop IS NOT NULL)
+  -- EXCLUDE where all parts are equal is a key.
+  AND NOT (k.contype = 'x' AND '=' = ALL (
+      SELECT o.oprname FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (k.conexclop)))
   -- Of a partition those that it has not from its root.
   AND k.conparentid = 0
   AND (t.relispartition IS NOT TRUE OR (k.contype IN ('c', 'f', 'x') AND k.coninhcount = 0))

@@ -15,7 +15,11 @@ FROM pg_catalog.pg_index AS x
 JOIN pg_catalog.pg_class AS c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_class AS t ON t.oid = x.indrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
-WHERE x.indisunique
+WHERE (x.indisunique OR EXISTS (
+    -- EXCLUDE where all parts are equal is a key.
+    SELECT FROM pg_catalog.pg_constraint AS k
+    WHERE k.conindid = x.indexrelid AND k.contype = 'x'
+      AND '=' = ALL (SELECT o.oprname FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (k.conexclop))))
   AND t.relkind IN ('r', 'p')
   -- Of a partition, what its root does not have.
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = x.indexrelid)

@@ -149,6 +149,8 @@ pub(super) enum Formula {
 pub(super) struct Pattern {
     pub(super) source: String,
     pub(super) regex: Regex,
+    /// It finds all that the server's finds, and not a part of that.
+    pub(super) whole: bool,
 }
 
 impl Term {

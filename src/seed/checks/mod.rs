@@ -4,11 +4,13 @@
 //! values of a row that do not go together.
 
 mod bounds;
+mod cases;
 mod compute;
 mod domains;
 mod eval;
 mod formula;
 mod functions;
+mod narrow;
 mod patterns;
 mod read;
 mod repair;
@@ -22,6 +24,7 @@ mod time;
 mod understand;
 mod value;
 
+pub(crate) use narrow::narrowed;
 pub(crate) use read::parsed;
 pub(crate) use rules::{Cells, Rules};
 pub(crate) use understand::{Nulls, Understanding, understand};

@@ -33,6 +33,81 @@ pub(super) fn compile(source: &str) -> Result<Regex, String> {
         .map_err(|_| "its regular expression is not understood".to_owned())
 }
 
+/// The pattern without those of its alternatives that look ahead or behind: what this one finds, that one does, too.
+/// `None` where no alternative is left.
+pub(super) fn without_looking(source: &str) -> Option<String> {
+    let mut rest = source.chars().peekable();
+    let left = alternatives(&mut rest)?;
+    // A parenthesis that closes nothing.
+    rest.next().is_none().then_some(left)
+}
+
+/// Alternatives up to the end of their group, those left out that look somewhere.
+fn alternatives(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<String> {
+    let (mut kept, mut branch): (Vec<String>, Option<String>) = (Vec::new(), Some(String::new()));
+    let push = |branch: &mut Option<String>, text: &str| {
+        if let Some(branch) = branch {
+            branch.push_str(text);
+        }
+    };
+    while let Some(character) = rest.next_if(|c| *c != ')') {
+        match character {
+            '|' => kept.extend(branch.replace(String::new())),
+            '\\' => {
+                push(&mut branch, &format!("\\{}", rest.next()?));
+            }
+            '[' => push(&mut branch, &class(rest)?),
+            '(' => {
+                let (opening, looks) = opening(rest);
+                let inside = alternatives(rest);
+                rest.next_if_eq(&')')?;
+                let may_be_left_out = rest.peek().is_some_and(|next| "*?".contains(*next));
+                match inside.filter(|_| !looks) {
+                    Some(inside) => push(&mut branch, &format!("({opening}{inside})")),
+                    None if may_be_left_out => {
+                        rest.next();
+                        rest.next_if_eq(&'?');
+                    }
+                    None => branch = None,
+                }
+            }
+            other => push(&mut branch, &other.to_string()),
+        }
+    }
+    kept.extend(branch);
+    (!kept.is_empty()).then(|| kept.join("|"))
+}
+
+/// What a group begins with behind its parenthesis, and whether it looks ahead or behind.
+fn opening(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> (String, bool) {
+    let mut opening = String::new();
+    if rest.next_if_eq(&'?').is_some() {
+        opening.push('?');
+        while let Some(sign) = rest.next_if(|c| "<=!:".contains(*c)) {
+            opening.push(sign);
+        }
+    }
+    let looks = opening.contains(['=', '!']);
+    (opening, looks)
+}
+
+/// Brackets and what is within.
+fn class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<String> {
+    let mut class = String::from("[");
+    class.extend(rest.next_if_eq(&'^'));
+    // The first one closes nothing.
+    class.extend(rest.next_if_eq(&']').map(|_| "\\]"));
+    loop {
+        let character = rest.next()?;
+        class.push(character);
+        match character {
+            ']' => return Some(class),
+            '\\' => class.push(rest.next()?),
+            _ => {}
+        }
+    }
+}
+
 /// Anchors that a leading or trailing `%` makes needless are left out, so that a pattern stays short.
 fn like(text: &str) -> String {
     let mut out = String::new();
@@ -127,6 +202,24 @@ mod tests {
         let regex = compile(&similar("(a|b)%x.y")).unwrap();
         assert!(regex.is_match("b--x.y"));
         assert!(!regex.is_match("c--x.y") && !regex.is_match("b--xzy"));
+    }
+
+    #[test]
+    fn alternatives_that_look_ahead_are_left_out() {
+        let cases = [
+            (
+                "^[a-z](?:[a-z]|[-.](?=[a-z]))*-?$",
+                Some("^[a-z](?:[a-z])*-?$"),
+            ),
+            (r"^\w(?:\w|[-.](?=\w))*-?$", Some(r"^\w(?:\w)*-?$")),
+            ("^a(?:-(?=b))*c$", Some("^ac$")),
+            ("^(?!-)[a-z]+$", None),
+            ("^a$|^(?=b)b$|^[)|(]$", Some("^a$|^[)|(]$")),
+            ("a)", None),
+        ];
+        for (source, left) in cases {
+            assert_eq!(without_looking(source).as_deref(), left, "{source}");
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, BoolTestType, BooleanTest, CaseExpr, Node, NullTestType,
+    AExpr, AExprKind, BoolExprType, BoolTestType, BooleanTest, Node, NullTestType,
 };
 
+use super::cases;
 use super::formula::{Comparison, Formula, Function, Pattern, Term};
 use super::patterns;
 use super::scope::Scope;
@@ -66,7 +67,7 @@ pub(super) fn read(node: &Node, scope: &Scope<'_>) -> Result<Formula, String> {
             Ok(Formula::Null(terms::read(inner, scope)?, null))
         }
         NodeEnum::BooleanTest(test) => truth(test, scope),
-        NodeEnum::CaseExpr(case) => branches(case, scope),
+        NodeEnum::CaseExpr(case) => cases::condition(case, scope),
         NodeEnum::AExpr(expression) => compared(expression, scope),
         _ => flag(node, scope),
     }
@@ -109,41 +110,6 @@ fn truth(test: &BooleanTest, scope: &Scope<'_>) -> Result<Formula, String> {
     })
 }
 
-/// `CASE WHEN a THEN b ELSE c END`: a and b, or not a and c.
-fn branches(case: &CaseExpr, scope: &Scope<'_>) -> Result<Formula, String> {
-    let (mut arms, mut before) = (Vec::new(), Vec::new());
-    for when in &case.args {
-        let Some(NodeEnum::CaseWhen(when)) = &when.node else {
-            return Err("a CASE of this form is not understood".to_owned());
-        };
-        let asked = when.expr.as_ref().ok_or("it is empty")?;
-        let met = match &case.arg {
-            Some(subject) => two(
-                Comparison::Equal,
-                terms::read(subject, scope)?,
-                terms::read(asked, scope)?,
-            )?,
-            None => read(asked, scope)?,
-        };
-        let is = |not| Formula::Is {
-            inner: Box::new(met.clone()),
-            truth: true,
-            not,
-        };
-        let mut arm = before.clone();
-        arm.push(is(false));
-        arm.push(read(when.result.as_ref().ok_or("it is empty")?, scope)?);
-        arms.push(Formula::And(arm));
-        before.push(is(true));
-    }
-    before.push(match &case.defresult {
-        Some(otherwise) => read(otherwise, scope)?,
-        None => Formula::Constant(None),
-    });
-    arms.push(Formula::And(before));
-    Ok(Formula::Or(arms))
-}
-
 fn compared(expression: &AExpr, scope: &Scope<'_>) -> Result<Formula, String> {
     let operator = terms::last_name(&expression.name).unwrap_or_default();
     let left = expression.lexpr.as_deref();
@@ -182,6 +148,9 @@ fn operation(
         });
     }
     match Comparison::of(operator) {
+        Some(comparison) if cases::is_in(left) || cases::is_in(right) => {
+            cases::compared(comparison, left, right, scope)
+        }
         Some(comparison) => two(
             comparison,
             terms::read(left, scope)?,
@@ -193,7 +162,7 @@ fn operation(
 }
 
 /// A comparison; a constant that says no type is taken for one of the other side's.
-fn two(comparison: Comparison, left: Term, right: Term) -> Result<Formula, String> {
+pub(super) fn two(comparison: Comparison, left: Term, right: Term) -> Result<Formula, String> {
     let (left, right) = (terms::like(left, &right), right);
     let right = terms::like(right, &left);
     let (a, b) = (left.kind(), right.kind());
@@ -330,10 +299,24 @@ fn matched(operator: &str, term: Term, text: &str) -> Result<Formula, String> {
         return Err("it looks for a pattern in what is no text".to_owned());
     }
     let source = patterns::source(operator, text)?;
-    let regex = patterns::compile(&source)?;
+    let pattern = match patterns::compile(&source) {
+        Ok(regex) => Pattern {
+            source,
+            regex,
+            whole: true,
+        },
+        Err(reason) => {
+            let source = patterns::without_looking(&source).ok_or(reason)?;
+            Pattern {
+                regex: patterns::compile(&source)?,
+                source,
+                whole: false,
+            }
+        }
+    };
     Ok(Formula::Matches {
         term,
-        pattern: Pattern { source, regex },
+        pattern,
         found: !operator.starts_with('!'),
     })
 }

@@ -8,6 +8,7 @@ use super::solve::solve;
 use super::time::{DAY, Span};
 use super::understand::ordered;
 use super::value::{Kind, Value};
+use crate::seed::schema::TypeKind;
 
 /// How often one value is drawn anew within a repair.
 const DRAWS: u32 = 32;
@@ -161,6 +162,12 @@ impl Rules {
                 }
             }
         }
+        if [left, right]
+            .iter()
+            .any(|side| self.empty(formula, side, rule, row))
+        {
+            return true;
+        }
         let ways = match comparison {
             Comparison::NotEqual => Vec::new(),
             Comparison::Equal => self.equal(left, right, rule, row),
@@ -278,6 +285,31 @@ impl Rules {
             }
             before.back(row);
         }
+        false
+    }
+
+    /// Gives a column whose elements are counted an array without any, where that is enough.
+    fn empty(&self, formula: &Formula, counted: &Term, rule: usize, row: &mut dyn Cells) -> bool {
+        let Term::Call(Function::Cardinality, _, arguments) = counted else {
+            return false;
+        };
+        let Some(column) = arguments.first().and_then(Term::column) else {
+            return false;
+        };
+        let TypeKind::Array(element) = &self.types[column].0.base().kind else {
+            return false;
+        };
+        if !self.may_set(column, rule, row) {
+            return false;
+        }
+        let before = Before::of(&[column], row);
+        // No dimension, no null, and the type of what could be in it.
+        let bytes = [0, 0, element.oid].map(u32::to_be_bytes).concat();
+        row.set(column, &bytes);
+        if self.sight(row).passes(formula) {
+            return true;
+        }
+        before.back(row);
         false
     }
 

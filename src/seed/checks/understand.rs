@@ -228,10 +228,26 @@ fn can_be_tried(formula: &Formula) -> bool {
             let ordered = left.kind().is_ordered() && right.kind().is_ordered();
             (ordered || !comparison.orders()) && readable(left) && readable(right)
         }
-        Formula::Matches { term, .. } => readable(term),
+        Formula::Matches {
+            term,
+            pattern,
+            found,
+        } => readable(term) && (*found || pattern.whole),
         Formula::Constant(_) | Formula::Null(..) => true,
-        Formula::Is { inner, .. } => can_be_tried(inner),
+        Formula::Is { inner, truth, not } => {
+            can_be_tried(inner) && ((*truth && !*not) || has_whole_patterns(inner))
+        }
         Formula::And(parts) | Formula::Or(parts) => parts.iter().all(can_be_tried),
+    }
+}
+
+/// Where a pattern finds nothing here the server finds nothing, either.
+fn has_whole_patterns(formula: &Formula) -> bool {
+    match formula {
+        Formula::Matches { pattern, .. } => pattern.whole,
+        Formula::Is { inner, .. } => has_whole_patterns(inner),
+        Formula::And(parts) | Formula::Or(parts) => parts.iter().all(has_whole_patterns),
+        Formula::Constant(_) | Formula::Null(..) | Formula::Compare(..) => true,
     }
 }
 

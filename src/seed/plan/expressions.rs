@@ -5,7 +5,7 @@ use pg_query::protobuf::{BoolExprType, NullTestType};
 use pg_query::{Node, ParserOptions};
 
 use crate::seed::checks;
-use crate::seed::schema::{Key, Table};
+use crate::seed::schema::{Filled, Key, Table};
 
 /// Functions that have different results for different texts, of those that are made here: no two differ in the case of
 /// letters only.
@@ -21,26 +21,53 @@ pub(super) struct Part {
     pub(super) of_text: bool,
 }
 
-/// Parts of an index in which rows differ if they differ in the column, by `pg_get_indexdef`.
-pub(super) fn parts(definition: &str) -> Vec<Part> {
-    let elements = elements(definition).unwrap_or_default();
-    elements
-        .iter()
-        .filter_map(|element| match &element.node {
-            Some(NodeEnum::IndexElem(element)) if element.expr.is_none() => Some(Part {
-                column: element.name.clone(),
-                of_text: false,
-            }),
-            Some(NodeEnum::IndexElem(element)) => Some(Part {
-                column: text_column(element.expr.as_deref()?)?,
-                of_text: true,
-            }),
-            _ => None,
-        })
-        .collect()
+/// What an index is over at one of its places.
+enum Element {
+    Column(String),
+    Expression(Node),
 }
 
-fn elements(definition: &str) -> Option<Vec<Node>> {
+/// Parts of an index in which rows differ if they differ in the column.
+pub(super) fn parts(table: &Table, key: &Key) -> Vec<Part> {
+    let elements = elements(table, key).into_iter();
+    let parts = elements.filter_map(|element| {
+        let (column, of_text) = match element {
+            Element::Column(column) => (column, false),
+            Element::Expression(expression) => (text_column(&expression)?, true),
+        };
+        Some(Part { column, of_text })
+    });
+    parts.collect()
+}
+
+/// The parts of an index by `pg_get_indexdef`. A generated column stands for its expression.
+fn elements(table: &Table, key: &Key) -> Vec<Element> {
+    let nodes = index_params(&key.definition).unwrap_or_default();
+    let elements = nodes.into_iter().filter_map(|node| {
+        let Some(NodeEnum::IndexElem(element)) = node.node else {
+            return None;
+        };
+        let Some(expression) = element.expr else {
+            return Some(of_column(table, element.name));
+        };
+        Some(Element::Expression(*expression))
+    });
+    elements.collect()
+}
+
+fn of_column(table: &Table, name: String) -> Element {
+    let filled = table
+        .column(&name)
+        .map(|place| &table.columns[place].filled);
+    match filled {
+        Some(Filled::Generated(expression)) => {
+            checks::parsed(expression).map_or(Element::Column(name), Element::Expression)
+        }
+        _ => Element::Column(name),
+    }
+}
+
+fn index_params(definition: &str) -> Option<Vec<Node>> {
     let parsed = pg_query::parse(definition, ParserOptions::DEFAULT).ok()?;
     let statement = parsed.protobuf.stmts.into_iter().next()?;
     match statement.stmt?.node? {
@@ -73,14 +100,14 @@ fn text_column(node: &Node) -> Option<String> {
 }
 
 /// The column that a part of an index takes something out of, as `doc ->> 'id'` does: where it is null that part is.
-pub(super) fn taken_out_of(definition: &str) -> Option<String> {
+pub(super) fn taken_out_of(table: &Table, key: &Key) -> Option<String> {
     const TAKE_OUT: [&str; 4] = ["->", "->>", "#>", "#>>"];
-    let elements = elements(definition)?;
+    let elements = elements(table, key);
     elements.iter().find_map(|element| {
-        let Some(NodeEnum::IndexElem(element)) = &element.node else {
+        let Element::Expression(expression) = element else {
             return None;
         };
-        let NodeEnum::AExpr(taken) = element.expr.as_deref()?.node.as_ref()? else {
+        let NodeEnum::AExpr(taken) = expression.node.as_ref()? else {
             return None;
         };
         let operator = last(&taken.name).filter(|name| TAKE_OUT.contains(&name.as_str()));
@@ -137,10 +164,30 @@ fn last(names: &[Node]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::table;
     use super::*;
 
     #[test]
     fn columns_are_told_apart_through_functions_that_keep_texts_apart() {
+        let mut name = table("name", "name text, small text, day date, number text");
+        for (column, expression) in [
+            ("small", "lower((name)::text)"),
+            ("day", "(at)::date"),
+            ("number", "(doc ->> 'number'::text)"),
+        ] {
+            let place = name.column(column).unwrap();
+            name.columns[place].filled = Filled::Generated(expression.to_owned());
+        }
+        let key = |list: &str| Key {
+            name: "i".to_owned(),
+            primary: false,
+            columns: Vec::new(),
+            predicate: None,
+            nulls_not_distinct: false,
+            definition: format!(
+                "CREATE UNIQUE INDEX i ON public.name USING btree ({list}) INCLUDE (name) WHERE (at IS NULL)"
+            ),
+        };
         let cases = [
             ("lower(email)", "email*"),
             ("tenant_id, lower((\"E-mail\")::text)", "tenant_id E-mail*"),
@@ -150,15 +197,18 @@ mod tests {
             ("\"left\"(name, 3), ((doc ->> 'id'::text))", ""),
             ("((at)::date)", ""),
             ("COALESCE(name, ''::text)", ""),
+            // Generated columns are what they are made of.
+            ("small, tenant_id", "name* tenant_id"),
+            ("day", ""),
         ];
         for (list, expected) in cases {
-            let definition = format!(
-                "CREATE UNIQUE INDEX i ON public.name USING btree ({list}) INCLUDE (name) WHERE (at IS NULL)"
-            );
             let shown =
                 |part: &Part| format!("{}{}", part.column, if part.of_text { "*" } else { "" });
-            let found: Vec<String> = parts(&definition).iter().map(shown).collect();
+            let found: Vec<String> = parts(&name, &key(list)).iter().map(shown).collect();
             assert_eq!(found.join(" "), expected, "{list}");
         }
+        let out = taken_out_of(&name, &key("tenant_id, number"));
+        assert_eq!(out.as_deref(), Some("doc"));
+        assert_eq!(taken_out_of(&name, &key("small")), None);
     }
 }

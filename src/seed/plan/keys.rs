@@ -88,7 +88,9 @@ fn by_expression(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result<(
         drafts[*unit].fixed = true;
         return Ok(());
     }
-    match named.first() {
+    // What tells a tenant's rows apart stands behind the tenant, and has more values.
+    let values = |unit: &&usize| drafts[**unit].distribution.distinct();
+    match named.iter().max_by_key(values) {
         Some(unit) => {
             drafts[*unit].fixed = true;
             make_unique(about, &mut drafts[*unit], key)
@@ -103,7 +105,7 @@ fn by_expression(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result<(
 
 /// Columns of a key that tell its rows apart by themselves, by their place.
 pub(super) fn telling(table: &Table, key: &Key) -> Vec<usize> {
-    let parts = expressions::parts(&key.definition);
+    let parts = expressions::parts(table, key);
     parts
         .iter()
         .filter_map(|part| {
@@ -155,6 +157,9 @@ fn together(
     key: &Key,
 ) -> Result<(), Trouble> {
     if let Some(unit) = tells_apart(about, drafts, units) {
+        return make_unique(about, &mut drafts[unit], key);
+    }
+    if let Some(unit) = only_one_that_varies(about, drafts, units) {
         return make_unique(about, &mut drafts[unit], key);
     }
     let free_units: Vec<usize> = units
@@ -243,6 +248,14 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
         })
         .or_else(|| own_units().find(by_leaf))
         .copied()
+}
+
+/// The column beside which all others of the key have one value only, as an enum of one label has.
+fn only_one_that_varies(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<usize> {
+    let varies = |unit: &&usize| most_values(about, &drafts[**unit]) > 1;
+    let mut vary = units.iter().filter(varies);
+    let only = vary.next().filter(|_| vary.next().is_none());
+    only.copied()
 }
 
 fn is_numbered(about: &About<'_>, draft: &Draft) -> bool {

@@ -233,7 +233,7 @@ impl Prepared {
                 None => problems.push(Problem::of(
                     &self.table.name,
                     &exclusion.name,
-                    "only ranges that must not overlap (&&) are understood among exclusion constraints",
+                    "only ranges that must not overlap (&&) and columns that must not be equal are understood among exclusion constraints",
                 )),
             }
         }
@@ -293,11 +293,16 @@ fn of_domains(column: &Column) -> Vec<Check> {
 /// A column that may be null, and of which a unique index takes out what is not known, where nothing else of the index
 /// tells rows apart.
 fn emptied_by(table: &Table, key: &Key) -> Option<String> {
-    let unknown = key.columns.contains(&None) && !key.nulls_not_distinct;
+    let is_generated = |name: &String| {
+        let place = table.column(name);
+        place.is_some_and(|place| matches!(table.columns[place].filled, Filled::Generated(_)))
+    };
+    let computed = |column: &Option<String>| column.as_ref().is_none_or(is_generated);
+    let unknown = key.columns.iter().any(computed) && !key.nulls_not_distinct;
     if !unknown || !keys::telling(table, key).is_empty() {
         return None;
     }
-    let column = expressions::taken_out_of(&key.definition)?;
+    let column = expressions::taken_out_of(table, key)?;
     let place = table.column(&column)?;
     (!table.columns[place].is_never_null()).then_some(column)
 }

@@ -379,6 +379,9 @@ mod tests {
             (r"^[^a-z]*$", 2_000, 2_000),
             (r"(?i)^sku-[a-f0-9]+$", 2_000, 2_000),
             (r"^https?://", 300, 300),
+            // More texts than can be counted.
+            (r"^[a-f0-9]{40}$", 3_000, 3_000),
+            (r"^sha256:[a-z0-9]{64}$", 3_000, 3_000),
         ] {
             let texts = made(pattern, wanted);
             let patterns = Patterns::new(&[pattern.to_owned()]).unwrap();
@@ -389,6 +392,16 @@ mod tests {
             let different: std::collections::HashSet<_> = texts.iter().collect();
             assert_eq!(different.len(), texts.len(), "{pattern}");
             assert_eq!(texts.len(), count, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn long_texts_vary_up_to_their_end() {
+        let texts = made(r"^[a-f0-9]{40}$", 1_000);
+        for at in 0..40 {
+            let digits: std::collections::HashSet<_> =
+                texts.iter().map(|text| text.as_bytes()[at]).collect();
+            assert_eq!(digits.len(), 16, "{at}");
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) enum Part {
     Classes(Arc<[Vec<u8>]>),
     /// So many characters that follow from the ordinal and tell no position.
     Noise(&'static [u8], u32),
+    /// The same with one character of each of these.
+    NoisyClasses(Arc<[Vec<u8>]>),
 }
 
 /// Texts of one form.
@@ -49,7 +51,7 @@ impl Part {
     /// How many different texts it has.
     pub(super) fn count(&self) -> u64 {
         match self {
-            Self::Literal(_) | Self::Noise(..) => 1,
+            Self::Literal(_) | Self::Noise(..) | Self::NoisyClasses(_) => 1,
             Self::Words(pool) => pool.len() as u64,
             Self::Digits(alphabet, width) => (alphabet.len() as u64).saturating_pow(*width),
             Self::Classes(classes) => classes.iter().fold(1, |count: u64, class| {
@@ -64,7 +66,7 @@ impl Part {
         match self {
             Self::Literal(text) => fixed(text.len()),
             Self::Digits(_, width) | Self::Noise(_, width) => fixed(*width as usize),
-            Self::Classes(classes) => fixed(classes.len()),
+            Self::Classes(classes) | Self::NoisyClasses(classes) => fixed(classes.len()),
             Self::Words(pool) => {
                 let total: usize = pool.iter().map(<[u8]>::len).sum();
                 let least = pool.iter().map(<[u8]>::len).min().unwrap_or(0);
@@ -92,6 +94,7 @@ impl Part {
                 }
             }
             Self::Noise(alphabet, width) => noise(alphabet, *width, seed, ordinal, out),
+            Self::NoisyClasses(classes) => noisy(classes, seed, ordinal, out),
         }
     }
 
@@ -105,6 +108,10 @@ impl Part {
                 .collect(),
             Self::Noise(_, width) => (text.len() >= *width as usize)
                 .then_some((0, *width as usize))
+                .into_iter()
+                .collect(),
+            Self::NoisyClasses(classes) => (text.len() >= classes.len())
+                .then_some((0, classes.len()))
                 .into_iter()
                 .collect(),
             Self::Words(pool) => (0..=text.len())
@@ -226,7 +233,10 @@ impl Template {
 
 impl Part {
     fn count_is_one(&self) -> bool {
-        matches!(self, Self::Literal(_) | Self::Noise(..))
+        matches!(
+            self,
+            Self::Literal(_) | Self::Noise(..) | Self::NoisyClasses(_)
+        )
     }
 }
 
@@ -258,11 +268,17 @@ fn split(part: &Part, before: u64) -> Vec<Part> {
             vec![Part::Words(pool.filtered(|word| word == first))]
         }
         Part::Classes(classes) => {
-            let fixed: Vec<Vec<u8>> = classes
-                .iter()
-                .map(|class| class.iter().take(1).copied().collect())
-                .collect();
-            vec![Part::Classes(fixed.into())]
+            let mut count = before;
+            let fits = |class: &&Vec<u8>| {
+                count = count.saturating_mul(class.len() as u64);
+                count <= ENOUGH
+            };
+            let own = classes.iter().take_while(fits).count();
+            let (own, rest) = classes.split_at(own);
+            let own = (!own.is_empty()).then(|| Part::Classes(own.into()));
+            own.into_iter()
+                .chain([Part::NoisyClasses(rest.into())])
+                .collect()
         }
         part => vec![part.clone()],
     }
@@ -297,6 +313,23 @@ pub(super) fn noise(alphabet: &[u8], width: u32, seed: u64, ordinal: u64, out: &
         }
         out.push(alphabet[usize::try_from(rest % base).unwrap_or(0)]);
         rest /= base;
+    }
+}
+
+/// One character of each class.
+fn noisy(classes: &[Vec<u8>], seed: u64, ordinal: u64, out: &mut Vec<u8>) {
+    let mut rest = 0;
+    for (at, class) in classes.iter().enumerate() {
+        // As many as 64 bits are good for.
+        if at % 7 == 0 {
+            rest = mix(
+                seed ^ 0x006e_6f69_7365,
+                ordinal.wrapping_add((at as u64) << 40),
+            );
+        }
+        let count = class.len() as u64;
+        out.push(class[usize::try_from(rest % count).unwrap_or(0)]);
+        rest /= count;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Row, rules, table};
 use crate::seed::checks::understand;
+use crate::seed::schema::{Type, TypeKind};
 
 /// What becomes of a row under checks that must all be understood.
 fn applied(
@@ -215,6 +216,100 @@ fn an_implication_changes_what_follows_from_it() {
     assert_eq!(
         applied(columns, &[both], &["open", "2021-01-02"], pool),
         "open -"
+    );
+}
+
+#[test]
+fn values_of_a_case_are_compared() {
+    let pool = |row: Row| row.pool(0, &["a"]).pool(1, &["b"]).pool(2, &["c"]);
+    let one = "(((CASE WHEN (email IS NULL) THEN 0 ELSE 1 END + CASE WHEN (hook IS NULL) THEN 0 ELSE 1 END) \
+        + CASE WHEN (slack IS NULL) THEN 0 ELSE 1 END) = 1)";
+    let columns = "email text, hook text, slack text";
+    for values in [["-", "-", "-"], ["x", "y", "z"], ["-", "y", "z"]] {
+        let made = applied(columns, &[one], &values, pool);
+        let filled = made.split(' ').filter(|value| *value != "-");
+        assert_eq!(filled.count(), 1, "{made}");
+    }
+    assert_eq!(applied(columns, &[one], &["-", "y", "-"], pool), "- y -");
+    let kept = "(1 = CASE WHEN ((kind = 'flag'::text) AND (flag IS NULL)) THEN 0 \
+        WHEN ((kind <> 'flag'::text) AND (flag IS NOT NULL)) THEN 0 ELSE 1 END)";
+    let pool = |row: Row| row.pool(1, &["true", "false"]);
+    let made = |values: &[&str]| applied("kind text, flag bool", &[kept], values, pool);
+    assert_eq!(made(&["flag", "-"]), "flag true");
+    assert_eq!(made(&["rollout", "true"]), "rollout -");
+    assert_eq!(made(&["rollout", "-"]), "rollout -");
+    // Computed from a column, and without ELSE null, which no check refuses.
+    let limit =
+        "(amount <= CASE size WHEN 'small'::text THEN 10 WHEN 'large'::text THEN (base * 2) END)";
+    let made = |values: &[&str]| plain("size text, base int4, amount int4", &[limit], values);
+    assert_eq!(made(&["other", "1", "99"]), "other 1 99");
+    for size in ["small", "large"] {
+        let made = made(&[size, "4", "99"]);
+        assert!(!made.starts_with("broken"), "{made}");
+    }
+}
+
+#[test]
+fn alternatives_that_are_not_understood_are_left_out() {
+    let table = table("ips _text, paths _text, kind text, doc jsonb", &[]);
+    let cases = [
+        (
+            "((ips IS NULL) OR ((array_length(ips, 1) = array_length(paths, 1)) AND (NOT (''::text = ANY (ips)))))",
+            Some("ips IS NULL"),
+        ),
+        (
+            "((kind = 'a'::text) OR (doc ? 'b'::text) OR (kind = 'c'::text))",
+            Some("kind = 'a'::text OR kind = 'c'::text"),
+        ),
+        // Nothing is left of one, and the other is understood.
+        ("((doc ? 'b'::text) OR (NOT (doc ? 'c'::text)))", None),
+        ("((kind = 'a'::text) OR (kind IS NULL))", None),
+        // What is denied must not be less.
+        ("(NOT ((kind = 'a'::text) OR (doc ? 'b'::text)))", None),
+        ("((kind = 'a'::text) AND (doc ? 'b'::text))", None),
+    ];
+    for (check, left) in cases {
+        let found = crate::seed::checks::narrowed(check, &table);
+        assert_eq!(found.as_deref(), left, "{check}");
+    }
+}
+
+#[test]
+fn a_pattern_that_looks_ahead_is_no_pattern_that_finds_nothing() {
+    let looking = "'^[a-z](?:[a-z]|-(?=[a-z]))*$'::text";
+    let understood = |check: &str| understand(&table("x text, y int4", &[check]));
+    assert_eq!(understood(&format!("(x ~ {looking})")).opaque, []);
+    assert_eq!(
+        understood(&format!("((y = 1) OR (x ~ {looking}))")).opaque,
+        []
+    );
+    for check in [
+        format!("(x !~ {looking})"),
+        format!("((y = 1) OR (NOT (x ~ {looking})))"),
+        format!("CASE WHEN (x ~ {looking}) THEN (y = 1) ELSE (y = 2) END"),
+    ] {
+        assert_eq!(understood(&check).opaque.len(), 1, "{check}");
+    }
+}
+
+#[test]
+fn an_array_that_must_have_no_element_is_emptied() {
+    let element = super::type_of("text");
+    let mut table = table(
+        "owner int4, x _text",
+        &["((owner IS NOT NULL) OR (cardinality(x) = 0))"],
+    );
+    table.columns[1].type_.kind = TypeKind::Array(Box::new(Type { oid: 25, ..element }));
+    let understood = understand(&table);
+    assert_eq!(understood.opaque, []);
+    let mut row = Row::new(&table, &["-", "-"]).fixed(0);
+    let mut one = vec![0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 1, 0, 0, 0, 1];
+    one.extend([0, 0, 0, 1, b'a']);
+    row.cells[1] = Some(one);
+    assert_eq!(understood.rules.apply(&mut row), Ok(()));
+    assert_eq!(
+        row.cells[1].as_deref(),
+        Some(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25][..])
     );
 }
 

@@ -34,7 +34,7 @@ fn base(type_name: &str) -> Type {
 }
 
 /// `id int8!, note text`: an exclamation mark is NOT NULL.
-fn table(table_name: &str, columns: &str) -> Table {
+pub(super) fn table(table_name: &str, columns: &str) -> Table {
     let column = |text: &str| {
         let (column, type_name) = text.trim().split_once(' ').unwrap();
         Column {

@@ -1,0 +1,60 @@
+//! Keys and checks in the forms that applications write them in.
+
+use dbperf::lab::LabOptions;
+
+use crate::command::{dbperf, finish};
+use crate::support::{connect_to, database, each_version, lab, value};
+
+const SCHEMA: &str = r"
+CREATE TYPE payment AS ENUM ('card');
+CREATE TYPE state AS ENUM ('draft', 'approved', 'void');
+CREATE TABLE account (id bigserial PRIMARY KEY, tenant_id int NOT NULL, name text NOT NULL,
+    name_lower text GENERATED ALWAYS AS (lower(name)) STORED,
+    email text, verified_at timestamptz,
+    UNIQUE (tenant_id, name_lower),
+    -- The same as a partial unique index.
+    EXCLUDE USING btree (email WITH =) WHERE (verified_at IS NOT NULL));
+-- Each account can have one of each kind, and there is one kind.
+CREATE TABLE rule (account_id bigint NOT NULL REFERENCES account, kind payment NOT NULL, UNIQUE (account_id, kind));
+CREATE TABLE build (id bigserial PRIMARY KEY, account_id bigint NOT NULL REFERENCES account,
+    commit text NOT NULL UNIQUE CHECK (commit ~ '^[a-f0-9]{40}$'),
+    slug text NOT NULL CHECK (slug ~ '^[a-z](?:[a-z0-9]|-(?=[a-z0-9]))*$'),
+    status state NOT NULL, approved_at timestamptz,
+    CHECK ((status = 'approved') = (approved_at IS NOT NULL)));
+CREATE TABLE action (id bigserial PRIMARY KEY, email text, hook text, slack text,
+    CHECK ((CASE WHEN email IS NULL THEN 0 ELSE 1 END + CASE WHEN hook IS NULL THEN 0 ELSE 1 END
+        + CASE WHEN slack IS NULL THEN 0 ELSE 1 END) = 1),
+    kind text NOT NULL CHECK (kind IN ('flag', 'rollout')), flag bool,
+    CHECK (1 = CASE WHEN kind = 'flag' AND flag IS NULL THEN 0 WHEN kind <> 'flag' AND flag IS NOT NULL THEN 0 ELSE 1 END));
+CREATE TABLE permission (id bigserial PRIMARY KEY, owner_id bigint REFERENCES account, grants text[] NOT NULL,
+    ips text[], paths text[],
+    CHECK (owner_id IS NOT NULL OR cardinality(grants) = 0),
+    CONSTRAINT alike CHECK (ips IS NULL OR (array_length(ips, 1) = array_length(paths, 1) + 7 AND NOT ('' = ANY (ips)))));
+";
+
+/// What constraints do not demand: rows are as many as there is room for, and differ.
+const OF_ROWS: &str = "SELECT concat_ws(' ',
+    (SELECT count(*) = count(DISTINCT (tenant_id, name_lower)) AND count(*) = 1000 FROM account),
+    (SELECT count(*) FROM rule) = (SELECT count(*) FROM account),
+    (SELECT count(*) = 5000 AND count(DISTINCT left(commit, 8)) > 4900 AND count(DISTINCT right(commit, 8)) > 4900
+        AND count(DISTINCT slug) > 100 AND count(DISTINCT status) > 1 FROM build),
+    (SELECT count(*) = 1000 AND count(DISTINCT kind) = 2 FROM action),
+    (SELECT count(*) = 5000 AND count(ips) = 0 FROM permission))";
+
+#[test]
+fn keys_and_checks_in_all_their_forms_are_satisfied() {
+    each_version(async |major| {
+        let lab = lab(major, LabOptions::default()).unwrap();
+        let dsn = database(lab.primary(), "app", SCHEMA).await;
+        let (code, text, words) = finish(&mut dbperf(&["seed", &dsn, "--target-db", "app"]));
+        assert_eq!(code, Some(0), "{major}: {words}");
+        for told in [
+            "permission, alike: rows satisfy those of its alternatives only that are understood",
+            "rule: 1000 rows instead of 5000",
+        ] {
+            assert!(text.contains(told), "{major} {told}: {text}");
+        }
+        let own = connect_to(&dsn).await;
+        assert_eq!(value(&own, OF_ROWS).await, "t t t t t", "{major}");
+    });
+}
