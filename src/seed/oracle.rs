@@ -24,6 +24,9 @@ const CHECK_VIOLATION: &str = "23514";
 /// Rows of each table that a server is asked about (ours).
 const ASKED_ROWS: u64 = 50;
 
+/// Texts of each key that a server is asked about (ours): some 20 MB.
+const ASKED_TEXTS: u64 = 200_000;
+
 /// Has the server of the session print and read values in those forms.
 pub(super) async fn set_forms(session: &Session) -> Result<(), PgError> {
     session.rows("forms of values", FORMS, &[]).await?;
@@ -112,6 +115,67 @@ pub(crate) async fn doubts(
                 break;
             }
         }
+    }
+    Ok(problems)
+}
+
+/// Asks whether what keys are over differs in the rows, where that is computed in a way that was not understood, and
+/// names keys in which values repeat.
+///
+/// # Errors
+///
+/// The connection; a server that cannot compute one is a problem of the key.
+pub(crate) async fn repeated(
+    session: &Session,
+    schema: &Schema,
+    plan: &Plan,
+) -> Result<Vec<Problem>, PgError> {
+    let mut problems = Vec::new();
+    for (place, computed) in &plan.computed {
+        let table = &schema.tables[*place];
+        let Some(planned) = plan.tables.iter().find(|t| *t.name() == table.name) else {
+            continue;
+        };
+        let asked = ASKED_TEXTS.min(planned.rows());
+        let rows = (0..asked).map(|n| n * planned.rows() / asked);
+        let texts: Vec<String> = rows
+            .filter_map(|row| {
+                let value = planned.values(row).ok()?.into_iter().nth(computed.column)?;
+                String::from_utf8(value?).ok()
+            })
+            .collect();
+        let column = &table.columns[computed.column];
+        let sql = format!(
+            "SELECT /* dbperf */ count(k) - count(DISTINCT k) FROM (SELECT ({}) AS k FROM (SELECT t.v::{} AS {} \
+             FROM pg_catalog.unnest($1) AS t (v)) AS {}) AS k",
+            computed.expression,
+            quoted(&column.type_.base().name),
+            quote_ident(&column.name),
+            quote_ident(&table.name.name)
+        );
+        let what = format!("the key {} of {}", computed.key, table.name);
+        let reason = match session
+            .rows(&what, &sql, &[(&texts, SqlType::TEXT_ARRAY)])
+            .await
+        {
+            Ok(rows) => {
+                let repeated: i64 = rows.first().map_or(0, |row| row.get(0));
+                (repeated > 0).then(|| {
+                    format!(
+                        "it is over an expression that is not understood, in which {repeated} of {} values that are \
+                         made of {} repeat",
+                        texts.len(),
+                        column.name
+                    )
+                })
+            }
+            Err(error) if error.sqlstate().is_some() => Some(format!(
+                "it is over an expression that is not understood, and the server did not compute it: {error}"
+            )),
+            Err(error) => return Err(error),
+        };
+        let problem = |reason: String| Problem::of(&table.name, &computed.key, reason);
+        problems.extend(reason.map(problem));
     }
     Ok(problems)
 }

@@ -67,7 +67,11 @@ pub async fn prepare(
         let plan = plan.map_err(PrepareError::Unfillable)?;
         let doubts = oracle::doubts(session, &schema, &plan).await?;
         if doubts.is_empty() {
-            break plan;
+            let repeated = oracle::repeated(session, &schema, &plan).await?;
+            if repeated.is_empty() {
+                break plan;
+            }
+            return Err(PrepareError::Unfillable(repeated));
         }
         // A constraint that was narrowed is understood: no round has the same doubts.
         let narrowed = narrow(&mut schema, &doubts);

@@ -30,6 +30,13 @@ CREATE TABLE permission (id bigserial PRIMARY KEY, owner_id bigint REFERENCES ac
     ips text[], paths text[],
     CHECK (owner_id IS NOT NULL OR cardinality(grants) = 0),
     CONSTRAINT alike CHECK (ips IS NULL OR (array_length(ips, 1) = array_length(paths, 1) + 7 AND NOT ('' = ANY (ips)))));
+-- Without a team once, and once in each team.
+CREATE TABLE member (account_id bigint NOT NULL REFERENCES account, team_id bigint REFERENCES build);
+CREATE UNIQUE INDEX member_once ON member (account_id, COALESCE(team_id, 0));
+CREATE FUNCTION canonical(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT replace(lower($1), '-', '_') $$;
+CREATE TABLE crate (id bigserial PRIMARY KEY, name text NOT NULL, title text);
+CREATE UNIQUE INDEX crate_name ON crate (canonical(name));
+CREATE UNIQUE INDEX crate_title ON crate (btrim(lower(title)));
 ";
 
 /// What constraints do not demand: rows are as many as there is room for, and differ.
@@ -39,7 +46,9 @@ const OF_ROWS: &str = "SELECT concat_ws(' ',
     (SELECT count(*) = 5000 AND count(DISTINCT left(commit, 8)) > 4900 AND count(DISTINCT right(commit, 8)) > 4900
         AND count(DISTINCT slug) > 100 AND count(DISTINCT status) > 1 FROM build),
     (SELECT count(*) = 1000 AND count(DISTINCT kind) = 2 FROM action),
-    (SELECT count(*) = 5000 AND count(ips) = 0 FROM permission))";
+    (SELECT count(*) = 5000 AND count(ips) = 0 FROM permission),
+    (SELECT count(*) = 25000 AND count(DISTINCT account_id) > 900 AND count(DISTINCT team_id) > 900 FROM member),
+    (SELECT count(*) = 1000 AND count(title) > 500 FROM crate))";
 
 #[test]
 fn keys_and_checks_in_all_their_forms_are_satisfied() {
@@ -55,6 +64,34 @@ fn keys_and_checks_in_all_their_forms_are_satisfied() {
             assert!(text.contains(told), "{major} {told}: {text}");
         }
         let own = connect_to(&dsn).await;
-        assert_eq!(value(&own, OF_ROWS).await, "t t t t t", "{major}");
+        assert_eq!(value(&own, OF_ROWS).await, "t t t t t t t", "{major}");
+    });
+}
+
+#[test]
+fn a_key_in_which_values_repeat_is_named_before_anything_is_written() {
+    let schema = "CREATE FUNCTION initial(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT left($1, 1) $$;
+        CREATE FUNCTION refused(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'no'; END $$;
+        CREATE TABLE person (id bigserial PRIMARY KEY, name text NOT NULL, code text NOT NULL);
+        CREATE UNIQUE INDEX person_initial ON person (initial(name));
+        CREATE UNIQUE INDEX person_code ON person (refused(code))";
+    each_version(async |major| {
+        let lab = lab(major, LabOptions::default()).unwrap();
+        let dsn = database(lab.primary(), "app", schema).await;
+        let (code, _, words) = finish(&mut dbperf(&["seed", &dsn, "--target-db", "app"]));
+        assert_eq!(code, Some(3), "{major}: {words}");
+        for told in [
+            "person, person_initial: it is over an expression that is not understood, in which 9",
+            "of 1000 values that are made of name repeat",
+            "person, person_code: it is over an expression that is not understood, and the server did not compute it",
+        ] {
+            assert!(words.contains(told), "{major} {told}: {words}");
+        }
+        let own = connect_to(&dsn).await;
+        assert_eq!(
+            value(&own, "SELECT count(*)::text FROM person").await,
+            "0",
+            "{major}"
+        );
     });
 }

@@ -24,7 +24,7 @@ mod time;
 mod understand;
 mod value;
 
-pub(crate) use narrow::narrowed;
+pub(crate) use narrow::{narrowed, written};
 pub(crate) use read::parsed;
 pub(crate) use rules::{Cells, Rules};
 pub(crate) use understand::{Nulls, Understanding, understand};

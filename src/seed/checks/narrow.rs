@@ -14,15 +14,19 @@ pub(crate) fn narrowed(expression: &str, table: &Table) -> Option<String> {
     if read::formula(expression, &scope).is_ok() {
         return None;
     }
-    let sql = format!("SELECT WHERE {expression}");
-    let mut parsed = pg_query::parse(&sql, ParserOptions::DEFAULT).ok()?.protobuf;
-    let statement = parsed.stmts.first_mut()?.stmt.as_mut()?;
+    written(understood(read::parsed(expression).ok()?, &scope)?)
+}
+
+/// An expression as SQL.
+pub(crate) fn written(expression: Node) -> Option<String> {
+    let empty = pg_query::parse("SELECT WHERE true", ParserOptions::DEFAULT);
+    let mut statements = empty.ok()?.protobuf;
+    let statement = statements.stmts.first_mut()?.stmt.as_mut()?;
     let Some(NodeEnum::SelectStmt(select)) = &mut statement.node else {
         return None;
     };
-    let left = understood(select.where_clause.take().map(|node| *node)?, &scope)?;
-    select.where_clause = Some(Box::new(left));
-    let sql = parsed.deparse(DeparseOptions::default()).ok()?;
+    select.where_clause = Some(Box::new(expression));
+    let sql = statements.deparse(DeparseOptions::default()).ok()?;
     Some(sql.strip_prefix("SELECT WHERE ")?.to_owned())
 }
 

@@ -2,14 +2,14 @@
 
 use pg_query::protobuf::node::Node as NodeEnum;
 use pg_query::protobuf::{BoolExprType, NullTestType};
-use pg_query::{Node, ParserOptions};
+use pg_query::{Node, NodeRef, ParserOptions};
 
 use crate::seed::checks;
 use crate::seed::schema::{Filled, Key, Table};
 
 /// Functions that have different results for different texts, of those that are made here: no two differ in the case of
-/// letters only.
-const KEEPS_APART: [&str; 3] = ["lower", "upper", "md5"];
+/// letters or in blanks around them only.
+const KEEPS_APART: [&str; 6] = ["lower", "upper", "md5", "btrim", "ltrim", "rtrim"];
 /// Types that a text is the same in.
 const TEXTS: [&str; 4] = ["text", "varchar", "bpchar", "citext"];
 
@@ -38,6 +38,91 @@ pub(super) fn parts(table: &Table, key: &Key) -> Vec<Part> {
         Some(Part { column, of_text })
     });
     parts.collect()
+}
+
+/// A part of an index that is computed from one column, in a way of which only the server knows whether it keeps values
+/// apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Computed {
+    pub(super) column: String,
+    /// As SQL.
+    pub(super) expression: String,
+}
+
+/// Such parts.
+pub(super) fn computed(table: &Table, key: &Key) -> Vec<Computed> {
+    let elements = elements(table, key).into_iter();
+    let computed = elements.filter_map(|element| {
+        let Element::Expression(expression) = element else {
+            return None;
+        };
+        let expression = checks::written(expression)?;
+        let mut columns = checks::parsed(&expression)
+            .ok()
+            .map(|node| columns(&node))?;
+        columns.dedup();
+        match columns.as_slice() {
+            [column] => Some(Computed {
+                column: column.clone(),
+                expression,
+            }),
+            _ => None,
+        }
+    });
+    computed.collect()
+}
+
+/// Columns that an expression speaks of; none where it asks a table.
+fn columns(node: &Node) -> Vec<String> {
+    let Some(node) = &node.node else {
+        return Vec::new();
+    };
+    let nodes = node.nodes();
+    let subselect = nodes
+        .iter()
+        .any(|(node, ..)| matches!(node, NodeRef::SubLink(_)));
+    let columns = nodes.iter().filter_map(|(node, ..)| match node {
+        NodeRef::ColumnRef(column) => last(&column.fields),
+        _ => None,
+    });
+    if subselect {
+        Vec::new()
+    } else {
+        columns.collect()
+    }
+}
+
+/// The key with columns in the place of `COALESCE(column, constant)`: without nulls it is as unique in the one as in the
+/// other.
+pub(super) fn without_coalesce(table: &Table, key: &mut Key) {
+    let elements = elements(table, key);
+    if elements.len() < key.columns.len() {
+        return;
+    }
+    for (column, element) in key.columns.iter_mut().zip(&elements) {
+        let Element::Expression(expression) = element else {
+            continue;
+        };
+        if let Some(name) = coalesced(expression) {
+            *column = Some(name);
+            key.nulls_not_distinct = true;
+        }
+    }
+}
+
+fn coalesced(node: &Node) -> Option<String> {
+    let NodeEnum::CoalesceExpr(call) = node.node.as_ref()? else {
+        return None;
+    };
+    let [column, otherwise] = call.args.as_slice() else {
+        return None;
+    };
+    let NodeEnum::ColumnRef(column) = column.node.as_ref()? else {
+        return None;
+    };
+    columns(otherwise)
+        .is_empty()
+        .then(|| last(&column.fields))?
 }
 
 /// The parts of an index by `pg_get_indexdef`. A generated column stands for its expression.

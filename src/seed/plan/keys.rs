@@ -90,10 +90,15 @@ fn by_expression(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result<(
     }
     // What tells a tenant's rows apart stands behind the tenant, and has more values.
     let values = |unit: &&usize| drafts[**unit].distribution.distinct();
-    match named.iter().max_by_key(values) {
+    let told = named.iter().max_by_key(values).copied();
+    let only_the_server_knows = || {
+        let (place, _) = computed(about.table, key)?;
+        drafts.iter().position(|d| d.columns == [place])
+    };
+    match told.or_else(only_the_server_knows) {
         Some(unit) => {
-            drafts[*unit].fixed = true;
-            make_unique(about, &mut drafts[*unit], key)
+            drafts[unit].fixed = true;
+            make_unique(about, &mut drafts[unit], key)
         }
         None => Err(problem(
             about.table,
@@ -101,6 +106,26 @@ fn by_expression(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result<(
             "it is over an expression, and which values of its columns make it unique is not known",
         )),
     }
+}
+
+/// Of a key that nothing else tells about: a column of texts, and what is computed from it. It is made unique, and the
+/// server is asked whether that is, too.
+pub(super) fn computed(table: &Table, key: &Key) -> Option<(usize, String)> {
+    let is_told = key.columns.iter().all(Option::is_some) || key.predicate.is_some();
+    if is_told || !telling(table, key).is_empty() {
+        return None;
+    }
+    let computed = expressions::computed(table, key).into_iter();
+    let mut of_texts = computed.filter_map(|computed| {
+        let place = table.column(&computed.column)?;
+        let refers = table
+            .foreign_keys
+            .iter()
+            .any(|key| key.columns.contains(&computed.column));
+        let tells = free::is_text(&table.columns[place]) && !refers;
+        tells.then_some((place, computed.expression))
+    });
+    of_texts.next()
 }
 
 /// Columns of a key that tell its rows apart by themselves, by their place.

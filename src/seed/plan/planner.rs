@@ -8,7 +8,7 @@ use super::counts;
 use super::literals::Literals;
 use super::options::{PlanOptions, Problem};
 use super::references;
-use super::table;
+use super::table::{self, Computed};
 use crate::seed::generate::{TablePlan, TableRows, Tables};
 use crate::seed::profile::Profile;
 use crate::seed::rows::Rows as _;
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) left: Vec<Problem>,
     /// CHECK constraints that were not understood: whether rows satisfy them has to be asked of a server.
     pub(crate) opaque: Vec<(usize, Check, String)>,
+    /// Keys of which only a server knows whether rows differ in them, by the table's place.
+    pub(crate) computed: Vec<(usize, Computed)>,
 }
 
 /// What every table's plan needs.
@@ -66,13 +68,14 @@ pub(crate) fn plan(
         short: BTreeMap::new(),
     };
     let mut left = opened.said;
-    let mut opaque = Vec::new();
+    let (mut opaque, mut computed) = (Vec::new(), Vec::new());
     let mut built: Vec<Option<TableRows>> = Vec::new();
     built.resize_with(schema.tables.len(), || None);
     for (place, made) in planner.every_table(&order)? {
         left.extend(made.left);
         let checks = made.opaque.into_iter();
         opaque.extend(checks.map(|(check, reason)| (place, check, reason)));
+        computed.extend(made.computed.into_iter().map(|computed| (place, computed)));
         built[place] = Some(made.rows);
     }
     let tables = built.into_iter().flatten().collect();
@@ -84,6 +87,7 @@ pub(crate) fn plan(
             .collect(),
         left,
         opaque,
+        computed,
     };
     let problems: Vec<Problem> = plan.tables.iter().filter_map(tried).collect();
     if problems.is_empty() {

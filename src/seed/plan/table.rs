@@ -24,6 +24,18 @@ pub(super) struct Made {
     pub(super) left: Vec<Problem>,
     /// Checks that were not understood, and why.
     pub(super) opaque: Vec<(Check, String)>,
+    /// Keys of which only a server knows whether rows differ in them.
+    pub(super) computed: Vec<Computed>,
+}
+
+/// A key over what is computed from a column that is unique.
+#[derive(Debug)]
+pub(crate) struct Computed {
+    pub(crate) key: String,
+    /// By its place.
+    pub(crate) column: usize,
+    /// As SQL.
+    pub(crate) expression: String,
 }
 
 /// What came of planning a table.
@@ -105,6 +117,7 @@ pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<P
             .chain(fields.left)
             .collect(),
         opaque: prepared.opaque(source),
+        computed: prepared.computed(),
     })))
 }
 
@@ -168,6 +181,7 @@ impl Prepared {
             expression: format!("{} IS NULL", quote_ident(column)),
         }));
         for key in &mut table.keys {
+            expressions::without_coalesce(source, key);
             // Nulls differ from each other anyway.
             if !key.nulls_not_distinct && expressions::is_of_all_rows(source, key) {
                 key.predicate = None;
@@ -214,6 +228,19 @@ impl Prepared {
         let mut keys: Vec<&Key> = self.table.keys.iter().filter(kept).collect();
         keys.sort_by_key(|key| key.columns.len());
         keys
+    }
+
+    fn computed(&self) -> Vec<Computed> {
+        let keys = self.keys().into_iter();
+        let computed = keys.filter_map(|key| {
+            let (column, expression) = keys::computed(&self.table, key)?;
+            Some(Computed {
+                key: key.name.clone(),
+                column,
+                expression,
+            })
+        });
+        computed.collect()
     }
 
     /// Columns of ranges that must not overlap.
