@@ -95,3 +95,56 @@ fn a_key_in_which_values_repeat_is_named_before_anything_is_written() {
         );
     });
 }
+
+/// Each person has three addresses, one of which is the first, and is in groups that one may leave and enter again.
+const SOFT: &str = "
+CREATE TABLE person (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE address (id int PRIMARY KEY, person_id int NOT NULL REFERENCES person, is_first bool NOT NULL);
+CREATE UNIQUE INDEX one_first ON address (person_id) WHERE is_first;
+CREATE TABLE membership (id int PRIMARY KEY, person_id int NOT NULL REFERENCES person, team_id int NOT NULL,
+    deleted_at timestamptz);
+CREATE UNIQUE INDEX once_at_a_time ON membership (person_id, team_id) WHERE deleted_at IS NULL;
+CREATE TABLE job (id int PRIMARY KEY, person_id int NOT NULL REFERENCES person, state text NOT NULL);
+CREATE UNIQUE INDEX one_waiting ON job (person_id) WHERE state IN ('queued', 'running');
+";
+
+const SOFT_ROWS: &str = "
+INSERT INTO person SELECT n, 'person ' || n FROM generate_series(1, 1000) n;
+INSERT INTO address SELECT n, 1 + n % 1000, n <= 1000 FROM generate_series(1, 3000) n;
+INSERT INTO membership SELECT n, 1 + n % 1000, n % 37, CASE WHEN n % 10 = 0 THEN now() END FROM generate_series(1, 8000) n
+    ON CONFLICT DO NOTHING;
+INSERT INTO job SELECT n, 1 + n % 1000, CASE WHEN n <= 300 THEN 'queued' ELSE 'done' END FROM generate_series(1, 5000) n;
+ANALYZE;
+";
+
+/// Rows in the partial indexes as a share of the source's: the first of each group are not asked to be in one.
+const OF_SOFT: &str = "SELECT concat_ws(' ',
+    (SELECT count(*) = 3000 AND count(*) FILTER (WHERE is_first) BETWEEN 250 AND 1000 FROM address),
+    (SELECT count(*) > 7500 AND avg((deleted_at IS NULL)::int) BETWEEN 0.85 AND 0.95 FROM membership),
+    (SELECT count(*) = 5000 AND count(*) FILTER (WHERE state = 'queued') BETWEEN 30 AND 300 FROM job))";
+
+#[test]
+fn rows_are_in_partial_indexes_as_far_as_their_keys_allow() {
+    each_version(async |major| {
+        let lab = lab(major, LabOptions::default()).unwrap();
+        let source = database(lab.primary(), "source", &format!("{SOFT}{SOFT_ROWS}")).await;
+        let folder = tempfile::tempdir().unwrap();
+        let profile = folder.path().join("p.json");
+        let profile = profile.to_str().unwrap();
+        let (code, _, words) = finish(&mut dbperf(&[
+            "profile", &source, "--values", "keep", "-o", profile,
+        ]));
+        assert_eq!(code, Some(0), "{major}: {words}");
+        let dsn = database(lab.primary(), "app", SOFT).await;
+        let args = ["seed", &dsn, "--target-db", "app", "--profile", profile];
+        let (code, text, words) = finish(&mut dbperf(&args));
+        assert_eq!(code, Some(0), "{major}: {words}");
+        for told in ["one_first", "one_waiting"] {
+            let told =
+                format!("{told}: at most one row of each person_id is in this partial index");
+            assert!(text.contains(&told), "{major} {told}: {text}");
+        }
+        let own = connect_to(&dsn).await;
+        assert_eq!(value(&own, OF_SOFT).await, "t t t", "{major}");
+    });
+}

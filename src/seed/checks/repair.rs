@@ -318,7 +318,7 @@ impl Rules {
         let concerned = self.list.iter().enumerate();
         let concerned =
             concerned.filter(|(_, rule)| rule.columns.iter().any(|c| columns.contains(c)));
-        let passing = concerned.filter(|(_, rule)| self.sight(row).passes(&rule.formula));
+        let passing = concerned.filter(|(_, rule)| self.is_obeyed(rule, row));
         passing.map(|(index, _)| index).collect()
     }
 
@@ -326,9 +326,9 @@ impl Rules {
     /// exchanged, for that goes on until all are sorted.
     fn keep(&self, passed: &[usize], exchanged: bool, row: &dyn Cells) -> bool {
         passed.iter().all(|index| {
-            let rule = &self.list[*index].formula;
+            let rule = &self.list[*index];
             let follows = self.computed.contains(&Some(*index));
-            follows || (exchanged && ordered(rule).is_some()) || self.sight(row).passes(rule)
+            follows || (exchanged && ordered(&rule.formula).is_some()) || self.is_obeyed(rule, row)
         })
     }
 }

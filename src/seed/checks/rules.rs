@@ -24,6 +24,8 @@ pub(crate) trait Cells {
     fn redraw(&mut self, column: usize, attempt: u32) -> bool;
     /// It cannot be given any value that is not its own: a key, a reference, or one that the server fills.
     fn is_fixed(&self, column: usize) -> bool;
+    /// A rule that concerns some rows only, by the number of what it depends on, concerns this one.
+    fn is_held_to(&self, condition: usize) -> bool;
 }
 
 /// What concerns several columns of a row, and what a domain cannot say of one.
@@ -44,14 +46,22 @@ pub(super) struct Rule {
     constraint: usize,
     pub(super) formula: Formula,
     pub(super) columns: Vec<usize>,
+    /// What rows it concerns, where it does not concern all of them.
+    pub(super) condition: Option<usize>,
 }
 
 impl Rule {
-    pub(super) fn new(constraint: usize, formula: Formula, columns: Vec<usize>) -> Self {
+    pub(super) fn new(
+        constraint: usize,
+        formula: Formula,
+        columns: Vec<usize>,
+        condition: Option<usize>,
+    ) -> Self {
         Self {
             constraint,
             formula,
             columns,
+            condition,
         }
     }
 
@@ -60,6 +70,9 @@ impl Rule {
         let Formula::Compare(Comparison::Equal, left, right) = &self.formula else {
             return Vec::new();
         };
+        if self.condition.is_some() {
+            return Vec::new();
+        }
         let alone = |side: &Term, other: &Term| {
             let column = side.column()?;
             (!other.columns().contains(&column)).then_some(column)
@@ -138,8 +151,10 @@ impl Rules {
     /// place of their orders (the lowest with the lowest, the highest with the highest) keep that by themselves,
     /// wherever the source kept it, and each column keeps its distribution.
     pub(crate) fn ordered(&self) -> Vec<(usize, usize)> {
-        let pairs = self.list.iter();
-        pairs.filter_map(|rule| ordered(&rule.formula)).collect()
+        let of_all_rows = self.list.iter().filter(|rule| rule.condition.is_none());
+        of_all_rows
+            .filter_map(|rule| ordered(&rule.formula))
+            .collect()
     }
 
     /// Columns that are computed from others: whatever value they are given first is lost.
@@ -176,10 +191,7 @@ impl Rules {
     /// The first rule that a row breaks.
     #[cfg(test)]
     pub(crate) fn broken(&self, row: &impl Cells) -> Option<usize> {
-        let broken = self
-            .list
-            .iter()
-            .find(|rule| !self.sight(row).passes(&rule.formula));
+        let broken = self.list.iter().find(|rule| !self.is_obeyed(rule, row));
         broken.map(|rule| rule.constraint)
     }
 
@@ -206,7 +218,7 @@ impl Rules {
         for _ in 0..rounds {
             let mut settled = true;
             for (index, rule) in self.list.iter().enumerate() {
-                if self.sight(row).passes(&rule.formula) {
+                if self.is_obeyed(rule, row) {
                     continue;
                 }
                 settled = false;
@@ -219,7 +231,13 @@ impl Rules {
             }
         }
         let mut rules = self.list.iter();
-        rules.position(|rule| !self.sight(row).passes(&rule.formula))
+        rules.position(|rule| !self.is_obeyed(rule, row))
+    }
+
+    /// It passes, or does not concern the row.
+    pub(super) fn is_obeyed(&self, rule: &Rule, row: &dyn Cells) -> bool {
+        let concerns = |condition| row.is_held_to(condition);
+        !rule.condition.is_none_or(concerns) || self.sight(row).passes(&rule.formula)
     }
 
     pub(super) fn sight<'a>(&'a self, cells: &'a dyn Cells) -> Sight<'a> {

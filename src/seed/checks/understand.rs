@@ -33,8 +33,9 @@ pub(crate) enum Nulls {
     Always,
 }
 
-/// What the checks of a table and of its columns' domains demand.
-pub(crate) fn understand(table: &Table) -> Understanding {
+/// What the checks of a table and of its columns' domains demand; and others that concern some rows only, those of the
+/// condition that is the check's number here.
+pub(crate) fn understand(table: &Table, of_some_rows: &[Check]) -> Understanding {
     let mut reader = Reader {
         parts: vec![all(); table.columns.len()],
         rules: Vec::new(),
@@ -48,7 +49,10 @@ pub(crate) fn understand(table: &Table) -> Understanding {
         reader.domain(&definition.type_, column);
     }
     for check in &table.checks {
-        reader.check(check, &Scope::Table(table));
+        reader.check(check, &Scope::Table(table), None);
+    }
+    for (condition, check) in of_some_rows.iter().enumerate() {
+        reader.check(check, &Scope::Table(table), Some(condition));
     }
     reader.finish(table)
 }
@@ -78,7 +82,7 @@ impl Reader {
             } => {
                 self.parts[column].nulls &= !not_null;
                 for check in checks {
-                    self.check(check, &Scope::Value(type_, column));
+                    self.check(check, &Scope::Value(type_, column), None);
                 }
                 self.domain(base, column);
             }
@@ -103,7 +107,7 @@ impl Reader {
         }
     }
 
-    fn check(&mut self, check: &Check, scope: &Scope<'_>) {
+    fn check(&mut self, check: &Check, scope: &Scope<'_>, condition: Option<usize>) {
         let conjuncts = match read::formula(&check.expression, scope) {
             Ok(formula) => formula.conjuncts(),
             // What is understood beside what is not is obeyed all the same.
@@ -113,7 +117,7 @@ impl Reader {
             }
         };
         for conjunct in conjuncts {
-            if let Err(reason) = self.conjunct(&check.name, conjunct, scope) {
+            if let Err(reason) = self.conjunct(&check.name, conjunct, scope, condition) {
                 let known = self.opaque.iter().any(|(name, _)| *name == check.name);
                 if !known {
                     self.opaque.push((check.name.clone(), reason.to_owned()));
@@ -127,9 +131,10 @@ impl Reader {
         name: &str,
         formula: Formula,
         scope: &Scope<'_>,
+        condition: Option<usize>,
     ) -> Result<(), &'static str> {
         let columns = formula.columns();
-        if let [column] = columns.as_slice() {
+        if let ([column], None) = (columns.as_slice(), condition) {
             let type_ = scope
                 .type_of(*column)
                 .ok_or("a column in it is not known")?;
@@ -160,7 +165,8 @@ impl Reader {
             self.constraints.push(name.to_owned());
             self.constraints.len() - 1
         });
-        self.rules.push(Rule::new(constraint, formula, columns));
+        self.rules
+            .push(Rule::new(constraint, formula, columns, condition));
         Ok(())
     }
 

@@ -71,6 +71,10 @@ impl Cells for Changing<'_> {
         self.table.is_fixed(column)
     }
 
+    fn is_held_to(&self, condition: usize) -> bool {
+        self.table.is_held_to(condition, self.number)
+    }
+
     fn redraw(&mut self, column: usize, attempt: u32) -> bool {
         if !self.table.may_be_redrawn(column) {
             return false;

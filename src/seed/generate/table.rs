@@ -40,6 +40,9 @@ pub(crate) struct TableRows {
     pub(crate) nullable: Vec<bool>,
     /// What concerns several columns.
     pub(crate) rules: Checks,
+    /// Of each condition of a rule the unit of which rows beyond the first of each value are held to it; `None` for
+    /// no rows.
+    pub(crate) conditions: Vec<Option<usize>>,
 }
 
 impl TablePlan {
@@ -111,6 +114,12 @@ impl TableRows {
 
     pub(super) fn is_fixed(&self, column: usize) -> bool {
         self.fixed[column]
+    }
+
+    pub(super) fn is_held_to(&self, condition: usize, row: u64) -> bool {
+        let unit = self.conditions.get(condition).copied().flatten();
+        let place = unit.and_then(|unit| self.units[unit].draw(&self.units, row));
+        place.is_some_and(|place| place.nth > 0)
     }
 
     pub(super) fn may_be_redrawn(&self, column: usize) -> bool {

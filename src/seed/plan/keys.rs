@@ -50,7 +50,7 @@ pub(super) fn keep(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result
 }
 
 /// The drafts of the key's columns; `None` where a part of it is an expression, or not filled.
-fn units(table: &Table, drafts: &[Draft], key: &Key) -> Option<Vec<usize>> {
+pub(super) fn units(table: &Table, drafts: &[Draft], key: &Key) -> Option<Vec<usize>> {
     let mut units = Vec::new();
     for column in &key.columns {
         let place = table.column(column.as_ref()?)?;
@@ -231,6 +231,12 @@ fn together(
     follow(about, drafts, lead, &followers, key)
 }
 
+/// Its values differ in nearly every row that has one.
+pub(super) fn is_nearly_unique(about: &About<'_>, draft: &Draft) -> bool {
+    let filled = about.rows - draft.distribution.nulls.min(about.rows);
+    draft.distribution.distinct() as f64 >= NEARLY_UNIQUE * filled as f64
+}
+
 /// A column whose values differ for nearly every row anyway, or one that each partition has its own values of.
 fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<usize> {
     let own = |unit: &&usize| drafts[**unit].foreign_key.is_none();
@@ -240,8 +246,7 @@ fn tells_apart(about: &About<'_>, drafts: &[Draft], units: &[usize]) -> Option<u
         if draft.free {
             free::tells_rows_apart(column) && most_values(about, draft) >= about.rows
         } else {
-            let filled = about.rows - draft.distribution.nulls.min(about.rows);
-            draft.distribution.distinct() as f64 >= NEARLY_UNIQUE * filled as f64
+            is_nearly_unique(about, draft)
         }
     };
     let by_leaf = |unit: &&usize| drafts[**unit].by_leaf;

@@ -12,7 +12,7 @@ use super::table::{self, Computed};
 use crate::seed::generate::{TablePlan, TableRows, Tables};
 use crate::seed::profile::Profile;
 use crate::seed::rows::Rows as _;
-use crate::seed::schema::{Check, Name, Schema};
+use crate::seed::schema::{Check, Key, Name, Schema};
 
 /// How tables are filled.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Planner<'a> {
     pub(super) options: &'a PlanOptions,
     /// Columns of which rows with a given value are looked up.
     pub(super) looked_up: BTreeSet<(Name, usize)>,
+    /// Tables of which no row is in a partial unique index whose columns cannot be unique in all rows, by their place.
+    pub(super) strict: BTreeSet<usize>,
     /// Rows by the table's place in the schema.
     pub(super) rows: Vec<u64>,
     /// Rows that were wanted, and why there are fewer, by the table's place.
@@ -64,41 +66,31 @@ pub(crate) fn plan(
         literals,
         options,
         looked_up: references::looked_up(schema),
+        strict: BTreeSet::new(),
         rows: counts::rows(schema, profile, options, &order)?,
         short: BTreeMap::new(),
     };
-    let mut left = opened.said;
-    let (mut opaque, mut computed) = (Vec::new(), Vec::new());
-    let mut built: Vec<Option<TableRows>> = Vec::new();
-    built.resize_with(schema.tables.len(), || None);
-    for (place, made) in planner.every_table(&order)? {
-        left.extend(made.left);
-        let checks = made.opaque.into_iter();
-        opaque.extend(checks.map(|(check, reason)| (place, check, reason)));
-        computed.extend(made.computed.into_iter().map(|computed| (place, computed)));
-        built[place] = Some(made.rows);
-    }
-    let tables = built.into_iter().flatten().collect();
-    let tables = Arc::new(Tables(tables));
-    let plan = Plan {
-        tables: order
-            .iter()
-            .map(|place| TablePlan::new(Arc::clone(&tables), *place))
-            .collect(),
-        left,
-        opaque,
-        computed,
-    };
-    let problems: Vec<Problem> = plan.tables.iter().filter_map(tried).collect();
-    if problems.is_empty() {
-        Ok(plan)
-    } else {
-        Err(problems)
+    loop {
+        let plan = planner.all(&order, &opened.said)?;
+        let tried = plan.tables.iter().zip(&order);
+        let problems = tried.filter_map(|(table, place)| Some((*place, tried_rows(table)?)));
+        let problems: Vec<(usize, Problem)> = problems.collect();
+        if problems.is_empty() {
+            return Ok(plan);
+        }
+        // Once more, without what may have been too much.
+        let partial = |place: &usize| schema.tables[*place].keys.iter().any(Key::is_partial);
+        let places = problems.iter().map(|(place, _)| *place);
+        let before = planner.strict.len();
+        planner.strict.extend(places.filter(partial));
+        if planner.strict.len() == before {
+            return Err(problems.into_iter().map(|(_, problem)| problem).collect());
+        }
     }
 }
 
 /// Makes some rows from everywhere, and says which constraint they do not satisfy.
-fn tried(table: &TablePlan) -> Option<Problem> {
+fn tried_rows(table: &TablePlan) -> Option<Problem> {
     let rows = table.rows();
     let tries = TRIED_ROWS.min(rows);
     (0..tries).find_map(|n| {
@@ -119,6 +111,31 @@ fn tried(table: &TablePlan) -> Option<Problem> {
 }
 
 impl Planner<'_> {
+    fn all(&mut self, order: &[usize], said: &[Problem]) -> Result<Plan, Vec<Problem>> {
+        let mut left = said.to_vec();
+        let (mut opaque, mut computed) = (Vec::new(), Vec::new());
+        let mut built: Vec<Option<TableRows>> = Vec::new();
+        built.resize_with(self.schema.tables.len(), || None);
+        for (place, made) in self.every_table(order)? {
+            left.extend(made.left);
+            let checks = made.opaque.into_iter();
+            opaque.extend(checks.map(|(check, reason)| (place, check, reason)));
+            computed.extend(made.computed.into_iter().map(|computed| (place, computed)));
+            built[place] = Some(made.rows);
+        }
+        let tables = built.into_iter().flatten().collect();
+        let tables = Arc::new(Tables(tables));
+        Ok(Plan {
+            tables: order
+                .iter()
+                .map(|place| TablePlan::new(Arc::clone(&tables), *place))
+                .collect(),
+            left,
+            opaque,
+            computed,
+        })
+    }
+
     /// All tables in this order, each with rows of the others that are there in the end: in a circle a table is planned
     /// before one that it refers to, which may get fewer rows than it was thought to.
     fn every_table(&mut self, order: &[usize]) -> Result<Vec<(usize, table::Made)>, Vec<Problem>> {

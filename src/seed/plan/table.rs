@@ -2,19 +2,17 @@
 
 use super::drafts::{self, About, Draft};
 use super::drivers;
-use super::expressions;
 use super::fields;
-use super::free;
 use super::keys::{self, Trouble};
 use super::options::Problem;
-use super::pairs;
+use super::partial;
 use super::partitions;
 use super::planner::Planner;
+use super::prepared::Prepared;
 use super::references;
-use crate::collect::pg_stat_statements::quote_ident;
-use crate::seed::checks::{self, Understanding};
+use crate::seed::checks;
 use crate::seed::generate::{Field, Follow, TableRows, Unit};
-use crate::seed::schema::{Check, Column, Exclusion, Filled, Key, Name, Table, TypeKind};
+use crate::seed::schema::{Check, Filled, Table};
 use crate::seed::shape::{Permutation, key};
 
 /// A table that can be filled.
@@ -48,9 +46,28 @@ pub(super) enum Outcome {
 /// Plans one table, or names everything in it that cannot be filled.
 pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<Problem>> {
     let source = &planner.schema.tables[place];
-    let mut problems = Vec::new();
     let left_null = planner.left_null.get(&source.name);
-    let prepared = Prepared::of(source, left_null.map_or(&[], Vec::as_slice));
+    let left_null = left_null.map_or(&[][..], Vec::as_slice);
+    let prepared = Prepared::of(source, left_null, false);
+    if prepared.partial.is_empty() {
+        return planned(planner, place, &prepared);
+    }
+    if !planner.strict.contains(&place)
+        && prepared.understands_partial()
+        && let Ok(made @ Outcome::Made(_)) = planned(planner, place, &prepared)
+    {
+        return Ok(made);
+    }
+    planned(planner, place, &Prepared::of(source, left_null, true))
+}
+
+fn planned(
+    planner: &Planner<'_>,
+    place: usize,
+    prepared: &Prepared,
+) -> Result<Outcome, Vec<Problem>> {
+    let source = &planner.schema.tables[place];
+    let mut problems = Vec::new();
     let table = &prepared.table;
     let known = planner.profile.and_then(|p| p.table(&table.name));
     let rows = planner.rows[place];
@@ -79,8 +96,11 @@ pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<P
             Err(Trouble::Room(rows, reason)) => return Ok(Outcome::Room(rows, reason)),
         }
     }
+    let Some(conditions) = partial::keep(&about, &mut drafts, &prepared.partial) else {
+        return Err(problems);
+    };
     refuse_shared_leaves(&about, &drafts, &mut problems);
-    in_order(&prepared, &mut drafts);
+    in_order(prepared, &mut drafts);
     drivers::arrange(&about, &mut drafts);
     let fields = fields::fields(
         planner,
@@ -105,7 +125,7 @@ pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<P
             prepared.understanding.rules.clone(),
             table,
             (rows, units),
-            fields.list,
+            (fields.list, conditions.clone()),
             &drafts,
         ),
         left: unknown(planner, &about)
@@ -114,6 +134,12 @@ pub(super) fn make(planner: &Planner<'_>, place: usize) -> Result<Outcome, Vec<P
             .chain(without_nulls(&about, &drafts))
             .chain(orphans)
             .chain(prepared.kept_out())
+            .chain(partial::said(
+                &about,
+                &drafts,
+                &prepared.partial,
+                &conditions,
+            ))
             .chain(fields.left)
             .collect(),
         opaque: prepared.opaque(source),
@@ -158,205 +184,6 @@ fn without_nulls(about: &About<'_>, drafts: &[Draft]) -> Vec<Problem> {
         changed.then(|| Problem::of(&about.table.name, &column.name, reason))
     };
     (0..about.table.columns.len()).filter_map(of).collect()
-}
-
-/// A table with what rows are held to beside its own constraints, and all of it understood.
-struct Prepared {
-    table: Table,
-    /// Partial unique indexes whose rows are kept out of them.
-    avoided: Vec<String>,
-    /// Columns that are null in all rows, each with the unique index that this is for.
-    emptied: Vec<(String, String)>,
-    pairs: Vec<(usize, usize)>,
-    understanding: Understanding,
-}
-
-impl Prepared {
-    fn of(source: &Table, left_null: &[String]) -> Self {
-        let mut table = source.clone();
-        let pairs = pairs::pairs(&table);
-        table.checks.extend(pairs::checks(&table, &pairs));
-        table.checks.extend(left_null.iter().map(|column| Check {
-            name: column.clone(),
-            expression: format!("{} IS NULL", quote_ident(column)),
-        }));
-        for key in &mut table.keys {
-            expressions::without_coalesce(source, key);
-            // Nulls differ from each other anyway.
-            if !key.nulls_not_distinct && expressions::is_of_all_rows(source, key) {
-                key.predicate = None;
-            }
-        }
-        let (mut avoided, mut emptied, mut kept_out) = (Vec::new(), Vec::new(), Vec::new());
-        for key in &table.keys {
-            let Some(predicate) = &key.predicate else {
-                continue;
-            };
-            if !can_be_unique(source, key) {
-                // No row is in the index, so none is in it twice.
-                kept_out.push(Check {
-                    name: key.name.clone(),
-                    expression: format!("NOT ({predicate})"),
-                });
-                avoided.push(key.name.clone());
-            }
-        }
-        for key in table.keys.iter().filter(|key| !avoided.contains(&key.name)) {
-            let Some(column) = emptied_by(&table, key) else {
-                continue;
-            };
-            kept_out.push(Check {
-                name: key.name.clone(),
-                expression: format!("{} IS NULL", quote_ident(&column)),
-            });
-            emptied.push((column, key.name.clone()));
-        }
-        table.checks.extend(kept_out);
-        Self {
-            understanding: checks::understand(&table),
-            table,
-            avoided,
-            emptied,
-            pairs,
-        }
-    }
-
-    /// Those of few columns first: with one of them unique a key of more is.
-    fn keys(&self) -> Vec<&Key> {
-        let emptied = |key: &Key| self.emptied.iter().any(|(_, name)| *name == key.name);
-        let kept = |key: &&Key| !self.avoided.contains(&key.name) && !emptied(key);
-        let mut keys: Vec<&Key> = self.table.keys.iter().filter(kept).collect();
-        keys.sort_by_key(|key| key.columns.len());
-        keys
-    }
-
-    fn computed(&self) -> Vec<Computed> {
-        let keys = self.keys().into_iter();
-        let computed = keys.filter_map(|key| {
-            let (column, expression) = keys::computed(&self.table, key)?;
-            Some(Computed {
-                key: key.name.clone(),
-                column,
-                expression,
-            })
-        });
-        computed.collect()
-    }
-
-    /// Columns of ranges that must not overlap.
-    fn spans(&self, drafts: &mut [Draft], problems: &mut Vec<Problem>) -> Vec<usize> {
-        let mut spans = Vec::new();
-        for exclusion in &self.table.exclusions {
-            match span(&self.table, exclusion) {
-                Some(column) => {
-                    spans.push(column);
-                    if let Some(draft) = drafts.iter_mut().find(|d| d.columns == [column]) {
-                        draft.unique = true;
-                        draft.fixed = true;
-                        let rows = draft.distribution.nulls;
-                        draft.distribution = free::own(rows, u64::MAX, u64::MAX);
-                    }
-                }
-                None => problems.push(Problem::of(
-                    &self.table.name,
-                    &exclusion.name,
-                    "only ranges that must not overlap (&&) and columns that must not be equal are understood among exclusion constraints",
-                )),
-            }
-        }
-        spans
-    }
-
-    /// Partial unique indexes that no row is in.
-    fn kept_out(&self) -> impl Iterator<Item = Problem> {
-        let avoided = self.avoided.iter().map(|name| {
-            let why = "no row is in this partial index: which rows of it would differ is not known";
-            Problem::of(&self.table.name, name, why)
-        });
-        let emptied = self.emptied.iter().map(|(column, index)| {
-            let why =
-                format!("left null: which of its values would differ in {index} is not known");
-            Problem::of(&self.table.name, column, why)
-        });
-        avoided.chain(emptied)
-    }
-
-    /// Checks of the table and of its columns' domains that were not understood. A pair of names is no constraint.
-    fn opaque(&self, source: &Table) -> Vec<(Check, String)> {
-        let avoided = |check: &&Check| self.avoided.contains(&check.name);
-        let own = source.checks.iter();
-        let checks = own.chain(self.table.checks.iter().filter(avoided));
-        let checks: Vec<&Check> = checks.collect();
-        let domains: Vec<Check> = source.columns.iter().flat_map(of_domains).collect();
-        let found = self.understanding.opaque.iter();
-        found
-            .filter_map(|(name, reason)| {
-                let mut checks = checks.iter().copied().chain(&domains);
-                let check = checks.find(|check| check.name == *name)?;
-                Some((check.clone(), reason.clone()))
-            })
-            .collect()
-    }
-}
-
-/// The checks of a column's domain and of those that it is made of, each as a question about the column: a value that the
-/// domain refuses is an error.
-fn of_domains(column: &Column) -> Vec<Check> {
-    let Name { schema, name } = &column.type_.name;
-    let [column_name, schema, name] = [&column.name, schema, name].map(|n| quote_ident(n));
-    let expression = format!("pg_catalog.num_nulls({column_name}::{schema}.{name}) >= 0");
-    let mut found = Vec::new();
-    let mut type_ = &column.type_;
-    while let TypeKind::Domain { base, checks, .. } = &type_.kind {
-        found.extend(checks.iter().map(|check| Check {
-            name: check.name.clone(),
-            expression: expression.clone(),
-        }));
-        type_ = base;
-    }
-    found
-}
-
-/// A column that may be null, and of which a unique index takes out what is not known, where nothing else of the index
-/// tells rows apart.
-fn emptied_by(table: &Table, key: &Key) -> Option<String> {
-    let is_generated = |name: &String| {
-        let place = table.column(name);
-        place.is_some_and(|place| matches!(table.columns[place].filled, Filled::Generated(_)))
-    };
-    let computed = |column: &Option<String>| column.as_ref().is_none_or(is_generated);
-    let unknown = key.columns.iter().any(computed) && !key.nulls_not_distinct;
-    if !unknown || !keys::telling(table, key).is_empty() {
-        return None;
-    }
-    let column = expressions::taken_out_of(table, key)?;
-    let place = table.column(&column)?;
-    (!table.columns[place].is_never_null()).then_some(column)
-}
-
-/// Whether the columns of a partial unique index can be unique in all rows.
-fn can_be_unique(table: &Table, key: &Key) -> bool {
-    let refers = |place: &usize| {
-        let name = &table.columns[*place].name;
-        table.foreign_keys.iter().any(|f| f.columns.contains(name))
-    };
-    if keys::telling(table, key).iter().any(|place| !refers(place)) {
-        return true;
-    }
-    // What is unique in all rows is among these, too.
-    let alone = |name: &String| {
-        let mut keys = table.keys.iter();
-        keys.any(|k| k.predicate.is_none() && k.columns == [Some(name.clone())])
-    };
-    key.columns.iter().flatten().any(alone)
-}
-
-fn span(table: &Table, exclusion: &Exclusion) -> Option<usize> {
-    exclusion.elements.iter().find_map(|(column, operator)| {
-        let place = table.column(column.as_ref()?)?;
-        let range = matches!(table.columns[place].type_.base().kind, TypeKind::Range(_));
-        (range && operator == "&&").then_some(place)
-    })
 }
 
 /// A foreign key's column that decides about the partition would have to be laid out for each of them.
@@ -438,7 +265,7 @@ fn assemble(
     rules: checks::Rules,
     table: &Table,
     (rows, units): (u64, Vec<Unit>),
-    fields: Vec<Field>,
+    (fields, conditions): (Vec<Field>, Vec<Option<usize>>),
     drafts: &[Draft],
 ) -> TableRows {
     let fixed = |column: usize| {
@@ -473,6 +300,7 @@ fn assemble(
             .map(|column| !table.columns[column].is_never_null() && !generated(column))
             .collect(),
         rules,
+        conditions,
         fields,
     }
 }

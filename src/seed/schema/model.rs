@@ -151,6 +151,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// A unique index of some rows.
+    pub(in crate::seed) fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
     /// Where this one holds the other does, too.
     pub(super) fn implies(&self, other: &Key) -> bool {
         let told = |key: &Key| key.columns.iter().all(Option::is_some);

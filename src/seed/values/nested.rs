@@ -33,7 +33,7 @@ pub(super) fn domain(type_: &Type) -> Result<Domain, Unfillable> {
         partitioning: None,
         row_security: false,
     };
-    let understood = understand(&table);
+    let understood = understand(&table, &[]);
     if let Some((constraint, reason)) = understood.opaque.first() {
         return Err(Unfillable(format!(
             "constraint {constraint} of domain {}: {reason}",

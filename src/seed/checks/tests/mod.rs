@@ -150,15 +150,20 @@ impl Cells for Row {
     fn is_fixed(&self, column: usize) -> bool {
         self.fixed[column]
     }
+
+    /// Those of odd numbers.
+    fn is_held_to(&self, condition: usize) -> bool {
+        condition % 2 == 1
+    }
 }
 
 fn rules(table: &Table) -> Rules {
-    understand(table).rules
+    understand(table, &[]).rules
 }
 
 /// What one check says of the only column of a table.
 fn one(type_: &str, check: &str) -> Understanding {
-    understand(&table(&format!("x {type_}"), &[check]))
+    understand(&table(&format!("x {type_}"), &[check]), &[])
 }
 
 /// The domain, where the check is understood and nothing else is demanded.
