@@ -166,6 +166,23 @@ impl Rules {
             .collect()
     }
 
+    /// The row is as rules demand of those that a condition concerns, whether it concerns this one or not.
+    pub(crate) fn is_as_if_held(&self, condition: usize, row: &impl Cells) -> bool {
+        let mut rules = self.of(condition);
+        rules.all(|rule| self.sight(row).passes(&rule.formula))
+    }
+
+    /// Columns that these rules speak of, some more than once.
+    pub(crate) fn columns_of(&self, condition: usize) -> impl Iterator<Item = usize> {
+        self.of(condition)
+            .flat_map(|rule| rule.columns.iter().copied())
+    }
+
+    fn of(&self, condition: usize) -> impl Iterator<Item = &Rule> {
+        let rules = self.list.iter();
+        rules.filter(move |rule| rule.condition == Some(condition))
+    }
+
     /// The name of a constraint that [`Self::apply`] could not satisfy.
     pub(crate) fn constraint(&self, index: usize) -> &str {
         self.constraints.get(index).map_or("", String::as_str)

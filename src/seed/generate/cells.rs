@@ -11,6 +11,9 @@ pub(super) struct Row {
     present: Vec<bool>,
 }
 
+/// A column, its value, and whether it has one.
+pub(super) type Kept = (usize, Vec<u8>, bool);
+
 /// The row with what is needed to draw other values.
 pub(super) struct Changing<'a> {
     pub(super) row: &'a mut Row,
@@ -31,6 +34,22 @@ impl Row {
         }
     }
 
+    /// These columns as they are.
+    pub(super) fn taken(&self, columns: &[usize]) -> Vec<Kept> {
+        let kept = columns.iter().map(|column| {
+            let value = self.values[*column].clone();
+            (*column, value, self.present[*column])
+        });
+        kept.collect()
+    }
+
+    pub(super) fn put_back(&mut self, kept: Vec<Kept>) {
+        for (column, value, present) in kept {
+            self.values[column] = value;
+            self.present[column] = present;
+        }
+    }
+
     pub(super) fn write(&self, column: usize, out: &mut Vec<u8>) {
         if !self.present[column] {
             out.extend_from_slice(&(-1_i32).to_be_bytes());
@@ -44,6 +63,16 @@ impl Row {
 
     pub(super) fn bytes(&self, column: usize) -> Option<&[u8]> {
         self.present[column].then(|| self.values[column].as_slice())
+    }
+}
+
+impl Changing<'_> {
+    /// Gives a column what another row has.
+    pub(super) fn take(&mut self, column: usize, other: u64) {
+        let value = &mut self.row.values[column];
+        value.clear();
+        let present = self.table.write_field(self.tables, column, other, value);
+        self.row.present[column] = present;
     }
 }
 

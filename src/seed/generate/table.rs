@@ -9,6 +9,10 @@ use super::unit::Unit;
 use crate::seed::checks::Rules as Checks;
 use crate::seed::rows::{RowError, Rows};
 use crate::seed::schema::Name;
+use crate::seed::shape::{Place, mix};
+
+/// Rows of one value that its first row stands in for at most (ours): with more of them it is as good as sure.
+const MOST_STOOD_IN_FOR: u64 = 64;
 
 /// The tables of a plan; fields refer to them by their place.
 #[derive(Debug)]
@@ -117,9 +121,38 @@ impl TableRows {
     }
 
     pub(super) fn is_held_to(&self, condition: usize, row: u64) -> bool {
-        let unit = self.conditions.get(condition).copied().flatten();
-        let place = unit.and_then(|unit| self.units[unit].draw(&self.units, row));
+        let place = self.counted(condition, row);
         place.is_some_and(|place| place.nth > 0)
+    }
+
+    /// Which row of its value it is that a condition counts.
+    fn counted(&self, condition: usize, row: u64) -> Option<Place> {
+        let unit = self.conditions.get(condition).copied().flatten()?;
+        self.units[unit].draw(&self.units, row)
+    }
+
+    /// Rows beyond the first of each value are held to a condition. The first takes the place of those among them that
+    /// would not have been as it demands: so about as many are not in the end, as far as there are values.
+    fn stand_in(&self, changing: &mut Changing<'_>, condition: usize) {
+        let Some(place) = self.counted(condition, changing.number) else {
+            return;
+        };
+        if place.nth > 0 || !self.rules.is_as_if_held(condition, changing) {
+            return;
+        }
+        let columns = self.rules.columns_of(condition);
+        let columns: Vec<usize> = columns.filter(|column| !self.fixed[*column]).collect();
+        let before = changing.row.taken(&columns);
+        for other in 1..place.of.min(MOST_STOOD_IN_FOR) {
+            let other = mix(changing.number ^ mix(other)) % self.rows;
+            for column in &columns {
+                changing.take(*column, other);
+            }
+            if !self.rules.is_as_if_held(condition, changing) {
+                return;
+            }
+        }
+        changing.row.put_back(before);
     }
 
     pub(super) fn may_be_redrawn(&self, column: usize) -> bool {
@@ -167,6 +200,9 @@ impl TableRows {
             table: self,
             number,
         };
+        for condition in 0..self.conditions.len() {
+            self.stand_in(&mut changing, condition);
+        }
         self.rules.apply(&mut changing).map_err(|rule| RowError {
             table: self.name.clone(),
             row: number,

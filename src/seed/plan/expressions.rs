@@ -24,7 +24,7 @@ pub(super) struct Part {
 /// What an index is over at one of its places.
 enum Element {
     Column(String),
-    Expression(Node),
+    Expression(Box<Node>),
 }
 
 /// Parts of an index in which rows differ if they differ in the column.
@@ -56,7 +56,7 @@ pub(super) fn computed(table: &Table, key: &Key) -> Vec<Computed> {
         let Element::Expression(expression) = element else {
             return None;
         };
-        let expression = checks::written(expression)?;
+        let expression = checks::written(*expression)?;
         let mut columns = checks::parsed(&expression)
             .ok()
             .map(|node| columns(&node))?;
@@ -135,7 +135,7 @@ fn elements(table: &Table, key: &Key) -> Vec<Element> {
         let Some(expression) = element.expr else {
             return Some(of_column(table, element.name));
         };
-        Some(Element::Expression(*expression))
+        Some(Element::Expression(expression))
     });
     elements.collect()
 }
@@ -146,7 +146,8 @@ fn of_column(table: &Table, name: String) -> Element {
         .map(|place| &table.columns[place].filled);
     match filled {
         Some(Filled::Generated(expression)) => {
-            checks::parsed(expression).map_or(Element::Column(name), Element::Expression)
+            let parsed = checks::parsed(expression).map(Box::new);
+            parsed.map_or(Element::Column(name), Element::Expression)
         }
         _ => Element::Column(name),
     }
