@@ -89,11 +89,11 @@ pub(super) fn compared(
 ) -> Result<Formula, String> {
     let mut ways = Vec::new();
     for (given, (left, right)) in pairs(left, right, scope)? {
-        let met = match (constant(&left), constant(&right)) {
-            (Some(left), Some(right)) => {
-                Formula::Constant(eval::compared(comparison, &left, &right).ok())
-            }
-            _ => two(comparison, left, right)?,
+        let known = constant(&left).zip(constant(&right));
+        let known = known.and_then(|(left, right)| eval::compared(comparison, &left, &right).ok());
+        let met = match known {
+            Some(truth) => Formula::Constant(Some(truth)),
+            None => two(comparison, left, right)?,
         };
         match met {
             Formula::Constant(Some(false)) => {}

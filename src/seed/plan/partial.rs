@@ -47,9 +47,15 @@ fn of_all_rows(about: &About<'_>, drafts: &mut Vec<Draft>, key: &Key) -> bool {
 /// A unit whose values are counted as the rows are laid out: of rows with the same value the first is known.
 fn one_of_each_value(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Option<usize> {
     let units = keys::units(about.table, drafts, key)?;
+    let is_of_key = |column: &usize| {
+        let name = &about.table.columns[*column].name;
+        key.columns.contains(&Some(name.clone()))
+    };
     let counts = |unit: &usize| {
         let draft = &drafts[*unit];
-        !draft.shared && !draft.by_leaf && matches!(draft.follow, Follow::Itself)
+        let plain = !draft.shared && !draft.by_leaf && matches!(draft.follow, Follow::Itself);
+        // Different rows of another table may have the same value in a part of their key.
+        plain && draft.columns.iter().all(is_of_key)
     };
     let values = |unit: &usize| drafts[*unit].distribution.distinct();
     let units = units.into_iter().filter(counts);

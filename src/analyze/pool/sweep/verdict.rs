@@ -1,6 +1,7 @@
 //! What ails a pool, by what changes with its size.
 
 use crate::analyze::database_time::CPU;
+use crate::record::load::Arrival;
 use crate::record::sweep::PoolSweep;
 
 use super::choose::Choice;
@@ -170,7 +171,10 @@ pub(super) fn verdict(
         return "too-small";
     }
     let larger = waits(now) || sweep.current > size;
-    if (larger && saturated(points, choice, cores)) || saturated_there(points, choice, cores) {
+    // Of a rate, and of clients that pause, a server does what is asked of it.
+    let all_it_can = sweep.arrival == Arrival::Closed && !sweep.thinks;
+    let there = sweep.current == size && all_it_can && saturated_there(points, choice, cores);
+    if there || (larger && saturated(points, choice, cores)) {
         return "database-saturated";
     }
     if larger && held_back(points).is_some() {
