@@ -14,13 +14,13 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dbperf::lab::{Binaries, Lab, LabOptions};
 use futures_util::{SinkExt as _, TryStreamExt as _};
-use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls};
 
@@ -73,8 +73,38 @@ fn main() {
         bench.accounts().await;
         bench.mixed().await;
     });
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    println!("most memory of a program: {} MiB", usage.max_rss() / 1024);
+    println!(
+        "most memory of dbperf: {} MiB",
+        MOST_MEMORY_KIB.load(Relaxed) / 1024
+    );
+}
+
+/// Resident memory of dbperf at its largest. What `getrusage` says of children is that of this process, too, which a
+/// child has until its own program is there.
+static MOST_MEMORY_KIB: AtomicU64 = AtomicU64::new(0);
+
+/// Runs dbperf, and looks every few milliseconds at the most memory that it has had so far.
+fn run_watched(command: &mut Command) -> (String, String) {
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("run dbperf");
+    let status = format!("/proc/{}/status", child.id());
+    let peak = || {
+        let text = std::fs::read_to_string(&status).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    let output = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // One that has ended has no memory any more.
+            while let Some(kib) = peak() {
+                MOST_MEMORY_KIB.fetch_max(kib, Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        child.wait_with_output().expect("an end of dbperf")
+    });
+    ended(command, output)
 }
 
 fn settings() -> Settings {
@@ -107,6 +137,10 @@ fn run(command: &mut Command) -> (String, String) {
         .stdin(Stdio::null())
         .output()
         .expect("run a program");
+    ended(command, output)
+}
+
+fn ended(command: &Command, output: Output) -> (String, String) {
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{command:?}: {words}");
     (String::from_utf8(output.stdout).unwrap(), words)
@@ -140,7 +174,7 @@ impl Bench {
         for (table, rows) in rows {
             command.args(["--rows", &format!("{table}={rows}")]);
         }
-        let document: Value = serde_json::from_str(&run(&mut command).0).unwrap();
+        let document: Value = serde_json::from_str(&run_watched(&mut command).0).unwrap();
         let tables = document["seed"]["tables"].as_array().unwrap();
         let table = tables.iter().find(|t| t["table"] == table).unwrap();
         table["rows_per_sec"].as_f64().unwrap()
