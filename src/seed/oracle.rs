@@ -131,7 +131,7 @@ pub(crate) async fn repeated(
     plan: &Plan,
 ) -> Result<Vec<Problem>, PgError> {
     let mut problems = Vec::new();
-    for (place, computed) in &plan.computed {
+    for (place, key) in &plan.opaque_keys {
         let table = &schema.tables[*place];
         let Some(planned) = plan.tables.iter().find(|t| *t.name() == table.name) else {
             continue;
@@ -140,20 +140,20 @@ pub(crate) async fn repeated(
         let rows = (0..asked).map(|n| n * planned.rows() / asked);
         let texts: Vec<String> = rows
             .filter_map(|row| {
-                let value = planned.values(row).ok()?.into_iter().nth(computed.column)?;
+                let value = planned.values(row).ok()?.into_iter().nth(key.column)?;
                 String::from_utf8(value?).ok()
             })
             .collect();
-        let column = &table.columns[computed.column];
+        let column = &table.columns[key.column];
         let sql = format!(
             "SELECT /* dbperf */ count(k) - count(DISTINCT k) FROM (SELECT ({}) AS k FROM (SELECT t.v::{} AS {} \
              FROM pg_catalog.unnest($1) AS t (v)) AS {}) AS k",
-            computed.expression,
+            key.expression,
             quoted(&column.type_.base().name),
             quote_ident(&column.name),
             quote_ident(&table.name.name)
         );
-        let what = format!("the key {} of {}", computed.key, table.name);
+        let what = format!("the key {} of {}", key.key, table.name);
         let reason = match session
             .rows(&what, &sql, &[(&texts, SqlType::TEXT_ARRAY)])
             .await
@@ -174,7 +174,7 @@ pub(crate) async fn repeated(
             )),
             Err(error) => return Err(error),
         };
-        let problem = |reason: String| Problem::of(&table.name, &computed.key, reason);
+        let problem = |reason: String| Problem::of(&table.name, &key.key, reason);
         problems.extend(reason.map(problem));
     }
     Ok(problems)

@@ -164,7 +164,7 @@ impl Rules {
         }
         if [left, right]
             .iter()
-            .any(|side| self.empty(formula, side, rule, row))
+            .any(|side| self.empty_array(formula, side, rule, row))
         {
             return true;
         }
@@ -289,7 +289,13 @@ impl Rules {
     }
 
     /// Gives a column whose elements are counted an array without any, where that is enough.
-    fn empty(&self, formula: &Formula, counted: &Term, rule: usize, row: &mut dyn Cells) -> bool {
+    fn empty_array(
+        &self,
+        formula: &Formula,
+        counted: &Term,
+        rule: usize,
+        row: &mut dyn Cells,
+    ) -> bool {
         let Term::Call(Function::Cardinality, _, arguments) = counted else {
             return false;
         };

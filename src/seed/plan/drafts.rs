@@ -40,7 +40,8 @@ pub(super) struct Draft {
     pub(super) by_leaf: bool,
     /// It refers to rows that another foreign key has a part in choosing.
     pub(super) shared: bool,
-    /// Rows of other tables look up which rows have a value of it, which only a unit that follows no other tells.
+    /// Rows of other tables look up which rows have a value of it, or a partial unique index counts them, which only a
+    /// unit that follows no other tells.
     pub(super) looked_up: bool,
     /// Makes it differ from others.
     pub(super) key: u64,

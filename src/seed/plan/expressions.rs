@@ -40,19 +40,11 @@ pub(super) fn parts(table: &Table, key: &Key) -> Vec<Part> {
     parts.collect()
 }
 
-/// A part of an index that is computed from one column, in a way of which only the server knows whether it keeps values
-/// apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Computed {
-    pub(super) column: String,
-    /// As SQL.
-    pub(super) expression: String,
-}
-
-/// Such parts.
-pub(super) fn computed(table: &Table, key: &Key) -> Vec<Computed> {
+/// Parts of an index that are computed from one column each, in a way of which only the server knows whether it keeps
+/// values apart: the column, and the expression as SQL.
+pub(super) fn opaque(table: &Table, key: &Key) -> Vec<(String, String)> {
     let elements = elements(table, key).into_iter();
-    let computed = elements.filter_map(|element| {
+    let opaque = elements.filter_map(|element| {
         let Element::Expression(expression) = element else {
             return None;
         };
@@ -62,14 +54,11 @@ pub(super) fn computed(table: &Table, key: &Key) -> Vec<Computed> {
             .map(|node| columns(&node))?;
         columns.dedup();
         match columns.as_slice() {
-            [column] => Some(Computed {
-                column: column.clone(),
-                expression,
-            }),
+            [column] => Some((column.clone(), expression)),
             _ => None,
         }
     });
-    computed.collect()
+    opaque.collect()
 }
 
 /// Columns that an expression speaks of; none where it asks a table.
@@ -92,8 +81,7 @@ fn columns(node: &Node) -> Vec<String> {
     }
 }
 
-/// The key with columns in the place of `COALESCE(column, constant)`: without nulls it is as unique in the one as in the
-/// other.
+/// The key with columns in the place of `COALESCE(column, …)`: without nulls it is as unique in the one as in the other.
 pub(super) fn without_coalesce(table: &Table, key: &mut Key) {
     let elements = elements(table, key);
     if elements.len() < key.columns.len() {
@@ -114,15 +102,10 @@ fn coalesced(node: &Node) -> Option<String> {
     let NodeEnum::CoalesceExpr(call) = node.node.as_ref()? else {
         return None;
     };
-    let [column, otherwise] = call.args.as_slice() else {
-        return None;
-    };
-    let NodeEnum::ColumnRef(column) = column.node.as_ref()? else {
-        return None;
-    };
-    columns(otherwise)
-        .is_empty()
-        .then(|| last(&column.fields))?
+    match call.args.first()?.node.as_ref()? {
+        NodeEnum::ColumnRef(column) => last(&column.fields),
+        _ => None,
+    }
 }
 
 /// The parts of an index by `pg_get_indexdef`. A generated column stands for its expression.

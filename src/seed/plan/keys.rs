@@ -92,7 +92,7 @@ fn by_expression(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result<(
     let values = |unit: &&usize| drafts[**unit].distribution.distinct();
     let told = named.iter().max_by_key(values).copied();
     let only_the_server_knows = || {
-        let (place, _) = computed(about.table, key)?;
+        let (place, _) = opaque(about.table, key)?;
         drafts.iter().position(|d| d.columns == [place])
     };
     match told.or_else(only_the_server_knows) {
@@ -110,20 +110,20 @@ fn by_expression(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Result<(
 
 /// Of a key that nothing else tells about: a column of texts, and what is computed from it. It is made unique, and the
 /// server is asked whether that is, too.
-pub(super) fn computed(table: &Table, key: &Key) -> Option<(usize, String)> {
+pub(super) fn opaque(table: &Table, key: &Key) -> Option<(usize, String)> {
     let is_told = key.columns.iter().all(Option::is_some) || key.predicate.is_some();
     if is_told || !telling(table, key).is_empty() {
         return None;
     }
-    let computed = expressions::computed(table, key).into_iter();
-    let mut of_texts = computed.filter_map(|computed| {
-        let place = table.column(&computed.column)?;
+    let parts = expressions::opaque(table, key).into_iter();
+    let mut of_texts = parts.filter_map(|(column, expression)| {
+        let place = table.column(&column)?;
         let refers = table
             .foreign_keys
             .iter()
-            .any(|key| key.columns.contains(&computed.column));
+            .any(|key| key.columns.contains(&column));
         let tells = free::is_text(&table.columns[place]) && !refers;
-        tells.then_some((place, computed.expression))
+        tells.then_some((place, expression))
     });
     of_texts.next()
 }

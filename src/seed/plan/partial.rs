@@ -63,7 +63,6 @@ fn one_of_each_value(about: &About<'_>, drafts: &mut [Draft], key: &Key) -> Opti
         .max_by_key(values)
         .filter(|_| !key.nulls_not_distinct)?;
     drafts[unit].fixed = true;
-    // Its values are told by its own layout to the end.
     drafts[unit].looked_up = true;
     Some(unit)
 }

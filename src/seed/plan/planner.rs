@@ -8,7 +8,7 @@ use super::counts;
 use super::literals::Literals;
 use super::options::{PlanOptions, Problem};
 use super::references;
-use super::table::{self, Computed};
+use super::table::{self, OpaqueKey};
 use crate::seed::generate::{TablePlan, TableRows, Tables};
 use crate::seed::profile::Profile;
 use crate::seed::rows::Rows as _;
@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     /// CHECK constraints that were not understood: whether rows satisfy them has to be asked of a server.
     pub(crate) opaque: Vec<(usize, Check, String)>,
     /// Keys of which only a server knows whether rows differ in them, by the table's place.
-    pub(crate) computed: Vec<(usize, Computed)>,
+    pub(crate) opaque_keys: Vec<(usize, OpaqueKey)>,
 }
 
 /// What every table's plan needs.
@@ -113,14 +113,14 @@ fn tried_rows(table: &TablePlan) -> Option<Problem> {
 impl Planner<'_> {
     fn all(&mut self, order: &[usize], said: &[Problem]) -> Result<Plan, Vec<Problem>> {
         let mut left = said.to_vec();
-        let (mut opaque, mut computed) = (Vec::new(), Vec::new());
+        let (mut opaque, mut opaque_keys) = (Vec::new(), Vec::new());
         let mut built: Vec<Option<TableRows>> = Vec::new();
         built.resize_with(self.schema.tables.len(), || None);
         for (place, made) in self.every_table(order)? {
             left.extend(made.left);
             let checks = made.opaque.into_iter();
             opaque.extend(checks.map(|(check, reason)| (place, check, reason)));
-            computed.extend(made.computed.into_iter().map(|computed| (place, computed)));
+            opaque_keys.extend(made.opaque_keys.into_iter().map(|key| (place, key)));
             built[place] = Some(made.rows);
         }
         let tables = built.into_iter().flatten().collect();
@@ -132,7 +132,7 @@ impl Planner<'_> {
                 .collect(),
             left,
             opaque,
-            computed,
+            opaque_keys,
         })
     }
 

@@ -6,7 +6,7 @@ use super::free;
 use super::keys;
 use super::options::Problem;
 use super::pairs;
-use super::table::Computed;
+use super::table::OpaqueKey;
 use crate::collect::pg_stat_statements::quote_ident;
 use crate::seed::checks::{self, Understanding};
 use crate::seed::schema::{Check, Column, Exclusion, Filled, Key, Name, Table, TypeKind};
@@ -97,17 +97,17 @@ impl Prepared {
     }
 
     /// Keys of which only a server knows whether rows differ in them.
-    pub(super) fn computed(&self) -> Vec<Computed> {
+    pub(super) fn opaque_keys(&self) -> Vec<OpaqueKey> {
         let keys = self.keys().into_iter();
-        let computed = keys.filter_map(|key| {
-            let (column, expression) = keys::computed(&self.table, key)?;
-            Some(Computed {
+        let opaque = keys.filter_map(|key| {
+            let (column, expression) = keys::opaque(&self.table, key)?;
+            Some(OpaqueKey {
                 key: key.name.clone(),
                 column,
                 expression,
             })
         });
-        computed.collect()
+        opaque.collect()
     }
 
     /// Columns of ranges that must not overlap.

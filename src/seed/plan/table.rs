@@ -23,12 +23,12 @@ pub(super) struct Made {
     /// Checks that were not understood, and why.
     pub(super) opaque: Vec<(Check, String)>,
     /// Keys of which only a server knows whether rows differ in them.
-    pub(super) computed: Vec<Computed>,
+    pub(super) opaque_keys: Vec<OpaqueKey>,
 }
 
 /// A key over what is computed from a column that is unique.
 #[derive(Debug)]
-pub(crate) struct Computed {
+pub(crate) struct OpaqueKey {
     pub(crate) key: String,
     /// By its place.
     pub(crate) column: usize,
@@ -143,7 +143,7 @@ fn planned(
             .chain(fields.left)
             .collect(),
         opaque: prepared.opaque(source),
-        computed: prepared.computed(),
+        opaque_keys: prepared.opaque_keys(),
     })))
 }
 

@@ -153,6 +153,16 @@ fn a_present_size_that_is_the_best_may_be_more_than_the_database_serves() {
     assert_eq!((verdict, size), ("database-saturated", 16));
     let reasons = found.reasons.join("\n");
     assert!(reasons.contains(": the database is the limit"), "{reasons}");
+    // Clients that pause get what they ask for, and so does a rate.
+    let told = |change: fn(&mut PoolSweep)| {
+        let mut sweep = crowded.sweep(&PLAN);
+        change(&mut sweep);
+        let found = recommend(&run(Millis(1.0)), &sweep, &PoolOptions::default());
+        found.unwrap().verdict
+    };
+    assert_eq!(told(|_| {}), "database-saturated");
+    assert_eq!(told(|sweep| sweep.thinks = true), "fits");
+    assert_eq!(told(|sweep| sweep.arrival = Arrival::Open), "fits");
     // Where each connection adds its part, the present size fits.
     let asleep = Simulated {
         clients: 16,
